@@ -1,0 +1,18 @@
+#include "actors/loop.hpp"
+
+namespace shunt {
+
+void loop::exec_later(caf::resumable* job) {
+  events_.post([this, job] { resume(job); });
+}
+
+void loop::resume(caf::resumable* job) {
+  switch (job->resume(this, messages_per_turn)) {
+    case caf::resumable::resume_later: exec_later(job); break;
+    case caf::resumable::shutdown_execution_unit:
+    case caf::resumable::done:
+    case caf::resumable::awaiting_message: caf::intrusive_ptr_release(job); break;
+  }
+}
+
+} // namespace shunt

@@ -1,0 +1,34 @@
+// Opens a TCP connection to a backend: an address as it stands in a registration, or a DNS name,
+// which is resolved anew each time. Runs on the loop's thread; resolving waits on asio's own.
+#pragma once
+
+#include "net/task.hpp"
+#include "net/wire.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace shunt::net {
+
+struct dial_options {
+  std::chrono::nanoseconds timeout;              ///< For all of it; 0 = none.
+  std::chrono::nanoseconds keep_alive_interval;  ///< Between TCP keep-alive probes; 0 = no probes.
+};
+
+struct dial_result {
+  wire_ptr connection;   ///< Null when it failed.
+  error_code code;       ///< Why.
+  bool resolving = false; ///< The name could not be resolved (else: could not be connected to).
+  std::chrono::nanoseconds resolve_time{-1}; ///< -1 for an address literal.
+  std::chrono::nanoseconds connect_time{0};
+};
+
+/// Connects to `host` (an IP literal or a DNS name, no brackets) and `port`.
+task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port, dial_options options);
+
+/// The error text that gorouter reports for a failed dial, for example
+/// `dial tcp 10.0.0.1:8080: connect: connection refused`.
+std::string describe(const dial_result& failed, std::string_view host, std::string_view address);
+
+} // namespace shunt::net

@@ -1,0 +1,47 @@
+#include "net/event_loop.hpp"
+
+#include <boost/asio/detail/concurrency_hint.hpp>
+
+#include <pthread.h>
+
+#include <string>
+
+namespace shunt::net {
+
+event_loop::event_loop(std::size_t index, buffer_budget& budget)
+  // The sockets of a loop are touched by its thread alone; only `post` comes from outside.
+  : index_{index}, context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO},
+    deadlines_{std::chrono::steady_clock::now()},
+    buffers_{budget}, ticker_{context_.get_executor()} {}
+
+event_loop::~event_loop() {
+  stop();
+}
+
+void event_loop::start() {
+  thread_ = std::thread{[this] { run(); }};
+}
+
+void event_loop::stop() {
+  context_.stop();
+  if (thread_.joinable())
+    thread_.join();
+}
+
+void event_loop::run() {
+  pthread_setname_np(pthread_self(), ("loop-" + std::to_string(index_)).c_str());
+  tick(); // Keeps the context busy until it is stopped.
+  context_.run();
+}
+
+void event_loop::tick() {
+  ticker_.expires_after(deadline_wheel::tick);
+  ticker_.async_wait([this](const boost::system::error_code& failed) {
+    if (failed)
+      return;
+    deadlines_.advance(std::chrono::steady_clock::now());
+    tick();
+  });
+}
+
+} // namespace shunt::net

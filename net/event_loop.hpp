@@ -1,0 +1,65 @@
+// One thread, one io_context, one timer wheel, one store of buffers. Everything that is born on a
+// loop lives and dies on its thread, so nothing it does takes a lock. Knows nothing of actors.
+#pragma once
+
+#include "net/buffer_store.hpp"
+#include "net/deadline.hpp"
+
+#include <utility>
+
+#include <coroutine>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <functional>
+#include <thread>
+
+namespace shunt::net {
+
+namespace asio = boost::asio;
+
+/// Concrete, so that no handler goes through a type-erased executor.
+using executor = asio::io_context::executor_type;
+
+class event_loop {
+public:
+  event_loop(std::size_t index, buffer_budget& budget);
+  ~event_loop();
+  event_loop(const event_loop&) = delete;
+  event_loop& operator=(const event_loop&) = delete;
+
+  /// Runs the loop on a thread of its own until `stop`.
+  void start();
+  /// Ends the loop and joins its thread. Any thread but the loop's; idempotent.
+  void stop();
+
+  /// Runs `work` on the loop's thread, later. Any thread.
+  template <class Work>
+  void post(Work&& work) {
+    asio::post(context_, std::forward<Work>(work));
+  }
+
+  /// The rest is for the loop's own thread.
+  asio::io_context& context() noexcept { return context_; }
+  executor get_executor() noexcept { return context_.get_executor(); }
+  deadline_wheel& deadlines() noexcept { return deadlines_; }
+  buffer_store& buffers() noexcept { return buffers_; }
+  std::size_t index() const noexcept { return index_; }
+
+private:
+  void run();
+  void tick();
+
+  std::size_t index_;
+  asio::io_context context_;
+  deadline_wheel deadlines_;
+  buffer_store buffers_;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             executor>
+    ticker_;
+  std::thread thread_;
+};
+
+} // namespace shunt::net

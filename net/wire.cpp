@@ -1,0 +1,288 @@
+#include "net/wire.hpp"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace shunt::net {
+
+void* operation_memory::allocate(std::size_t bytes) {
+  if (in_use_ || bytes > size)
+    return ::operator new(bytes);
+  in_use_ = true;
+  return inline_.data();
+}
+
+void operation_memory::release(void* memory) noexcept {
+  if (memory == inline_.data())
+    in_use_ = false;
+  else
+    ::operator delete(memory);
+}
+
+namespace {
+
+/// Makes an operation's memory come from its wire.
+template <class T>
+struct wire_allocator {
+  using value_type = T;
+  operation_memory* memory;
+
+  explicit wire_allocator(operation_memory* from) noexcept : memory{from} {}
+  template <class U>
+  wire_allocator(const wire_allocator<U>& other) noexcept : memory{other.memory} {}
+  T* allocate(std::size_t count) { return static_cast<T*>(memory->allocate(count * sizeof(T))); }
+  void deallocate(T* freed, std::size_t) noexcept { memory->release(freed); }
+  template <class U>
+  bool operator==(const wire_allocator<U>& other) const noexcept {
+    return memory == other.memory;
+  }
+};
+
+constexpr std::size_t least_room = 1024; ///< Reading into less would mean more reads than needed.
+
+} // namespace
+
+struct wire::read_handler {
+  using allocator_type = wire_allocator<char>;
+  wire_ptr self;
+
+  allocator_type get_allocator() const noexcept { return allocator_type{&self->read_memory_}; }
+  void operator()(error_code failed, std::size_t count) const { self->on_read(failed, count); }
+  void operator()(error_code) const { self->wake(); }
+};
+
+struct wire::send_handler {
+  wire_ptr self;
+  send_awaiter* awaiter;
+
+  void operator()(error_code failed, std::size_t count) const {
+    auto& parts = awaiter->parts;
+    while (!parts.empty() && count >= parts.front().iov_len) {
+      count -= parts.front().iov_len;
+      parts = parts.subspan(1);
+    }
+    if (count > 0) {
+      parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + count;
+      parts.front().iov_len -= count;
+    }
+    if (failed)
+      awaiter->code = self->ended_ && failed == asio::error::operation_aborted ? self->ended_ : failed;
+    if (!failed && !parts.empty() && !self->try_send(parts, awaiter->code)) {
+      self->continue_send(*awaiter);
+      return;
+    }
+    self->stall_deadline_.disarm();
+    awaiter->sender.resume();
+  }
+};
+
+struct wire::connect_handler {
+  wire_ptr self;
+  connect_awaiter* awaiter;
+
+  void operator()(error_code failed) const {
+    self->receive_deadline_.disarm();
+    awaiter->code = failed && self->ended_ ? self->ended_ : failed;
+    awaiter->awaiting.resume();
+  }
+};
+
+wire::wire(event_loop& loop, tcp_socket socket)
+  : loop_{loop}, socket_{std::move(socket)},
+    receive_deadline_{loop.deadlines(), [](void* w) { static_cast<wire*>(w)->on_receive_deadline(); },
+                      this},
+    stall_deadline_{loop.deadlines(),
+                    [](void* w) { static_cast<wire*>(w)->abort(asio::error::timed_out); }, this} {}
+
+wire::~wire() {
+  loop_.buffers().give_back(std::move(block_));
+  loop_.buffers().give_back(std::move(pinned_block_));
+}
+
+// -- Receiving.
+
+void wire::listen() {
+  if (reading_ != phase::none || ended_ || !make_room())
+    return;
+  reading_ = phase::reading;
+  socket_.async_read_some(asio::mutable_buffer{block_.data.get() + end_, block_.size - end_},
+                          read_handler{wire_ptr{this}});
+}
+
+bool wire::make_room() {
+  if (block_.size == 0) {
+    block_ = loop_.buffers().take(wanted_bytes_);
+    begin_ = end_ = 0;
+    return true;
+  }
+  const bool head_elsewhere = !pinned_ || pinned_block_.size > 0;
+  if (head_elsewhere && begin_ == end_)
+    begin_ = end_ = 0;
+  const bool too_small = head_elsewhere && block_.size < wanted_bytes_;
+  if (block_.size - end_ >= least_room && !too_small)
+    return true;
+  if (head_elsewhere && !too_small && begin_ > 0) {
+    std::memmove(block_.data.get(), block_.data.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    return block_.size > end_;
+  }
+  const auto unconsumed = end_ - begin_;
+  if (head_elsewhere && block_.size >= wanted_bytes_)
+    return block_.size > end_;
+  move_to(loop_.buffers().take(std::max(wanted_bytes_, unconsumed + least_room)));
+  return true;
+}
+
+void wire::move_to(block bigger) noexcept {
+  std::memcpy(bigger.data.get(), block_.data.get() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  if (pinned_ && pinned_block_.size == 0)
+    pinned_block_ = std::move(block_);
+  else
+    loop_.buffers().give_back(std::move(block_));
+  block_ = std::move(bigger);
+}
+
+void wire::unpin() noexcept {
+  pinned_ = false;
+  loop_.buffers().give_back(std::move(pinned_block_));
+  pinned_block_ = {};
+}
+
+void wire::on_read(error_code failed, std::size_t count) {
+  reading_ = phase::none;
+  end_ += count;
+  if (std::exchange(doze_next_, false) && failed == asio::error::operation_aborted && !ended_) {
+    start_doze();
+    return;
+  }
+  if (failed && !ended_)
+    ended_ = failed;
+  tell();
+}
+
+void wire::tell() noexcept {
+  if (receiver_) {
+    std::exchange(receiver_, nullptr).resume();
+  } else if (watcher_ != nullptr) {
+    watcher_(watcher_context_);
+  }
+}
+
+void wire::rest(std::chrono::nanoseconds idle) {
+  constexpr auto doze_after = std::chrono::seconds{1};
+  const auto now = std::chrono::steady_clock::now();
+  idle_ = true;
+  idle_until_ = idle.count() > 0 ? now + idle : steady_time::max();
+  receive_deadline_.expires_at(std::min(idle_until_, now + doze_after));
+  listen();
+}
+
+void wire::start_doze() {
+  if (begin_ == end_ && !pinned_) {
+    loop_.buffers().give_back(std::move(block_));
+    block_ = {};
+    begin_ = end_ = 0;
+  }
+  reading_ = phase::dozing;
+  socket_.async_wait(tcp_socket::wait_read, read_handler{wire_ptr{this}});
+}
+
+void wire::wake() {
+  reading_ = phase::none;
+  if (ended_)
+    tell();
+  else
+    listen(); // Reads the bytes, or the end, at once.
+}
+
+void wire::on_receive_deadline() {
+  const auto now = std::chrono::steady_clock::now();
+  if (idle_ && now < idle_until_) {
+    receive_deadline_.expires_at(idle_until_);
+    if (reading_ == phase::reading) {
+      doze_next_ = true;
+      error_code ignored;
+      socket_.cancel(ignored);
+    }
+    return;
+  }
+  abort(asio::error::timed_out);
+}
+
+// -- Sending.
+
+bool wire::try_send(std::span<iovec>& parts, error_code& code) noexcept {
+  if (ended_ && ended_ != asio::error::eof) {
+    code = ended_;
+    return true;
+  }
+  while (!parts.empty()) {
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = std::min<std::size_t>(parts.size(), 64);
+    auto sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0) {
+      if (errno == EINTR)
+        continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK)
+        return false;
+      code = {errno, boost::system::system_category()};
+      return true;
+    }
+    while (!parts.empty() && static_cast<std::size_t>(sent) >= parts.front().iov_len) {
+      sent -= static_cast<ssize_t>(parts.front().iov_len);
+      parts = parts.subspan(1);
+    }
+    if (sent > 0) {
+      parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + sent;
+      parts.front().iov_len -= static_cast<std::size_t>(sent);
+    }
+  }
+  return true;
+}
+
+void wire::continue_send(send_awaiter& awaiter) {
+  if (stall_limit_.count() > 0)
+    stall_deadline_.expires_after(stall_limit_);
+  const auto& next = awaiter.parts.front();
+  socket_.async_write_some(asio::const_buffer{next.iov_base, next.iov_len},
+                           send_handler{wire_ptr{this}, &awaiter});
+}
+
+// -- Both.
+
+void wire::connect_awaiter::await_suspend(std::coroutine_handle<> handle) {
+  awaiting = handle;
+  self.receive_deadline_.expires_after(limit);
+  self.socket_.async_connect(peer, connect_handler{wire_ptr{&self}, this});
+}
+
+void wire::abort(error_code reason) noexcept {
+  if (!ended_ || ended_ == asio::error::eof)
+    ended_ = reason;
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void wire::close() noexcept {
+  receive_deadline_.disarm();
+  stall_deadline_.disarm();
+  watcher_ = nullptr;
+  if (!ended_)
+    ended_ = asio::error::operation_aborted;
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void wire::shutdown_send() noexcept {
+  error_code ignored;
+  socket_.shutdown(tcp_socket::shutdown_send, ignored);
+}
+
+} // namespace shunt::net

@@ -1,0 +1,232 @@
+// A TCP connection on a loop: what it received and nobody consumed yet, one read that is under way
+// whenever somebody might want to know of bytes or of the end, writes that try before they wait,
+// and a deadline for each direction. Reference-counted without atomics: operations under way keep
+// it alive, so an owner may let go at any time. Belongs to its loop's thread.
+//
+// A read is under way even while nobody awaits it. That is how the end of a client is noticed while
+// its backend works, how a pooled connection's death is noticed before it is used, and why the
+// bytes of the next request or response cost no extra system call.
+#pragma once
+
+#include "net/event_loop.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+#include <sys/uio.h>
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace shunt::net {
+
+using boost::system::error_code;
+using tcp = asio::ip::tcp;
+using tcp_socket = asio::basic_stream_socket<tcp, executor>;
+
+/// Memory inside an object for the one asynchronous operation of a kind that it has under way.
+class operation_memory {
+public:
+  void* allocate(std::size_t bytes);
+  void release(void* memory) noexcept;
+
+private:
+  static constexpr std::size_t size = 192;
+  alignas(std::max_align_t) std::array<std::byte, size> inline_;
+  bool in_use_ = false;
+};
+
+class wire {
+public:
+  /// Called when the connection ended, or received bytes, while nobody awaited either.
+  using watcher = void (*)(void* context);
+
+  wire(event_loop& loop, tcp_socket socket);
+  wire(const wire&) = delete;
+  wire& operator=(const wire&) = delete;
+
+  // -- Receiving.
+
+  /// What arrived and was not consumed. Stays in place while pinned, even when consumed.
+  std::string_view bytes() const noexcept { return {block_.data.get() + begin_, end_ - begin_}; }
+  void consume(std::size_t count) noexcept { begin_ += count; }
+  /// Starts a read unless one is under way, the connection ended, or there is no room.
+  void listen();
+  /// Suspends until more bytes than now are there, or the connection ended (the code tells how).
+  auto receive() noexcept;
+  /// The same, while idle: after a second without bytes the buffer is given back; after `idle`
+  /// (0 = never) the connection ends with `timed_out`.
+  auto receive_idle(std::chrono::nanoseconds idle) noexcept;
+  /// Leaves the connection unused for at most `idle`; its watcher hears of its end.
+  void rest(std::chrono::nanoseconds idle);
+  /// Takes it back into use after `rest`.
+  void resume_use() noexcept {
+    idle_ = false;
+    receive_deadline_.disarm();
+  }
+  /// Makes `bytes` the least size of the buffer, from the next read on.
+  void want_buffer(std::size_t bytes) noexcept { wanted_bytes_ = bytes; }
+  std::size_t buffer_bytes() const noexcept { return block_.size; }
+  /// Keeps the bytes of a message head where they are until `unpin`.
+  void pin() noexcept { pinned_ = true; }
+  void unpin() noexcept;
+  /// Why no more bytes will come; none while they may.
+  error_code ended() const noexcept { return ended_; }
+  /// Calls `call(context)` to tell of the end, or of bytes, that nobody awaits. Null ends it.
+  void watch(watcher call, void* context) noexcept {
+    watcher_ = call;
+    watcher_context_ = context;
+  }
+  /// The connection ends with `timed_out` unless this is called again before; 0 = no limit.
+  void receive_within(std::chrono::nanoseconds limit) { receive_deadline_.expires_after(limit); }
+  void receive_until(steady_time when) { receive_deadline_.expires_at(when); }
+
+  // -- Sending.
+
+  /// Sends all of `parts` (which it advances), suspending only when the peer takes no more.
+  auto send(std::span<iovec> parts) noexcept;
+  auto send(std::string_view text) noexcept;
+  /// How long the peer may take no byte at all while something waits to be sent; 0 = no limit.
+  void stall_limit(std::chrono::nanoseconds limit) noexcept { stall_limit_ = limit; }
+
+  // -- Both.
+
+  /// Connects the socket. Fails with `timed_out` after `limit`.
+  auto connect(const tcp::endpoint& peer, std::chrono::nanoseconds limit) noexcept;
+  /// Ends everything under way with `reason`. Nothing works afterwards but `close`.
+  void abort(error_code reason) noexcept;
+  void close() noexcept;
+  /// Tells the peer that nothing more will be sent.
+  void shutdown_send() noexcept;
+  tcp_socket& socket() noexcept { return socket_; }
+  event_loop& loop() noexcept { return loop_; }
+
+private:
+  friend void intrusive_ptr_add_ref(wire* self) noexcept { ++self->references_; }
+  friend void intrusive_ptr_release(wire* self) noexcept {
+    if (--self->references_ == 0)
+      delete self;
+  }
+  ~wire();
+
+  struct read_handler;
+  struct send_handler;
+  struct connect_handler;
+  struct receive_awaiter;
+  struct send_awaiter;
+  struct connect_awaiter;
+
+  enum class phase : unsigned char { none, reading, dozing };
+
+  bool make_room();
+  void move_to(block bigger) noexcept;
+  void start_doze();
+  void wake();
+  void on_read(error_code failed, std::size_t count);
+  void on_receive_deadline();
+  void tell() noexcept;
+  /// Sends without waiting. True when all is sent or sending failed (`code`).
+  bool try_send(std::span<iovec>& parts, error_code& code) noexcept;
+  void continue_send(send_awaiter& awaiter);
+
+  unsigned references_ = 0;
+  phase reading_ = phase::none;
+  bool pinned_ = false;
+  bool idle_ = false;      ///< The awaiting receiver agreed to a doze.
+  bool doze_next_ = false; ///< The read under way was cancelled to give its buffer back.
+  event_loop& loop_;
+  tcp_socket socket_;
+  block block_;
+  block pinned_block_; ///< Where the pinned head stayed when the rest had to move on.
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::size_t wanted_bytes_ = buffer_store::small_bytes;
+  error_code ended_;
+  std::coroutine_handle<> receiver_;
+  watcher watcher_ = nullptr;
+  void* watcher_context_ = nullptr;
+  deadline receive_deadline_;
+  steady_time idle_until_{};
+  deadline stall_deadline_;
+  std::chrono::nanoseconds stall_limit_{0};
+  operation_memory read_memory_;
+};
+
+using wire_ptr = boost::intrusive_ptr<wire>;
+
+// -- Awaiters. They live in the frame of the coroutine that awaits them.
+
+struct wire::receive_awaiter {
+  wire& self;
+
+  bool await_ready() const noexcept { return static_cast<bool>(self.ended_); }
+  bool await_suspend(std::coroutine_handle<> awaiting) noexcept {
+    self.receiver_ = awaiting;
+    self.listen();
+    if (self.reading_ == phase::none) { // No room: the caller asks for more than it may have.
+      self.receiver_ = nullptr;
+      return false;
+    }
+    return true;
+  }
+  error_code await_resume() const noexcept {
+    if (self.idle_)
+      self.resume_use();
+    return self.ended_;
+  }
+};
+
+struct wire::send_awaiter {
+  wire& self;
+  std::span<iovec> parts;
+  iovec single;
+  error_code code;
+  std::coroutine_handle<> sender;
+
+  bool await_ready() noexcept {
+    if (parts.data() == nullptr)
+      parts = {&single, 1};
+    return self.try_send(parts, code);
+  }
+  void await_suspend(std::coroutine_handle<> awaiting) {
+    sender = awaiting;
+    self.continue_send(*this);
+  }
+  error_code await_resume() const noexcept { return code; }
+};
+
+struct wire::connect_awaiter {
+  wire& self;
+  tcp::endpoint peer;
+  std::chrono::nanoseconds limit;
+  error_code code;
+  std::coroutine_handle<> awaiting;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle);
+  error_code await_resume() const noexcept { return code; }
+};
+
+inline auto wire::receive() noexcept {
+  return receive_awaiter{*this};
+}
+
+inline auto wire::receive_idle(std::chrono::nanoseconds idle) noexcept {
+  rest(idle);
+  return receive_awaiter{*this};
+}
+
+inline auto wire::send(std::span<iovec> parts) noexcept {
+  return send_awaiter{*this, parts, {}, {}, {}};
+}
+
+inline auto wire::send(std::string_view text) noexcept {
+  return send_awaiter{*this, {}, {const_cast<char*>(text.data()), text.size()}, {}, {}};
+}
+
+inline auto wire::connect(const tcp::endpoint& peer, std::chrono::nanoseconds limit) noexcept {
+  return connect_awaiter{*this, peer, limit, {}, {}};
+}
+
+} // namespace shunt::net
