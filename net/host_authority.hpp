@@ -1,0 +1,28 @@
+// Who a request is for: `uri-host [":" port]` as it stands in Host and in absolute-form targets
+// (RFC 9110, section 7.2; RFC 3986, section 3.2). Strict, because two hops that disagree on the
+// host of a request route it differently. Pure functions over the bytes; nothing is resolved.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace shunt::net {
+
+/// A valid authority, taken apart.
+struct host_authority {
+  std::string_view host;             ///< Never empty; an IPv6 literal keeps its brackets.
+  std::optional<std::uint16_t> port; ///< None when absent or empty (`host:`).
+};
+
+/// Takes `text` apart, or nothing when it is no authority. Refused: an empty host, userinfo,
+/// spaces, commas, slashes, bytes outside ASCII, broken percent-encoding, IPv6 literals that are
+/// none or have a zone, ports over 65535. An underscore is fine: app names have them.
+std::optional<host_authority> parse_authority(std::string_view text) noexcept;
+
+/// Whether both name the same host, whatever the case, and the same port, where none means
+/// `default_port`.
+bool same_authority(const host_authority& a, const host_authority& b,
+                    std::uint16_t default_port) noexcept;
+
+} // namespace shunt::net
