@@ -39,6 +39,13 @@ void upstream_pool::put(std::string_view backend, wire_ptr connection) {
   entry->connection->rest(limits_.idle_timeout);
   home.idle.push_back(std::move(entry));
   ++idle_count_;
+  if (shelves_.size() > sweep_at_)
+    sweep();
+}
+
+void upstream_pool::sweep() {
+  std::erase_if(shelves_, [](const auto& entry) { return entry.second.idle.empty(); });
+  sweep_at_ = std::max(sweep_least, shelves_.size() * 2);
 }
 
 void upstream_pool::on_event(void* context) {

@@ -51,9 +51,13 @@ private:
 
   static void on_event(void* idle);
   void drop(idle_connection& ended);
+  /// Forgets backends without idle connections; they come and go by the thousand.
+  void sweep();
 
+  static constexpr std::size_t sweep_least = 1024;
   upstream_limits limits_;
   std::size_t idle_count_ = 0;
+  std::size_t sweep_at_ = sweep_least;
   std::unordered_map<std::string, shelf, hash, std::equal_to<>> shelves_;
   std::vector<std::unique_ptr<idle_connection>> spare_; ///< Entries for reuse.
 };

@@ -1,0 +1,162 @@
+#include "net/body.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace shunt::net {
+
+void body_reader::begin(body_framing framing, std::uint64_t length) noexcept {
+  framing_ = framing;
+  left_ = framing == body_framing::length ? length : 0;
+  taken_ = 0;
+  done_ = framing == body_framing::none || (framing == body_framing::length && length == 0);
+  if (framing == body_framing::chunked)
+    decoder_.reset();
+}
+
+body_reader::step body_reader::take(std::string_view available) {
+  step found;
+  if (done_) {
+    found.done = true;
+    return found;
+  }
+  if (framing_ == body_framing::chunked) {
+    const auto decoded = decoder_.decode(available);
+    found.consumed = decoded.consumed;
+    found.malformed = decoded.state == chunked_state::error;
+    done_ = decoded.state == chunked_state::done;
+    found.piece_count = decoded.piece_count;
+    for (std::size_t i = 0; i < decoded.piece_count; ++i) {
+      found.pieces[i] = decoded.pieces[i];
+      found.data_bytes += decoded.pieces[i].size();
+    }
+  } else if (!available.empty()) {
+    auto data = available;
+    if (framing_ == body_framing::length) {
+      data = available.substr(0, std::min<std::uint64_t>(left_, available.size()));
+      left_ -= data.size();
+      done_ = left_ == 0;
+    }
+    found.consumed = found.data_bytes = data.size();
+    found.pieces[0] = data;
+    found.piece_count = 1;
+  }
+  taken_ += found.data_bytes;
+  found.done = done_;
+  return found;
+}
+
+bool body_reader::finish_at_close() noexcept {
+  if (framing_ == body_framing::until_close)
+    done_ = true;
+  return done_;
+}
+
+std::span<const field> body_reader::trailers() const noexcept {
+  return framing_ == body_framing::chunked && done_ ? decoder_.trailers()
+                                                    : std::span<const field>{};
+}
+
+std::uint64_t body_reader::bytes_left() const noexcept {
+  return framing_ == body_framing::length ? left_ : 0;
+}
+
+namespace {
+
+constexpr std::uint64_t streamed_from = 32 * 1024; ///< Longer bodies are worth a larger buffer.
+
+/// What one turn of a relay sends: head, chunk size, data, chunk end, last chunk.
+class gathered {
+public:
+  void add(std::string_view text) {
+    if (!text.empty())
+      parts_[count_++] = {const_cast<char*>(text.data()), text.size()};
+  }
+  void add_step(const body_reader::step& step, body_framing out) {
+    const bool chunked = out == body_framing::chunked && step.data_bytes > 0;
+    if (chunked)
+      add(chunk_size(step.data_bytes));
+    for (std::size_t i = 0; i < step.piece_count; ++i)
+      add(step.pieces[i]);
+    if (chunked)
+      add("\r\n");
+  }
+  void add_end(std::span<const field> trailers) {
+    end_ = "0\r\n";
+    for (const auto& each : trailers)
+      end_.append(each.name).append(": ").append(each.value).append("\r\n");
+    end_.append("\r\n");
+    add(end_);
+  }
+  std::span<iovec> parts() { return {parts_.data(), count_}; }
+
+private:
+  std::string_view chunk_size(std::size_t bytes) {
+    auto* end = std::to_chars(size_.data(), size_.data() + size_.size() - 2, bytes, 16).ptr;
+    *end++ = '\r';
+    *end++ = '\n';
+    return {size_.data(), static_cast<std::size_t>(end - size_.data())};
+  }
+
+  std::array<iovec, chunked_result::pieces_max + 4> parts_;
+  std::size_t count_ = 0;
+  std::array<char, 20> size_;
+  std::string end_;
+};
+
+} // namespace
+
+task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, body_framing out,
+                              std::string_view head, std::chrono::nanoseconds silence_max) {
+  if (body.bytes_left() > streamed_from)
+    from->want_buffer(buffer_store::large_bytes);
+  bool ended = body.done();
+  for (;;) {
+    const auto step = body.take(from->bytes());
+    gathered next;
+    next.add(std::exchange(head, {}));
+    next.add_step(step, out);
+    if ((step.done || ended) && out == body_framing::chunked)
+      next.add_end(body.trailers());
+    if (auto parts = next.parts(); !parts.empty())
+      if (const auto code = co_await to->send(parts))
+        co_return relay_result{relay_end::sink_failed, code};
+    from->consume(step.consumed);
+    if (step.done || ended)
+      break;
+    if (step.malformed)
+      co_return relay_result{relay_end::source_malformed, {}};
+    if (step.consumed > 0 && !from->bytes().empty())
+      continue; // The list of pieces was full.
+    if (silence_max.count() > 0)
+      from->receive_within(silence_max);
+    if (const auto code = co_await from->receive()) {
+      if (code != asio::error::eof || !body.finish_at_close())
+        co_return relay_result{relay_end::source_failed, code};
+      ended = true;
+    }
+  }
+  if (silence_max.count() > 0)
+    from->receive_within(std::chrono::nanoseconds{0});
+  co_return relay_result{};
+}
+
+task<bool> discard_body(wire_ptr from, body_reader& body, std::uint64_t bytes_max,
+                        std::chrono::nanoseconds silence_max) {
+  const auto begin = body.bytes_taken();
+  while (!body.done() && body.bytes_taken() - begin <= bytes_max) {
+    const auto step = body.take(from->bytes());
+    from->consume(step.consumed);
+    if (step.malformed)
+      co_return false;
+    if (step.done || (step.consumed > 0 && !from->bytes().empty()))
+      continue;
+    from->receive_within(silence_max);
+    if (co_await from->receive())
+      co_return false;
+  }
+  from->receive_within(std::chrono::nanoseconds{0});
+  co_return body.done();
+}
+
+} // namespace shunt::net

@@ -1,0 +1,310 @@
+#include "net/forwarding.hpp"
+
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <utility>
+
+namespace shunt::net {
+
+namespace {
+
+using enum field_id;
+
+/// Appends with one check of the capacity per line instead of one per part.
+class writer {
+public:
+  explicit writer(std::string& out) : out_{out} {}
+
+  void line(std::string_view name, std::string_view value) {
+    const auto at = out_.size();
+    out_.resize(at + name.size() + value.size() + 4);
+    char* p = out_.data() + at;
+    p = put(p, name);
+    *p++ = ':';
+    *p++ = ' ';
+    p = put(p, value);
+    *p++ = '\r';
+    *p = '\n';
+  }
+  void line(std::string_view name, std::uint64_t value) {
+    std::array<char, 20> digits;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+    line(name, std::string_view{digits.data(), static_cast<std::size_t>(end - digits.data())});
+  }
+
+private:
+  static char* put(char* to, std::string_view text) {
+    std::memcpy(to, text.data(), text.size());
+    return to + text.size();
+  }
+  std::string& out_;
+};
+
+/// What a field of that id becomes in either direction. Everything else is decided where it is used.
+bool hop_by_hop(field_id id) noexcept {
+  switch (id) {
+    case connection:
+    case proxy_connection:
+    case keep_alive:
+    case te:
+    case trailer:
+    case transfer_encoding:
+    case upgrade:
+    case proxy_authenticate:
+    case proxy_authorization: return true;
+    default: return false;
+  }
+}
+
+/// The names that a sender listed in Connection. Most list nothing but `keep-alive` or `close`,
+/// which name no field that is not dropped anyway; so the question is rarely asked in earnest.
+class nominated {
+public:
+  nominated(std::span<const field> fields, std::span<const std::string> protected_names)
+    : fields_{fields}, protected_{protected_names} {
+    for (const auto& each : fields)
+      if (each.id == connection && !harmless(each.value))
+        any_ = true;
+  }
+  bool operator()(std::string_view name) const noexcept {
+    if (!any_ || !has_token(fields_, connection, name))
+      return false;
+    for (const auto& kept : protected_)
+      if (iequals(kept, name))
+        return false;
+    return true;
+  }
+
+private:
+  static bool harmless(std::string_view value) noexcept {
+    return iequals(value, "keep-alive") || iequals(value, "close") || iequals(value, "upgrade");
+  }
+  std::span<const field> fields_;
+  std::span<const std::string> protected_;
+  bool any_ = false;
+};
+
+/// Fields that the router writes itself, whatever the client sent.
+bool written_by_router(field_id id) noexcept {
+  switch (id) {
+    case x_forwarded_for:
+    case x_vcap_request_id:
+    case x_cf_applicationid:
+    case x_cf_instanceid:
+    case x_cf_instanceindex:
+    case x_cf_app_instance: return true;
+    default: return false;
+  }
+}
+
+bool has_value(const request_head& head, field_id id) noexcept {
+  const auto* found = find_field(head.fields, id);
+  return found != nullptr && !found->value.empty();
+}
+
+/// Keeps the client's fields, with the exceptions above.
+void append_kept_fields(std::string& out, const request_head& head, const nominated& dropped,
+                        bool& length_written) {
+  writer to{out};
+  for (const auto& each : head.fields) {
+    if (each.id == host) { // Never to be removed by naming it in Connection.
+      to.line(each.name, each.value);
+      continue;
+    }
+    if (each.id == content_length) { // Framing: ours to say, but once and in its place.
+      if (!std::exchange(length_written, true))
+        to.line(each.name, head.content_length);
+      continue;
+    }
+    if (hop_by_hop(each.id) || written_by_router(each.id))
+      continue;
+    if (each.id == x_forwarded_proto && each.value.empty())
+      continue;
+    if (dropped(each.name))
+      continue;
+    to.line(each.name, each.value);
+  }
+}
+
+void append_framing(writer& to, const request_head& head, bool length_written) {
+  if (head.framing == body_framing::chunked) {
+    to.line("Transfer-Encoding", "chunked");
+    if (const auto* announced = find_field(head.fields, trailer))
+      to.line(announced->name, announced->value);
+  } else if (!length_written && head.has_content_length) {
+    to.line("Content-Length", head.content_length);
+  }
+}
+
+void append_connection(writer& to, const request_head& head, bool close_after) {
+  if (has_token(head.fields, te, "trailers"))
+    to.line("TE", "trailers");
+  if (head.upgrade) {
+    to.line("Connection", "Upgrade");
+    to.line("Upgrade", head.upgrade_protocol);
+  } else if (close_after) {
+    to.line("Connection", "close");
+  }
+}
+
+void append_forwarding_fields(std::string& out, const request_head& head,
+                              const request_facts& request, const nominated& dropped) {
+  writer to{out};
+  out.append("X-Forwarded-For: ");
+  if (dropped("X-Forwarded-For"))
+    out.append(request.client_ip);
+  else
+    append_forwarded_for(out, head, request.client_ip);
+  out.append("\r\n");
+  if (!has_value(head, x_forwarded_proto) && !dropped("X-Forwarded-Proto"))
+    to.line("X-Forwarded-Proto", request.tls ? "https" : "http");
+  if (find_field(head.fields, x_request_start) == nullptr && !dropped("X-Request-Start"))
+    to.line("X-Request-Start", static_cast<std::uint64_t>(request.received_unix_ms));
+  if (!dropped("X-Vcap-Request-Id"))
+    to.line("X-Vcap-Request-Id", request.request_id);
+}
+
+} // namespace
+
+void append_request_head(std::string& out, const request_head& head, const request_facts& request,
+                         const instance_facts& instance) {
+  out.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+  writer to{out};
+  const nominated dropped{head.fields, request.protected_names};
+  if (find_field(head.fields, host) == nullptr && !head.host.empty())
+    to.line("Host", head.host); // From the target of an HTTP/1.0 request.
+  bool length_written = false;
+  append_kept_fields(out, head, dropped, length_written);
+  append_forwarding_fields(out, head, request, dropped);
+  to.line("X-CF-ApplicationID", instance.app);
+  to.line("X-CF-InstanceID", instance.instance_id);
+  to.line("X-CF-InstanceIndex", instance.instance_index);
+  append_framing(to, head, length_written);
+  append_connection(to, head, request.close_after);
+  out.append("\r\n");
+}
+
+void append_forwarded_for(std::string& out, const request_head& head, std::string_view client_ip) {
+  for (const auto& each : head.fields)
+    if (each.id == x_forwarded_for && !each.value.empty())
+      out.append(each.value).append(", ");
+  out.append(client_ip);
+}
+
+std::string_view forwarded_proto(const request_head& head, bool tls) {
+  if (const auto* given = find_field(head.fields, x_forwarded_proto);
+      given != nullptr && !given->value.empty())
+    return given->value;
+  return tls ? "https" : "http";
+}
+
+// -- Responses.
+
+namespace {
+
+void append_status_line(std::string& out, const response_head& head, bool http_1_0) {
+  out.append(http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ");
+  const std::array<char, 4> status{static_cast<char>('0' + head.status / 100 % 10),
+                                   static_cast<char>('0' + head.status / 10 % 10),
+                                   static_cast<char>('0' + head.status % 10), ' '};
+  out.append(status.data(), status.size()).append(head.reason).append("\r\n");
+}
+
+struct kept {
+  bool date = false;
+  bool request_id = false;
+};
+
+/// Keeps the backend's fields but for those between it and us, and its framing, which is ours to
+/// say anew unless `with_length`.
+kept append_kept_fields(std::string& out, const response_head& head, bool with_length) {
+  kept seen;
+  writer to{out};
+  const nominated dropped{head.fields, {}};
+  bool length_written = !with_length;
+  for (const auto& each : head.fields) {
+    if (each.id == content_length) {
+      if (!std::exchange(length_written, true))
+        to.line(each.name, each.value);
+      continue;
+    }
+    if (hop_by_hop(each.id) || each.id == x_cf_proxy_signature || dropped(each.name))
+      continue;
+    seen.date = seen.date || each.id == date;
+    seen.request_id = seen.request_id || each.id == x_vcap_request_id;
+    to.line(each.name, each.value);
+  }
+  return seen;
+}
+
+void append_added_fields(std::string& out, const response_facts& facts, kept seen) {
+  writer to{out};
+  if (!facts.trace_router.empty())
+    to.line("X-Vcap-Router", facts.trace_router);
+  if (!facts.trace_backend.empty()) {
+    to.line("X-Vcap-Backend", facts.trace_backend);
+    to.line("X-Cf-RouteEndpoint", facts.trace_backend);
+  }
+  if (!seen.request_id)
+    to.line("X-Vcap-Request-Id", facts.request_id);
+  if (!seen.date)
+    to.line("Date", facts.date);
+}
+
+void append_framing(std::string& out, const response_head& head, const response_facts& facts) {
+  writer to{out};
+  if (facts.framing == body_framing::chunked) {
+    to.line("Transfer-Encoding", "chunked");
+    if (const auto* announced = find_field(head.fields, trailer))
+      to.line(announced->name, announced->value);
+  }
+  if (!facts.keep_alive)
+    to.line("Connection", "close");
+  else if (facts.http_1_0)
+    to.line("Connection", "keep-alive");
+}
+
+} // namespace
+
+void append_response_head(std::string& out, const response_head& head,
+                          const response_facts& facts) {
+  append_status_line(out, head, facts.http_1_0);
+  // A length is said when it is true: also for what is not sent, after HEAD and with 304.
+  const bool with_length =
+    facts.framing == body_framing::length || facts.framing == body_framing::none;
+  const auto seen = append_kept_fields(out, head, with_length);
+  append_added_fields(out, facts, seen);
+  append_framing(out, head, facts);
+  out.append("\r\n");
+}
+
+void append_interim_head(std::string& out, const response_head& head) {
+  append_status_line(out, head, false);
+  append_kept_fields(out, head, false);
+  out.append("\r\n");
+}
+
+void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id) {
+  append_status_line(out, head, false);
+  const auto seen = append_kept_fields(out, head, false);
+  writer to{out};
+  to.line("Connection", "Upgrade");
+  to.line("Upgrade", head.upgrade_protocol);
+  if (!seen.request_id)
+    to.line("X-Vcap-Request-Id", request_id);
+  out.append("\r\n");
+}
+
+body_framing framing_for_client(const response_head& head, bool http_1_0) noexcept {
+  switch (head.framing) {
+    case body_framing::none:
+    case body_framing::length: return head.framing;
+    case body_framing::chunked:
+    case body_framing::until_close:
+      return http_1_0 ? body_framing::until_close : body_framing::chunked;
+  }
+  return body_framing::none;
+}
+
+} // namespace shunt::net

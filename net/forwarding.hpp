@@ -1,0 +1,64 @@
+// How a message head changes on its way through the router, in both directions: which fields are
+// kept, dropped, changed and added (gorouter's rules; RFC 9110, section 7.6.1 for hop-by-hop
+// fields). What is kept keeps the spelling and the order that the sender gave it. Pure: a parsed
+// head and facts in, bytes out.
+#pragma once
+
+#include "net/http_head.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace shunt::net {
+
+/// What does not change between the attempts of one request.
+struct request_facts {
+  std::string_view client_ip;      ///< Appended to X-Forwarded-For.
+  std::string_view request_id;     ///< X-Vcap-Request-Id.
+  std::int64_t received_unix_ms = 0; ///< X-Request-Start, when the client sent none.
+  bool tls = false;                ///< X-Forwarded-Proto, when the client sent none.
+  bool close_after = false;        ///< Adds `Connection: close`.
+  /// Names that a client may not have removed by listing them in Connection.
+  std::span<const std::string> protected_names;
+};
+
+/// The instance that an attempt goes to.
+struct instance_facts {
+  std::string_view app;            ///< X-CF-ApplicationID.
+  std::string_view instance_index; ///< X-CF-InstanceIndex.
+  std::string_view instance_id;    ///< X-CF-InstanceID; the address when the instance has none.
+};
+
+/// Appends the head that goes to the backend.
+void append_request_head(std::string& out, const request_head& head, const request_facts& request,
+                         const instance_facts& instance);
+
+/// The X-Forwarded-For that goes to the backend, and the X-Forwarded-Proto, for the access log.
+void append_forwarded_for(std::string& out, const request_head& head, std::string_view client_ip);
+std::string_view forwarded_proto(const request_head& head, bool tls);
+
+/// How the body of a response travels to the client.
+struct response_facts {
+  std::string_view request_id;
+  std::string_view date;           ///< Added when the backend sent none.
+  std::string_view trace_router;   ///< X-Vcap-Router, X-Vcap-Backend and X-Cf-RouteEndpoint are
+  std::string_view trace_backend;  ///< added when these are not empty.
+  bool http_1_0 = false;           ///< The client's version.
+  bool keep_alive = true;          ///< Whether the connection stays open afterwards.
+  body_framing framing = body_framing::none; ///< Towards the client.
+};
+
+/// Appends the head that goes to the client: a final response.
+void append_response_head(std::string& out, const response_head& head, const response_facts& facts);
+/// Appends an informational response (1xx but not 101).
+void append_interim_head(std::string& out, const response_head& head);
+/// Appends the 101 that begins a tunnel.
+void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id);
+
+/// The framing towards a client: chunked needs HTTP/1.1, an unknown length without it ends with
+/// the connection.
+body_framing framing_for_client(const response_head& head, bool http_1_0) noexcept;
+
+} // namespace shunt::net
