@@ -1,0 +1,96 @@
+// What the access log says about one request, and the batch in which a loop hands such records
+// over. A loop only copies bytes here; turning them into text is access_line's business, on the
+// thread of whoever writes the log.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace shunt::routing {
+
+/// One request, as its loop knows it when it ends. Borrows all its text. Empty text is logged as
+/// `"-"`. Durations are nanoseconds; -1 (any negative number) means "not applicable".
+struct access_record {
+  static constexpr std::int64_t not_applicable = -1;
+
+  std::string_view host;     ///< The Host header as received.
+  std::string_view method;   ///< Method, target and protocol all empty: no request could be read.
+  std::string_view target;   ///< Path and query as received.
+  std::string_view protocol; ///< "HTTP/1.1", "HTTP/2.0"
+  std::string_view referer;
+  std::string_view user_agent;
+  std::string_view remote_address;    ///< The peer, ip:port.
+  std::string_view backend_address;   ///< The last endpoint tried, host:port.
+  std::string_view x_forwarded_for;   ///< As sent to the backend if it got that far, else as it
+  std::string_view x_forwarded_proto; ///< stood when the request ended. So the next two.
+  std::string_view vcap_request_id;
+  std::string_view local_address; ///< Our ip:port towards the backend.
+  std::string_view app_id;
+  std::string_view app_index;
+  std::string_view instance_id;
+  std::string_view x_cf_routererror; ///< The response header.
+  /// One value per access_format::extra_headers, in its order. Missing ones count as empty.
+  std::span<const std::string_view> extra_headers;
+
+  std::int64_t started_at_ns = 0;    ///< Receipt, since the Unix epoch, by the wall clock.
+  std::int64_t response_time_ns = 0; ///< Receipt to end.
+  std::int64_t gorouter_time_ns = 0; ///< What of it was ours; 0 when nothing was proxied.
+  std::int64_t backend_time_ns = not_applicable; ///< These four: of the successful attempt.
+  std::int64_t dial_time_ns = not_applicable;
+  std::int64_t dns_time_ns = not_applicable;
+  std::int64_t tls_time_ns = not_applicable;
+  /// Start of proxying to the end of the last failed attempt.
+  std::int64_t failed_attempts_time_ns = not_applicable;
+  std::uint64_t rx_bytes = 0; ///< Of the request's body, read.
+  std::uint64_t tx_bytes = 0; ///< Of the response's body, sent; 0 for upgrades.
+  std::uint32_t failed_attempts = 0;
+  std::uint16_t status = 0; ///< 0: none was sent.
+};
+
+/// Records one after the other in one piece of memory, text included. Append and read back; it
+/// never formats. Not synchronised: one thread has it at a time.
+class access_batch {
+public:
+  /// Copies `record` and all it borrows. A few dozen nanoseconds; allocates only to grow.
+  void append(const access_record& record);
+
+  /// Calls `fn(const access_record&)` for each record in order. Each is valid during its call.
+  template <class Fn>
+  void for_each(Fn&& fn) const {
+    std::vector<std::string_view> extra_headers;
+    access_record record;
+    for (std::size_t offset = 0; offset < bytes_;) {
+      offset = read(offset, record, extra_headers);
+      fn(std::as_const(record));
+    }
+  }
+
+  std::size_t bytes() const noexcept { return bytes_; }
+  std::size_t records() const noexcept { return records_; }
+  bool empty() const noexcept { return records_ == 0; }
+
+  /// Forgets the records. Keeps the memory for the next ones, unless a huge record bloated it.
+  void clear() noexcept;
+
+private:
+  static constexpr std::size_t kept_bytes_max = 256 * 1024;
+
+  void reserve(std::size_t bytes);
+  std::size_t read(std::size_t offset, access_record& record,
+                   std::vector<std::string_view>& extra_headers) const;
+
+  std::unique_ptr<char[]> memory_; // Not a vector, which would clear what is overwritten at once.
+  std::size_t capacity_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t records_ = 0;
+};
+
+static_assert(std::is_trivially_copyable_v<access_record>, "access_batch copies it bytewise");
+
+} // namespace shunt::routing
