@@ -1,0 +1,71 @@
+// The router's ear on NATS: stays connected, announces the router, and hands registrations over in
+// batches and in arrival order. When the handler is slow, messages wait in the client library's
+// bounded queue; what does not fit there is lost, counted and told, with one warning per episode.
+#pragma once
+
+#include "net/nats_options.hpp"
+#include "net/registry_handler.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace shunt::net {
+
+class component_log;
+
+/// No server could be used, or the options cannot work. Says why, for a person.
+class nats_error : public std::runtime_error {
+public:
+  using runtime_error::runtime_error;
+};
+
+class nats_bus {
+public:
+  /// Does nothing yet. `handler` and `log` outlive the bus.
+  nats_bus(nats_options options, registry_handler& handler, component_log& log);
+  /// Stops.
+  ~nats_bus();
+  nats_bus(const nats_bus&) = delete;
+  nats_bus& operator=(const nats_bus&) = delete;
+
+  /// Tries every server, several rounds. Throws nats_error; the caller logs `nats-connection-error`
+  /// and exits 1. Blocks for some seconds at worst.
+  void connect();
+
+  /// Once, after connect(): publishes `router.start`, subscribes, and begins to hand over. Throws
+  /// nats_error.
+  void start();
+
+  /// Hands nothing over from here on and closes the connection. Within a second, reachable server
+  /// or not; harmless when repeated. Neither from a handler nor from two threads at once.
+  void stop() noexcept;
+
+  // From any thread, between connect() and stop():
+
+  bool connected() const noexcept;
+  /// False if the message cannot even be buffered.
+  bool publish(std::string_view subject, std::string_view payload) noexcept;
+  /// True if the server has everything published so far.
+  bool flush(std::chrono::milliseconds patience) noexcept;
+  /// The connected server as host:port; empty if there is none.
+  std::string address() const;
+
+  // Counters, from any thread at any time:
+
+  /// Waiting in the client library's queue.
+  std::uint64_t buffered_messages() const noexcept;
+  /// Lost for want of room since start().
+  std::uint64_t total_dropped_messages() const noexcept;
+  /// Registrations and unregistrations handed over since start().
+  std::uint64_t received_messages() const noexcept;
+
+private:
+  class core;
+  std::shared_ptr<core> core_;
+};
+
+} // namespace shunt::net

@@ -1,0 +1,53 @@
+// What the NATS bus needs to know, in its own terms. The defaults are gorouter's.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace shunt::net {
+
+struct nats_host {
+  std::string hostname;
+  std::uint16_t port = 4222;
+};
+
+/// What `router.start` and the answer to `router.greet` say.
+struct router_start {
+  std::string id; ///< `<index>-<uuid>`, stable for the life of the process.
+  std::string host;
+  std::chrono::seconds register_interval{20};
+  std::chrono::seconds prune_threshold{120};
+};
+
+struct nats_options {
+  std::vector<nats_host> hosts; ///< Tried in random order.
+  std::string user;             ///< Empty: no credentials are sent.
+  std::string pass;
+  bool tls_enabled = false;
+  std::string ca_certs;    ///< PEM. Nothing else is trusted.
+  std::string cert_chain;  ///< PEM, of this client; empty: none.
+  std::string private_key; ///< PEM
+  std::chrono::milliseconds ping_interval{20'000};
+  int pings_unanswered_max = 2;
+  std::chrono::milliseconds connect_timeout{2000}; ///< Per server.
+  int connect_rounds = 3;                          ///< Through all servers, at first.
+  std::chrono::milliseconds connect_pause{100};    ///< Between those rounds.
+  std::chrono::milliseconds reconnect_wait{2000};
+  std::chrono::milliseconds reconnect_jitter{100};
+  std::chrono::milliseconds reconnect_jitter_tls{1000};
+  int reconnect_buffer_bytes = 8 * 1024 * 1024; ///< Published while disconnected.
+  int pending_messages_max = 131'072;
+  int pending_bytes_max = 134'217'728;
+  std::size_t batch_messages_max = 256;
+  std::size_t batches_alive_max = 64;
+  std::chrono::milliseconds drops_over_after{10'000}; ///< Without a drop: the episode has ended.
+  router_start start;
+};
+
+/// RouterStart as JSON.
+std::string to_json(const router_start& start);
+
+} // namespace shunt::net

@@ -1,0 +1,35 @@
+// What the NATS bus tells whoever keeps the routes. Implementations pass it on and return at once:
+// while a call lasts, nothing else arrives.
+#pragma once
+
+#include "net/nats_batch.hpp"
+
+#include <cstdint>
+
+namespace shunt::net {
+
+class registry_handler {
+public:
+  virtual ~registry_handler() = default;
+
+  /// Registrations and unregistrations in arrival order, at least one. On the bus's thread. The bus
+  /// waits while too many batches are alive, so keep one no longer than it takes.
+  virtual void on_messages(nats_batch batch) noexcept = 0;
+
+  /// That many more messages were lost for want of room: what is known may be out of date. On the
+  /// bus's thread.
+  virtual void on_dropped(std::uint64_t messages) noexcept = 0;
+
+  /// Subscribed for the first time, or connected again; `router.start` has been published. On the
+  /// thread that called start(), later on the client library's; may overlap the two above.
+  virtual void on_connected() noexcept = 0;
+
+  /// The connection was lost and is being sought again. On the client library's thread.
+  virtual void on_disconnected() noexcept = 0;
+
+  /// No server will ever be tried again (each refused the credentials): the process must end. Not
+  /// called for stop(). On the client library's thread.
+  virtual void on_closed() noexcept = 0;
+};
+
+} // namespace shunt::net
