@@ -73,19 +73,20 @@ public:
   chunked_error error() const noexcept { return error_; }
 
 private:
+  /// What the next byte belongs to.
   enum class step : std::uint8_t {
-    size_first, ///< The first digit of a size.
-    size,       ///< Further digits.
-    padding,    ///< Whitespace before a semicolon.
-    name_first, ///< After the semicolon.
+    size_first, ///< A size begins.
+    size,
+    padding, ///< Whitespace, after which only a semicolon may come.
+    name_first,
     name,
-    after_name,  ///< Whitespace after an extension's name.
-    value_first, ///< After the equals sign.
+    after_name, ///< Whitespace before an equals sign or semicolon.
+    value_first,
     value,
     quoted,
     quoted_pair, ///< After a backslash.
     after_quoted,
-    size_lf, ///< The LF that ends the size's line.
+    size_lf, ///< The LF that ends the line of a size.
     data,
     data_cr,
     data_lf,
@@ -94,12 +95,14 @@ private:
     failed,
   };
 
-  std::size_t take_data(std::string_view in, chunked_result& result) noexcept;
-  std::size_t take_trailers(std::string_view in);
-  void take_byte(unsigned char c) noexcept;
-  void take_size(unsigned char c) noexcept;
-  void take_extension(unsigned char c) noexcept;
-  void end_of_size_line() noexcept;
+  void take_data(std::string_view in, chunked_result& result) noexcept;
+  void take_trailers(std::string_view in, chunked_result& result);
+  void take_byte(char c) noexcept;
+  void take_size(char c) noexcept;
+  void take_extension(char c) noexcept;
+  step after_extension_byte(char c) const noexcept;
+  void begin_data_or_trailers() noexcept;
+  void expect(char wanted, char c, step next) noexcept;
   void fail(chunked_error error) noexcept;
 
   step step_ = step::size_first;

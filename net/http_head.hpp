@@ -5,6 +5,7 @@
 // the long run. No I/O, no clock, any thread.
 #pragma once
 
+#include "net/host_authority.hpp"
 #include "net/http_fields.hpp"
 
 #include <cstddef>
@@ -33,12 +34,6 @@ struct message_head {
   bool upgrade = false;              ///< `Connection: upgrade` and an Upgrade; HTTP/1.1 only.
   std::string_view upgrade_protocol; ///< The first Upgrade, when `upgrade`.
   std::size_t head_bytes = 0;        ///< To consume; the body begins after them.
-};
-
-enum class target_form : std::uint8_t {
-  origin,   ///< `/path?query`
-  absolute, ///< `http://host/path?query`
-  asterisk, ///< `*`, of OPTIONS only.
 };
 
 struct request_head : message_head {

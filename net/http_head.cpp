@@ -1,0 +1,500 @@
+// Two passes over a head. The first runs as bytes arrive: it finds the end, and on its way refuses
+// line endings, control bytes, foldings and start lines that no HTTP/1 message has; it never looks
+// at a byte twice. The second runs once, over the complete head: Beast takes the fields apart, and
+// what they say about host, framing and connection is collected and judged. Beast alone would be
+// too lenient (lists in Content-Length, folding, any target) and too coarse in its errors.
+#include "net/http_head.hpp"
+
+#include "net/host_authority.hpp"
+
+#include <boost/beast/http/basic_parser.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+#include <optional>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace shunt::net {
+
+namespace http = boost::beast::http;
+
+namespace {
+
+constexpr parse_status need_more{parse_outcome::need_more, parse_error::none};
+constexpr parse_status complete{parse_outcome::complete, parse_error::none};
+
+std::size_t fields_max(const head_limits& limits) {
+  return limits.fields_max == 0 ? fields_cap : std::min(limits.fields_max, fields_cap);
+}
+
+std::string_view std_view(boost::beast::string_view text) {
+  return {text.data(), text.size()};
+}
+
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+constexpr bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
+// -- Start lines, without their line ends.
+
+parse_error check_version(std::string_view version) {
+  if (version.size() != 8 || !version.starts_with("HTTP/") || !is_digit(version[5])
+      || version[6] != '.' || !is_digit(version[7]))
+    return parse_error::malformed_start_line;
+  if (version[5] != '1')
+    return parse_error::unsupported_version;
+  return version[7] > '1' ? parse_error::unsupported_minor_version : parse_error::none;
+}
+
+/// The version comes before the target, so that `PRI * HTTP/2.0` is refused for what it is.
+parse_error check_request_line(std::string_view line) {
+  const auto method_end = line.find(' ');
+  const auto target_end = line.rfind(' ');
+  if (method_end == std::string_view::npos || method_end == target_end)
+    return parse_error::malformed_start_line;
+  const auto method = line.substr(0, method_end);
+  const auto target = line.substr(method_end + 1, target_end - method_end - 1);
+  if (!is_token(method) || target.empty())
+    return parse_error::malformed_start_line;
+  if (const auto error = check_version(line.substr(target_end + 1)); error != parse_error::none)
+    return error;
+  if (method == "CONNECT")
+    return parse_error::connect_method;
+  return parse_target(method, target) ? parse_error::none : parse_error::malformed_target;
+}
+
+constexpr std::size_t reasonless_status_line_bytes = 12; ///< `HTTP/1.1 200`
+
+/// Some servers leave out the space before an empty reason; there is no second way to read that.
+parse_error check_status_line(std::string_view line) {
+  const bool well_formed = line.size() >= reasonless_status_line_bytes
+                           && check_version(line.substr(0, 8)) == parse_error::none
+                           && line[8] == ' ' && line[9] != '0'
+                           && std::all_of(line.begin() + 9, line.begin() + 12, is_digit)
+                           && (line.size() == reasonless_status_line_bytes || line[12] == ' ');
+  return well_formed ? parse_error::none : parse_error::malformed_start_line;
+}
+
+// -- The first pass.
+
+/// The first control byte at or after `from`, tabs included, or the end.
+std::size_t find_control(std::string_view bytes, std::size_t from) {
+#ifdef __SSE2__ // On other machines the loop below does it all.
+  const auto largest_control = _mm_set1_epi8(0x1f);
+  const auto del = _mm_set1_epi8(0x7f);
+  for (; from + 16 <= bytes.size(); from += 16) {
+    const auto block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes.data() + from));
+    const auto low = _mm_cmpeq_epi8(_mm_min_epu8(block, largest_control), block);
+    const auto found = _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(block, del)));
+    if (found != 0)
+      return from + static_cast<std::size_t>(std::countr_zero(static_cast<unsigned>(found)));
+  }
+#endif
+  while (from < bytes.size() && !is_control(bytes[from]))
+    ++from;
+  return from;
+}
+
+} // namespace
+
+enum class head_kind : std::uint8_t { request, response, trailers };
+
+/// Moves a scratch forward over the bytes that are new. Every verdict depends only on the bytes up
+/// to the one that decided it, so it is the same however they were split.
+class head_scanner {
+public:
+  head_scanner(std::string_view bytes, std::size_t bytes_max, head_kind kind, head_scratch& scratch)
+    : window_{bytes.substr(0, bytes_max)}, bytes_max_{bytes_max}, kind_{kind}, at_{scratch} {}
+
+  parse_status scan() {
+    for (;;) {
+      if (folded())
+        return fail(parse_error::obsolete_folding);
+      at_.scanned_ = find_control(window_, at_.scanned_);
+      if (at_.scanned_ == window_.size())
+        return unfinished();
+      if (window_[at_.scanned_] == '\t' && start_line_done()) {
+        ++at_.scanned_;
+        continue;
+      }
+      if (window_[at_.scanned_] != '\r')
+        return fail(blame_control());
+      if (at_.scanned_ + 1 == window_.size())
+        return unfinished();
+      if (window_[at_.scanned_ + 1] != '\n')
+        return fail(parse_error::bare_cr);
+      if (const auto status = end_line(); !status.need_more())
+        return status;
+    }
+  }
+
+  /// After `complete`.
+  std::string_view start_line() const {
+    return window_.substr(at_.begin_, at_.fields_begin_ - at_.begin_ - 2);
+  }
+  std::string_view fields() const {
+    return window_.substr(at_.fields_begin_, end() - at_.fields_begin_);
+  }
+  std::size_t end() const { return at_.scanned_; }
+
+private:
+  static parse_status fail(parse_error error) { return {parse_outcome::error, error}; }
+
+  parse_status unfinished() const {
+    return window_.size() == bytes_max_ ? fail(parse_error::head_too_large) : need_more;
+  }
+
+  bool start_line_done() const { return kind_ == head_kind::trailers || at_.fields_begin_ != 0; }
+
+  bool folded() const {
+    return start_line_done() && at_.line_begin_ < window_.size()
+           && (window_[at_.line_begin_] == ' ' || window_[at_.line_begin_] == '\t');
+  }
+
+  parse_error blame_control() const {
+    if (window_[at_.scanned_] == '\n')
+      return parse_error::bare_lf;
+    if (!start_line_done())
+      return parse_error::malformed_start_line;
+    return line().find(':') == std::string_view::npos ? parse_error::malformed_field_name
+                                                      : parse_error::malformed_field_value;
+  }
+
+  std::string_view line() const {
+    return window_.substr(at_.line_begin_, at_.scanned_ - at_.line_begin_);
+  }
+
+  /// Called at a CRLF; `need_more` means that the head goes on after it.
+  parse_status end_line() {
+    const auto ended = line();
+    at_.scanned_ += 2;
+    at_.line_begin_ = at_.scanned_;
+    if (ended.empty())
+      return end_empty_line();
+    if (!start_line_done()) {
+      const auto error =
+        kind_ == head_kind::request ? check_request_line(ended) : check_status_line(ended);
+      if (error != parse_error::none)
+        return fail(error);
+      at_.fields_begin_ = at_.scanned_;
+    }
+    return need_more;
+  }
+
+  parse_status end_empty_line() {
+    if (start_line_done())
+      return complete;
+    if (kind_ != head_kind::request || at_.begin_ != 0)
+      return fail(parse_error::malformed_start_line);
+    at_.begin_ = at_.scanned_;
+    return need_more;
+  }
+
+  std::string_view window_;
+  std::size_t bytes_max_;
+  head_kind kind_;
+  head_scratch& at_;
+};
+
+namespace {
+
+// -- The second pass.
+
+/// What the fields of a head say about it, each as often as it was said.
+struct field_facts {
+  std::size_t hosts = 0;
+  std::size_t lengths = 0;
+  std::size_t encodings = 0;
+  std::string_view host;
+  std::uint64_t length = 0;
+  transfer_coding coding = transfer_coding::ambiguous;
+  bool close = false;
+  bool keep_alive = false;
+  bool upgrade = false;
+  std::string_view upgrade_protocol;
+  bool expect_continue = false;
+  bool expect_other = false;
+};
+
+/// Beast's parser, for one head. Only its reading of lines is used: its own idea of framing is
+/// more lenient than ours, and where it is stricter it ends the head with an error.
+class field_collector : public http::basic_parser<false> {
+  using error_code = boost::beast::error_code;
+  using beast_view = boost::beast::string_view;
+
+public:
+  field_collector(std::vector<field>& fields, std::size_t fields_max, bool trailers)
+    : fields_{fields}, fields_max_{fields_max}, trailers_{trailers} {
+    header_limit(std::numeric_limits<std::uint32_t>::max());
+    body_limit(std::numeric_limits<std::uint64_t>::max());
+  }
+
+  /// Field lines up to and including the empty line, where the first pass found it.
+  parse_error take(std::string_view lines) {
+    // Every parser of Beast's begins with a start line. This one stands in for all: ours have been
+    // read already, and what Beast makes of status and version is not used.
+    constexpr std::string_view status_line = "HTTP/1.1 200 \r\n";
+    put_all(status_line);
+    const bool all_used = put_all(lines);
+    if (error_ == parse_error::none && !(all_used && is_header_done()))
+      error_ = parse_error::malformed_field_name; // The passes must agree on where the head ends.
+    return error_;
+  }
+
+  const field_facts& facts() const { return facts_; }
+
+private:
+  bool put_all(std::string_view bytes) {
+    error_code ec;
+    const auto used = put(boost::asio::const_buffer{bytes.data(), bytes.size()}, ec);
+    if (ec && ec != http::error::need_more && error_ == parse_error::none)
+      error_ = blame(ec);
+    return used == bytes.size();
+  }
+
+  void on_request_impl(http::verb, beast_view, beast_view, int, error_code&) override {}
+  void on_response_impl(int, beast_view, int, error_code&) override {}
+  void on_header_impl(error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  std::size_t on_body_impl(beast_view, error_code&) override { return 0; }
+  void on_chunk_header_impl(std::uint64_t, beast_view, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, beast_view, error_code&) override { return 0; }
+  void on_finish_impl(error_code&) override {}
+
+  void on_field_impl(http::field, beast_view name, beast_view value, error_code& ec) override {
+    const field found{std_view(name), std_view(value), identify(std_view(name))};
+    if (++count_ > fields_max_)
+      error_ = parse_error::too_many_fields;
+    else if (!trailers_)
+      note(found);
+    if (error_ != parse_error::none)
+      ec = http::error::bad_field; // Any will do: it stops the parser, and `error_` says why.
+    else if (!trailers_ || !forbidden_in_trailers(found.id))
+      fields_.push_back(found);
+  }
+
+  void note(const field& f) {
+    switch (f.id) {
+      case field_id::host: ++facts_.hosts, facts_.host = f.value; break;
+      case field_id::content_length: note_length(f.value); break;
+      case field_id::transfer_encoding: note_encoding(f.value); break;
+      case field_id::connection: note_connection(f.value); break;
+      case field_id::upgrade: note_upgrade(f.value); break;
+      case field_id::expect: note_expect(f.value); break;
+      default: break;
+    }
+  }
+
+  void note_length(std::string_view value) {
+    const auto length = parse_content_length(value);
+    if (!length || ++facts_.lengths > 1)
+      error_ = parse_error::malformed_content_length;
+    else
+      facts_.length = *length;
+  }
+
+  void note_encoding(std::string_view value) {
+    facts_.coding = classify_transfer_encoding(value);
+    if (++facts_.encodings > 1)
+      error_ = parse_error::malformed_transfer_encoding;
+  }
+
+  void note_connection(std::string_view value) {
+    facts_.close |= has_token(value, "close");
+    facts_.keep_alive |= has_token(value, "keep-alive");
+    facts_.upgrade |= has_token(value, "upgrade");
+  }
+
+  void note_upgrade(std::string_view value) {
+    if (facts_.upgrade_protocol.empty())
+      facts_.upgrade_protocol = value;
+  }
+
+  void note_expect(std::string_view value) {
+    if (iequals(value, "100-continue"))
+      facts_.expect_continue = true;
+    else if (!value.empty())
+      facts_.expect_other = true;
+  }
+
+  parse_error blame(const error_code& ec) const {
+    if (ec == http::error::bad_content_length)
+      return facts_.encodings > 0 ? parse_error::conflicting_framing
+                                  : parse_error::malformed_content_length;
+    if (ec == http::error::bad_transfer_encoding)
+      return facts_.lengths > 0 ? parse_error::conflicting_framing
+                                : parse_error::malformed_transfer_encoding;
+    if (ec == http::error::bad_value)
+      return parse_error::malformed_field_value;
+    return parse_error::malformed_field_name;
+  }
+
+  std::vector<field>& fields_;
+  std::size_t fields_max_;
+  bool trailers_;
+  std::size_t count_ = 0;
+  parse_error error_ = parse_error::none;
+  field_facts facts_;
+};
+
+/// Content-Length and Transfer-Encoding, before it is known what they mean for this message.
+parse_error check_framing(const field_facts& facts, int version_minor) {
+  if (facts.encodings == 0)
+    return parse_error::none;
+  if (facts.lengths > 0)
+    return parse_error::conflicting_framing;
+  if (version_minor == 0 || facts.coding == transfer_coding::ambiguous)
+    return parse_error::malformed_transfer_encoding;
+  return facts.coding == transfer_coding::chunked ? parse_error::none
+                                                  : parse_error::unsupported_transfer_encoding;
+}
+
+void finish(const field_facts& facts, int version_minor, message_head& out) {
+  out.version_minor = version_minor;
+  out.has_content_length = facts.lengths > 0;
+  out.content_length = facts.length;
+  if (facts.encodings > 0)
+    out.framing = body_framing::chunked;
+  else if (facts.length > 0)
+    out.framing = body_framing::length;
+  out.keep_alive = !facts.close && (version_minor == 1 || facts.keep_alive);
+  // HTTP/1.0 knows no upgrades: an old proxy may have passed the fields on blindly.
+  out.upgrade = version_minor == 1 && facts.upgrade && !facts.upgrade_protocol.empty();
+  if (out.upgrade)
+    out.upgrade_protocol = facts.upgrade_protocol;
+}
+
+parse_error check_host(const field_facts& facts, const request_target& target, request_head& out) {
+  if (facts.hosts > 1)
+    return parse_error::repeated_host;
+  if (facts.hosts == 0) {
+    out.host = target.authority_text;
+    return out.version_minor == 1 ? parse_error::missing_host : parse_error::none;
+  }
+  out.host = facts.host;
+  const auto host = parse_authority(facts.host);
+  if (!host && !facts.host.empty())
+    return parse_error::malformed_host;
+  if (!target.authority)
+    return parse_error::none;
+  return host && same_authority(*host, *target.authority, target.default_port)
+           ? parse_error::none
+           : parse_error::conflicting_host;
+}
+
+parse_error read_request(const head_scanner& scanner, const head_limits& limits,
+                         request_head& out) {
+  const auto line = scanner.start_line();
+  out.method = line.substr(0, line.find(' '));
+  out.target = line.substr(out.method.size() + 1, line.rfind(' ') - out.method.size() - 1);
+  const int version_minor = line.back() - '0';
+  field_collector collector{out.fields, fields_max(limits), false};
+  if (const auto error = collector.take(scanner.fields()); error != parse_error::none)
+    return error;
+  const auto& facts = collector.facts();
+  if (const auto error = check_framing(facts, version_minor); error != parse_error::none)
+    return error;
+  finish(facts, version_minor, out);
+  request_target target{.path_and_query = out.target, .authority = {}, .authority_text = {}};
+  if (!out.target.starts_with('/')) // Else it has nothing else to it.
+    target = parse_target(out.method, out.target).value_or(target);
+  out.form = target.form;
+  out.path_and_query = target.path_and_query;
+  if (const auto error = check_host(facts, target, out); error != parse_error::none)
+    return error;
+  out.expect_continue = facts.expect_continue && version_minor == 1;
+  return facts.expect_other ? parse_error::unsupported_expectation : parse_error::none;
+}
+
+/// Which responses have a body, and how it ends (RFC 9112, section 6.3).
+void frame_response(bool request_was_head, response_head& out) {
+  const bool informational = out.status < 200;
+  if (informational || out.status == 204) {
+    // These never have a body. Who announces one may send it: not to be read as a next response.
+    if (out.framing != body_framing::none)
+      out.keep_alive = false;
+    out.framing = body_framing::none;
+  } else if (request_was_head || out.status == 304) {
+    out.framing = body_framing::none;
+  } else if (out.framing == body_framing::none && !out.has_content_length) {
+    out.framing = body_framing::until_close;
+    out.keep_alive = false;
+  }
+}
+
+parse_error read_response(const head_scanner& scanner, bool request_was_head,
+                          const head_limits& limits, response_head& out) {
+  const auto line = scanner.start_line();
+  const int version_minor = line[7] - '0';
+  out.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+  out.reason = line.substr(std::min(line.size(), reasonless_status_line_bytes + 1));
+  field_collector collector{out.fields, fields_max(limits), false};
+  if (const auto error = collector.take(scanner.fields()); error != parse_error::none)
+    return error;
+  if (const auto error = check_framing(collector.facts(), version_minor);
+      error != parse_error::none)
+    return error;
+  finish(collector.facts(), version_minor, out);
+  frame_response(request_was_head, out);
+  return parse_error::none;
+}
+
+/// Runs the first pass, and `read` over the head when it is complete.
+template <class Read>
+parse_status parse(std::string_view bytes, head_kind kind, const head_limits& limits,
+                   head_scratch& scratch, Read read) {
+  head_scanner scanner{bytes, std::min(limits.head_bytes_max, head_bytes_cap), kind, scratch};
+  const auto status = scanner.scan();
+  if (status.need_more())
+    return status;
+  const auto error = status.failed() ? status.error : read(scanner);
+  scratch.reset();
+  return error == parse_error::none ? complete : parse_status{parse_outcome::error, error};
+}
+
+void clear(message_head& head, std::size_t head_bytes) {
+  head.fields.clear();
+  head.framing = body_framing::none;
+  head.upgrade_protocol = {};
+  head.head_bytes = head_bytes;
+}
+
+} // namespace
+
+parse_status parse_request(std::string_view bytes, request_head& out, const head_limits& limits,
+                           head_scratch& scratch) {
+  return parse(bytes, head_kind::request, limits, scratch, [&](const head_scanner& scanner) {
+    clear(out, scanner.end());
+    return read_request(scanner, limits, out);
+  });
+}
+
+parse_status parse_response(std::string_view bytes, bool request_was_head, response_head& out,
+                            const head_limits& limits, head_scratch& scratch) {
+  return parse(bytes, head_kind::response, limits, scratch, [&](const head_scanner& scanner) {
+    clear(out, scanner.end());
+    return read_response(scanner, request_was_head, limits, out);
+  });
+}
+
+parse_status parse_trailers(std::string_view bytes, std::vector<field>& out,
+                            std::size_t& bytes_used, const head_limits& limits,
+                            head_scratch& scratch) {
+  return parse(bytes, head_kind::trailers, limits, scratch, [&](const head_scanner& scanner) {
+    out.clear();
+    bytes_used = scanner.end();
+    field_collector collector{out, fields_max(limits), true};
+    return collector.take(scanner.fields());
+  });
+}
+
+} // namespace shunt::net
