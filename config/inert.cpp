@@ -1,0 +1,99 @@
+// The list itself. A name that ends in a dot stands for the whole section.
+#include "config/inert.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace shunt::config {
+
+namespace {
+
+struct inert_key {
+  std::string_view path;
+  std::string_view reason;
+};
+
+constexpr std::string_view no_listener = "TLS listeners are not served yet";
+constexpr std::string_view no_backend_tls = "TLS to backends is not spoken yet";
+constexpr std::string_view no_http2 = "HTTP/2 is not served yet";
+constexpr std::string_view no_route_services = "route services are not supported yet";
+constexpr std::string_view no_routing_api = "routes are not fetched from the Routing API yet";
+constexpr std::string_view no_stickiness = "sessions are not sticky yet";
+constexpr std::string_view no_zones = "zones are not considered yet";
+constexpr std::string_view no_envelopes = "nothing is sent to Loggregator yet";
+constexpr std::string_view no_metrics = "metrics are not exposed yet";
+constexpr std::string_view no_header_rules = "these header rules are not applied yet";
+constexpr std::string_view unread = "the router does not act on it yet";
+
+constexpr std::array keys{
+  inert_key{"enable_ssl", no_listener},
+  inert_key{"ssl_port", no_listener},
+  inert_key{"tls_pem", no_listener},
+  inert_key{"cipher_suites", no_listener},
+  inert_key{"min_tls_version", no_listener},
+  inert_key{"max_tls_version", no_listener},
+  inert_key{"client_cert_validation", no_listener},
+  inert_key{"client_ca_certs", no_listener},
+  inert_key{"only_trust_client_ca_certs", no_listener},
+  inert_key{"enable_verify_client_certificate_metadata", no_listener},
+  inert_key{"verify_client_certificate_metadata", no_listener},
+  inert_key{"domains", no_listener},
+  inert_key{"forwarded_client_cert", no_listener},
+  inert_key{"status.tls.", "the status endpoints are not served over TLS yet"},
+  inert_key{"ca_certs", no_backend_tls},
+  inert_key{"tls_handshake_timeout", no_backend_tls},
+  inert_key{"backends.cert_chain", no_backend_tls},
+  inert_key{"backends.private_key", no_backend_tls},
+  inert_key{"enable_http2", no_http2},
+  inert_key{"http_2_endpoint_timeout", no_http2},
+  inert_key{"enable_http1_concurrent_read_write", unread},
+  inert_key{"enable_proxy", "the PROXY protocol is not understood yet"},
+  inert_key{"hop_by_hop_headers_to_filter", no_header_rules},
+  inert_key{"force_forwarded_proto_https", no_header_rules},
+  inert_key{"sanitize_forwarded_proto", no_header_rules},
+  inert_key{"http_rewrite.", no_header_rules},
+  inert_key{"html_error_template_file", "errors are plain text only for now"},
+  inert_key{"tracing.", "tracing headers are not made yet"},
+  inert_key{"keep_alive_100_continue_requests", unread},
+  inert_key{"balancing_algorithm_az_preference", no_zones},
+  inert_key{"zone", no_zones},
+  inert_key{"secure_cookies", no_stickiness},
+  inert_key{"sticky_session_cookie_names", no_stickiness},
+  inert_key{"sticky_sessions_for_auth_negotiate", no_stickiness},
+  inert_key{"publish_active_apps_interval", "active apps are not published yet"},
+  inert_key{"skip_ssl_validation", no_route_services},
+  inert_key{"route_services_secret", no_route_services},
+  inert_key{"route_services_secret_decrypt_only", no_route_services},
+  inert_key{"route_services_timeout", no_route_services},
+  inert_key{"route_services_recommend_https", no_route_services},
+  inert_key{"route_services_hairpinning", no_route_services},
+  inert_key{"route_services_hairpinning_allowlist", no_route_services},
+  inert_key{"route_services_internal_server_port", no_route_services},
+  inert_key{"route_services.", no_route_services},
+  inert_key{"routing_api.", no_routing_api},
+  inert_key{"oauth.", no_routing_api},
+  inert_key{"token_fetcher_max_retries", no_routing_api},
+  inert_key{"token_fetcher_retry_interval", no_routing_api},
+  inert_key{"token_fetcher_expiration_buffer_time", no_routing_api},
+  inert_key{"debug_addr", "the debug server is not served yet"},
+  inert_key{"logging.loggregator_enabled", no_envelopes},
+  inert_key{"logging.metron_address", no_envelopes},
+  inert_key{"enable_envelope_v1_metrics", no_envelopes},
+  inert_key{"send_http_start_stop_server_event", no_envelopes},
+  inert_key{"send_http_start_stop_client_event", no_envelopes},
+  inert_key{"route_latency_metric_muzzle_duration", no_envelopes},
+  inert_key{"prometheus.", no_metrics},
+  inert_key{"per_request_metrics_reporting", no_metrics},
+  inert_key{"per_app_prometheus_http_metrics_reporting", no_metrics},
+};
+
+} // namespace
+
+std::string_view inert_reason(std::string_view path) {
+  const auto found = std::find_if(keys.begin(), keys.end(), [&](const inert_key& key) {
+    return key.path.ends_with('.') ? path.starts_with(key.path) : path == key.path;
+  });
+  return found == keys.end() ? std::string_view{} : found->reason;
+}
+
+} // namespace shunt::config

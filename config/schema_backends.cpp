@@ -1,0 +1,42 @@
+// Keys of backends: connections, timeouts, balancing, cookies, empty pools.
+#include "config/schema.hpp"
+
+#define KEY(member, ...) SHUNT_CONFIG_KEY(settings, member, __VA_ARGS__)
+
+namespace shunt::config {
+
+schema_of<settings> backend_fields() {
+  return {
+    KEY(backends.max_conns, number{0, std::numeric_limits<std::int64_t>::max()}),
+    KEY(backends.max_attempts, number{}),
+    KEY(backends.max_conns_counts, choice<max_conns_counts>{}),
+    KEY(backends.cert_chain, text{}),
+    KEY(backends.private_key, text{}),
+    KEY(endpoint_timeout, period{}),
+    KEY(http_1_endpoint_timeout, period{}),
+    KEY(http_2_endpoint_timeout, period{}),
+    KEY(endpoint_dial_timeout, period{}),
+    KEY(websocket_dial_timeout, period{}),
+    KEY(endpoint_keep_alive_probe_interval, positive),
+    KEY(disable_keep_alives, flag{}),
+    KEY(max_idle_conns, number{}),
+    KEY(max_idle_conns_per_host, number{}),
+    KEY(keep_alive_100_continue_requests, flag{}),
+    KEY(balancing_algorithm, choice<balancing_algorithm>{}),
+    KEY(balancing_algorithm_az_preference, choice<balancing_algorithm_az_preference>{}),
+    KEY(zone, text{}),
+    KEY(secure_cookies, flag{}),
+    KEY(sticky_session_cookie_names, texts{}),
+    KEY(sticky_sessions_for_auth_negotiate, flag{}),
+    KEY(empty_pool_response_code_503, flag{}),
+    KEY(empty_pool_timeout, period{}),
+    KEY(empty_pool.status, number{400, 599}),
+    KEY(empty_pool.body, text{}),
+    KEY(empty_pool.content_type, text{}),
+    KEY(empty_pool.retry_after, period{}),
+    KEY(empty_pool.keep, period{}),
+    KEY(empty_pool.keep_routes_max, number{0, 100'000'000}),
+  };
+}
+
+} // namespace shunt::config
