@@ -1,0 +1,451 @@
+// Writes the line into memory that is large enough for it unless something has to be escaped; only
+// then it grows. Text is looked at eight bytes at a time and copied in one piece where, as nearly
+// always, nothing in it needs escaping. The quoting is Go's strconv.Quote.
+#include "routing/access_line.hpp"
+
+#include "routing/access_line.printable.hpp"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace shunt::routing {
+
+namespace {
+
+constexpr char hex_digits[] = "0123456789abcdef";
+
+constexpr bool is_plain(unsigned char byte) {
+  return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+constexpr auto plain_bytes = [] {
+  std::array<bool, 256> plain{};
+  for (unsigned byte = 0; byte < plain.size(); ++byte)
+    plain[byte] = is_plain(static_cast<unsigned char>(byte));
+  return plain;
+}();
+
+/// Whether any of eight bytes is not plain: the usual arithmetic on all of them at once, in which a
+/// byte's top bit ends up set if the byte is to be found (or the one below it was).
+bool any_special(std::uint64_t eight) {
+  constexpr std::uint64_t ones = 0x0101010101010101, tops = ones << 7;
+  const auto below = [](std::uint64_t bytes, std::uint64_t bound) {
+    return (bytes - ones * bound) & ~bytes;
+  };
+  const auto equal = [below, eight](std::uint64_t byte) { return below(eight ^ ones * byte, 1); };
+  return ((eight | below(eight, 0x20) | equal('"') | equal('\\') | equal(0x7f)) & tops) != 0;
+}
+
+/// How many of the first bytes of `text` go between quotes as they are.
+std::size_t plain_prefix(std::string_view text) {
+  std::size_t at = 0;
+  for (std::uint64_t eight = 0; at + sizeof(eight) <= text.size(); at += sizeof(eight)) {
+    std::memcpy(&eight, text.data() + at, sizeof(eight));
+    if (any_special(eight))
+      break;
+  }
+  while (at < text.size() && plain_bytes[static_cast<unsigned char>(text[at])])
+    ++at;
+  return at;
+}
+
+/// A code point and how many bytes it took. Not UTF-8: no code point, one byte.
+struct rune {
+  std::optional<std::uint32_t> code_point;
+  std::size_t bytes = 1;
+};
+
+/// The rune that `text` starts with, as strict as Go: no overlong forms, no surrogates.
+rune first_rune(std::string_view text) {
+  const auto byte_at = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto lead = byte_at(0);
+  const std::size_t bytes = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  if (bytes == 1)
+    return {lead, 1};
+  if (lead < 0xc2 || lead > 0xf4 || text.size() < bytes)
+    return {};
+  std::uint32_t code_point = lead & (0x7fu >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte_at(i) & 0xc0) != 0x80)
+      return {};
+    code_point = code_point << 6 | (byte_at(i) & 0x3fu);
+  }
+  constexpr std::uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool is_surrogate = code_point >= 0xd800 && code_point < 0xe000;
+  if (code_point < smallest[bytes] || code_point > 0x10ffff || is_surrogate)
+    return {};
+  return {code_point, bytes};
+}
+
+/// The letter that stands for a control byte after a backslash, or 0.
+char short_escape(std::uint32_t code_point) {
+  constexpr std::string_view letters = "abtnvfr"; // From U+0007 to U+000D.
+  if (code_point == '"' || code_point == '\\')
+    return static_cast<char>(code_point);
+  return code_point >= 7 && code_point <= 13 ? letters[code_point - 7] : '\0';
+}
+
+/// Writes at the end of a string without asking for memory at every piece.
+class line_writer {
+public:
+  /// `expected` bytes are made room for at once.
+  line_writer(std::string& out, std::size_t expected) : out_{out}, used_{out.size()} {
+    out_.resize(used_ + expected);
+  }
+  line_writer(const line_writer&) = delete;
+  line_writer& operator=(const line_writer&) = delete;
+  ~line_writer() { out_.resize(used_); }
+
+  void put(char byte) {
+    make_room(1);
+    out_[used_++] = byte;
+  }
+
+  void put(std::string_view text) {
+    make_room(text.size());
+    if (!text.empty())
+      std::memcpy(out_.data() + used_, text.data(), text.size());
+    used_ += text.size();
+  }
+
+  template <class Integer>
+  void put_number(Integer value) {
+    constexpr std::size_t digits_max = 20;
+    make_room(digits_max);
+    char* begin = out_.data() + used_;
+    used_ += static_cast<std::size_t>(std::to_chars(begin, begin + digits_max, value).ptr - begin);
+  }
+
+  /// `value` in decimal with leading zeros.
+  template <std::size_t Digits>
+  void put_padded(std::uint64_t value) {
+    make_room(Digits);
+    for (std::size_t i = Digits; i-- > 0; value /= 10)
+      out_[used_ + i] = static_cast<char>('0' + value % 10);
+    used_ += Digits;
+  }
+
+  template <std::size_t Digits>
+  void put_hex(std::uint32_t value) {
+    make_room(Digits);
+    for (std::size_t i = Digits; i-- > 0; value >>= 4)
+      out_[used_ + i] = hex_digits[value & 0xf];
+    used_ += Digits;
+  }
+
+  /// `text` as it stands between the quotes.
+  void put_escaped(std::string_view text) {
+    while (true) {
+      const auto plain = plain_prefix(text);
+      put(text.substr(0, plain));
+      text.remove_prefix(plain);
+      if (text.empty())
+        return;
+      text.remove_prefix(put_special(text));
+    }
+  }
+
+  void put_quoted(std::string_view text) {
+    if (text.empty())
+      return put(R"("-")");
+    put('"');
+    put_escaped(text);
+    put('"');
+  }
+
+private:
+  void make_room(std::size_t bytes) {
+    if (out_.size() - used_ < bytes) [[unlikely]]
+      out_.resize(used_ + bytes + 1024); // Not more: what is added is cleared first.
+  }
+
+  /// Writes the rune that `text` starts with, escaped if it has to be; its length.
+  std::size_t put_special(std::string_view text) {
+    const auto [code_point, bytes] = first_rune(text);
+    if (!code_point)
+      put_hex_byte(static_cast<unsigned char>(text[0]));
+    else if (*code_point < 0x80)
+      put_control(*code_point);
+    else if (unicode::is_printable(*code_point))
+      put(text.substr(0, bytes));
+    else
+      put_code_point(*code_point);
+    return bytes;
+  }
+
+  void put_control(std::uint32_t code_point) {
+    const auto letter = short_escape(code_point);
+    if (letter == '\0')
+      return put_hex_byte(code_point);
+    put('\\');
+    put(letter);
+  }
+
+  void put_hex_byte(std::uint32_t byte) {
+    put(R"(\x)");
+    put_hex<2>(byte);
+  }
+
+  void put_code_point(std::uint32_t code_point) {
+    if (code_point < 0x10000) {
+      put(R"(\u)");
+      put_hex<4>(code_point);
+    } else {
+      put(R"(\U)");
+      put_hex<8>(code_point);
+    }
+  }
+
+  std::string& out_;
+  std::size_t used_; // Behind it is room that is not text yet.
+};
+
+/// Unquoted, so nothing in it may end the line or look like the next field. A host that was let in
+/// has no such bytes; one that was refused may.
+void put_host(line_writer& line, std::string_view host) {
+  const auto is_unsafe = [](unsigned char byte) { return byte <= 0x20 || byte == 0x7f; };
+  while (!host.empty()) {
+    const auto unsafe = std::ranges::find_if(host, is_unsafe);
+    const auto safe = static_cast<std::size_t>(unsafe - host.begin());
+    line.put(host.substr(0, safe));
+    host.remove_prefix(safe);
+    if (host.empty())
+      return;
+    line.put(R"(\x)");
+    line.put_hex<2>(static_cast<unsigned char>(host[0]));
+    host.remove_prefix(1);
+  }
+}
+
+/// A second in text, "2006-01-02T15:04:05". Thousands of records in a row have the same.
+class second_text {
+public:
+  std::string_view of(std::chrono::sys_seconds second) {
+    if (second != second_) {
+      compose(second);
+      second_ = second;
+    }
+    return text_;
+  }
+
+private:
+  void compose(std::chrono::sys_seconds second) {
+    const auto day = std::chrono::floor<std::chrono::days>(second);
+    const std::chrono::year_month_day date{day};
+    const std::chrono::hh_mm_ss time{second - day};
+    text_.clear();
+    line_writer text{text_, 19};
+    text.put_padded<4>(static_cast<std::uint64_t>(static_cast<int>(date.year())));
+    text.put('-');
+    text.put_padded<2>(static_cast<unsigned>(date.month()));
+    text.put('-');
+    text.put_padded<2>(static_cast<unsigned>(date.day()));
+    text.put('T');
+    text.put_padded<2>(static_cast<std::uint64_t>(time.hours().count()));
+    text.put(':');
+    text.put_padded<2>(static_cast<std::uint64_t>(time.minutes().count()));
+    text.put(':');
+    text.put_padded<2>(static_cast<std::uint64_t>(time.seconds().count()));
+  }
+
+  std::chrono::sys_seconds second_ = std::chrono::sys_seconds::min();
+  std::string text_;
+};
+
+void put_time(line_writer& line, std::int64_t ns) {
+  thread_local second_text seconds;
+  const std::chrono::sys_time<std::chrono::nanoseconds> time{std::chrono::nanoseconds{ns}};
+  const auto second = std::chrono::floor<std::chrono::seconds>(time);
+  line.put(seconds.of(second));
+  line.put('.');
+  line.put_padded<9>(static_cast<std::uint64_t>((time - second).count()));
+  line.put('Z');
+}
+
+/// Exactly between two microseconds Go's answer depends on the nearest double, so ask for that.
+void put_halfway_seconds(line_writer& line, std::int64_t ns) {
+  const auto seconds =
+    static_cast<double>(ns / 1'000'000'000) + static_cast<double>(ns % 1'000'000'000) / 1e9;
+  std::array<char, 32> text; // At most ten digits, a point and six more.
+  const auto end = std::to_chars(text.begin(), text.end(), seconds, std::chars_format::fixed, 6);
+  line.put({text.data(), static_cast<std::size_t>(end.ptr - text.data())});
+}
+
+/// Seconds with six decimals.
+void put_seconds(line_writer& line, std::int64_t ns) {
+  if (ns < 0)
+    return line.put(R"("-")");
+  if (ns % 1000 == 500)
+    return put_halfway_seconds(line, ns);
+  const auto us = static_cast<std::uint64_t>(ns / 1000 + (ns % 1000 > 500 ? 1 : 0));
+  line.put_number(us / 1'000'000);
+  line.put('.');
+  line.put_padded<6>(us % 1'000'000);
+}
+
+/// `?hash=` and the SHA-1 of `query`. Should OpenSSL refuse SHA-1 the query is left out: what was
+/// asked to be hidden never shows.
+void put_query_hash(line_writer& line, std::string_view query) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned digest_bytes = 0;
+  if (EVP_Digest(query.data(), query.size(), digest.data(), &digest_bytes, EVP_sha1(), nullptr)
+      != 1)
+    return;
+  line.put("?hash=");
+  for (unsigned i = 0; i < digest_bytes; ++i)
+    line.put_hex<2>(digest[i]);
+}
+
+void put_target(line_writer& line, const access_record& record, query_redaction redaction) {
+  const auto mark = record.target.find('?');
+  const bool has_query = mark != record.target.npos && mark + 1 < record.target.size();
+  if (redaction == query_redaction::none || record.method != "GET" || !has_query)
+    return line.put_escaped(record.target);
+  line.put_escaped(record.target.substr(0, mark));
+  if (redaction == query_redaction::hash)
+    put_query_hash(line, record.target.substr(mark + 1));
+}
+
+void put_request(line_writer& line, const access_record& record, const access_format& format) {
+  if (record.method.empty() && record.target.empty() && record.protocol.empty())
+    return line.put(R"("-")"); // What came was no request.
+  line.put('"');
+  line.put_escaped(record.method);
+  line.put(' ');
+  put_target(line, record, format.redaction);
+  line.put(' ');
+  line.put_escaped(record.protocol);
+  line.put('"');
+}
+
+void put_status(line_writer& line, std::uint16_t status) {
+  if (status == 0)
+    line.put(R"("-")");
+  else
+    line.put_number(status);
+}
+
+void put_text(line_writer& line, std::string_view label, std::string_view value) {
+  line.put(label);
+  line.put_quoted(value);
+}
+
+void put_duration(line_writer& line, std::string_view label, std::int64_t ns) {
+  line.put(label);
+  put_seconds(line, ns);
+}
+
+void put_extra_field(line_writer& line, const access_record& record, access_field field) {
+  switch (field) {
+    case access_field::backend_time:
+      return put_duration(line, " backend_time:", record.backend_time_ns);
+    case access_field::dial_time: return put_duration(line, " dial_time:", record.dial_time_ns);
+    case access_field::dns_time: return put_duration(line, " dns_time:", record.dns_time_ns);
+    case access_field::failed_attempts:
+      line.put(" failed_attempts:");
+      return line.put_number(record.failed_attempts);
+    case access_field::failed_attempts_time:
+      return put_duration(line, " failed_attempts_time:", record.failed_attempts_time_ns);
+    case access_field::local_address:
+      return put_text(line, " local_address:", record.local_address);
+    case access_field::tls_time: return put_duration(line, " tls_time:", record.tls_time_ns);
+  }
+}
+
+void put_extra_headers(line_writer& line, const access_record& record,
+                       const access_format& format) {
+  for (std::size_t i = 0; i < format.extra_headers.size(); ++i) {
+    line.put(' ');
+    line.put(format.extra_headers[i]);
+    line.put(':');
+    line.put_quoted(i < record.extra_headers.size() ? record.extra_headers[i] : std::string_view{});
+  }
+}
+
+/// The length of a line in which nothing is escaped, or somewhat more.
+std::size_t expected_bytes(const access_record& record, const access_format& format) {
+  std::size_t bytes = 768; // Labels, numbers, times, and ids as a rule.
+  for (const auto text : {record.host, record.target, record.referer, record.user_agent,
+                          record.x_forwarded_for, record.x_cf_routererror})
+    bytes += text.size();
+  for (const auto value : record.extra_headers)
+    bytes += value.size();
+  for (const auto& label : format.extra_headers)
+    bytes += label.size() + 6;
+  return bytes;
+}
+
+/// From the host to the addresses: what is recognised by its place.
+void put_unlabelled(line_writer& line, const access_record& record, const access_format& format) {
+  put_host(line, record.host);
+  line.put(" - [");
+  put_time(line, record.started_at_ns);
+  line.put("] ");
+  put_request(line, record, format);
+  line.put(' ');
+  put_status(line, record.status);
+  line.put(' ');
+  line.put_number(record.rx_bytes);
+  line.put(' ');
+  line.put_number(record.tx_bytes);
+  put_text(line, " ", record.referer);
+  put_text(line, " ", record.user_agent);
+  put_text(line, " ", format.disable_log_source_ip ? std::string_view{} : record.remote_address);
+  put_text(line, " ", record.backend_address);
+}
+
+void put_labelled(line_writer& line, const access_record& record, const access_format& format) {
+  put_text(line, " x_forwarded_for:",
+           format.disable_log_forwarded_for ? std::string_view{} : record.x_forwarded_for);
+  put_text(line, " x_forwarded_proto:", record.x_forwarded_proto);
+  put_text(line, " vcap_request_id:", record.vcap_request_id);
+  put_duration(line, " response_time:", record.response_time_ns);
+  put_duration(line, " gorouter_time:", record.gorouter_time_ns);
+  put_text(line, " app_id:", record.app_id);
+  put_text(line, " app_index:", record.app_index);
+  put_text(line, " instance_id:", record.instance_id);
+  for (const auto field : format.extra_fields)
+    put_extra_field(line, record, field);
+  put_text(line, " x_cf_routererror:", record.x_cf_routererror);
+  put_extra_headers(line, record, format);
+}
+
+} // namespace
+
+std::optional<access_field> access_field_named(std::string_view name) {
+  constexpr std::pair<std::string_view, access_field> fields[] = {
+    {"backend_time", access_field::backend_time},
+    {"dial_time", access_field::dial_time},
+    {"dns_time", access_field::dns_time},
+    {"failed_attempts", access_field::failed_attempts},
+    {"failed_attempts_time", access_field::failed_attempts_time},
+    {"local_address", access_field::local_address},
+    {"tls_time", access_field::tls_time},
+  };
+  for (const auto& [known, field] : fields)
+    if (known == name)
+      return field;
+  return std::nullopt;
+}
+
+std::string access_header_label(std::string_view header_name) {
+  std::string label{header_name};
+  for (auto& c : label)
+    c = c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return label;
+}
+
+void append_line(std::string& out, const access_record& record, const access_format& format) {
+  line_writer line{out, expected_bytes(record, format)};
+  put_unlabelled(line, record, format);
+  put_labelled(line, record, format);
+  line.put('\n');
+}
+
+} // namespace shunt::routing

@@ -1,0 +1,476 @@
+// The access log's line, field by field, against what gorouter writes; and the batch that carries
+// records from a loop to the writer.
+#include "routing/access_line.hpp"
+#include "routing/access_record.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <limits>
+#include <string>
+#include <tuple>
+
+namespace shunt::routing {
+namespace {
+
+using namespace std::literals;
+
+/// 2025-01-02T03:04:05.123456789Z
+constexpr std::int64_t receipt_ns = 1'735'787'045'123'456'789;
+
+/// The request of the example line.
+access_record example() {
+  access_record record;
+  record.host = "a.example.com";
+  record.method = "GET";
+  record.target = "/v1/x?y=1";
+  record.protocol = "HTTP/1.1";
+  record.user_agent = "curl/8.5.0";
+  record.remote_address = "10.0.0.4:51514";
+  record.backend_address = "10.0.1.11:61006";
+  record.x_forwarded_for = "198.51.100.7, 10.0.0.4";
+  record.x_forwarded_proto = "https";
+  record.vcap_request_id = "6f1c0c0e-6b1d-4d0b-5b57-0a4b6a6a4b0e";
+  record.app_id = "d45e4b57-3420-40b3-b13d-9ef0562d58c5";
+  record.app_index = "0";
+  record.instance_id = "ins-1";
+  record.started_at_ns = receipt_ns;
+  record.response_time_ns = 12'345'000;
+  record.gorouter_time_ns = 210'000;
+  record.tx_bytes = 5120;
+  record.status = 200;
+  return record;
+}
+
+std::string line_of(const access_record& record, const access_format& format = {}) {
+  std::string line;
+  append_line(line, record, format);
+  return line;
+}
+
+/// What the line says between `before` and the next `after`.
+std::string part(const std::string& line, std::string_view before, std::string_view after) {
+  const auto found = line.find(before);
+  if (found == line.npos)
+    return "(no " + std::string{before} + " in " + line + ")";
+  const auto begin = found + before.size();
+  return line.substr(begin, line.find(after, begin) - begin);
+}
+
+/// `text` as it is logged, quotes included.
+std::string logged_as(std::string_view text) {
+  auto record = example();
+  record.instance_id = text;
+  return part(line_of(record), " instance_id:", " x_cf_routererror:");
+}
+
+std::string request_of(const access_record& record, const access_format& format = {}) {
+  return part(line_of(record, format), "] ", " 200 ");
+}
+
+TEST(AccessLine, WritesTheExampleOfTheReferenceByteForByte) {
+  auto record = example();
+  const std::array extra{"6f1c0c0e6b1d4d0b5b570a4b6a6a4b0e"sv};
+  record.extra_headers = extra;
+  access_format format;
+  format.extra_fields = {access_field::failed_attempts};
+  format.extra_headers = {"x_b3_traceid"};
+  EXPECT_EQ(
+    line_of(record, format),
+    R"(a.example.com - [2025-01-02T03:04:05.123456789Z] "GET /v1/x?y=1 HTTP/1.1" 200 0 5120 "-" )"
+    R"("curl/8.5.0" "10.0.0.4:51514" "10.0.1.11:61006" )"
+    R"(x_forwarded_for:"198.51.100.7, 10.0.0.4" x_forwarded_proto:"https" )"
+    R"(vcap_request_id:"6f1c0c0e-6b1d-4d0b-5b57-0a4b6a6a4b0e" response_time:0.012345 )"
+    R"(gorouter_time:0.000210 app_id:"d45e4b57-3420-40b3-b13d-9ef0562d58c5" app_index:"0" )"
+    R"(instance_id:"ins-1" failed_attempts:0 x_cf_routererror:"-" )"
+    R"(x_b3_traceid:"6f1c0c0e6b1d4d0b5b570a4b6a6a4b0e")"
+    "\n");
+}
+
+TEST(AccessLine, WritesDashesForWhatIsNotKnown) {
+  access_record record;
+  record.response_time_ns = record.gorouter_time_ns = access_record::not_applicable;
+  EXPECT_EQ(line_of(record),
+            R"( - [1970-01-01T00:00:00.000000000Z] "-" "-" 0 0 "-" "-" "-" "-" )"
+            R"(x_forwarded_for:"-" x_forwarded_proto:"-" vcap_request_id:"-" )"
+            R"(response_time:"-" gorouter_time:"-" app_id:"-" app_index:"-" instance_id:"-" )"
+            R"(x_cf_routererror:"-")"
+            "\n");
+}
+
+TEST(AccessLine, PutsEveryUnlabelledFieldInItsPlace) {
+  auto record = example();
+  record.rx_bytes = 18'446'744'073'709'551'615u;
+  record.referer = "http://from.example/";
+  record.x_cf_routererror = "endpoint_failure (EOF)";
+  const auto line = line_of(record);
+  EXPECT_EQ(part(line, "\" 200 ", " x_forwarded_for"),
+            R"(18446744073709551615 5120 "http://from.example/" "curl/8.5.0" "10.0.0.4:51514" )"
+            R"("10.0.1.11:61006")");
+  EXPECT_EQ(part(line, "x_cf_routererror:", "\n"), "\"endpoint_failure (EOF)\"");
+}
+
+TEST(AccessLine, AppendsToWhatIsThere) {
+  const auto line = line_of(example());
+  std::string two = "before ";
+  append_line(two, example(), {});
+  append_line(two, example(), {});
+  EXPECT_EQ(two, "before " + line + line);
+}
+
+TEST(AccessLine, WritesTheTimeOfAnyYear) {
+  const auto time_of = [](std::int64_t ns) {
+    auto record = example();
+    record.started_at_ns = ns;
+    return part(line_of(record), "[", "]");
+  };
+  EXPECT_EQ(time_of(1'709'251'199'000'000'001), "2024-02-29T23:59:59.000000001Z");
+  EXPECT_EQ(time_of(1'709'251'200'000'000'000), "2024-03-01T00:00:00.000000000Z");
+  EXPECT_EQ(time_of(receipt_ns), "2025-01-02T03:04:05.123456789Z"); // And back again.
+  EXPECT_EQ(time_of(-1), "1969-12-31T23:59:59.999999999Z");
+  EXPECT_EQ(time_of(std::numeric_limits<std::int64_t>::max()), "2262-04-11T23:47:16.854775807Z");
+  EXPECT_EQ(time_of(std::numeric_limits<std::int64_t>::min()), "1677-09-21T00:12:43.145224192Z");
+}
+
+TEST(AccessLine, RoundsSecondsAsGoDoes) {
+  const auto seconds_of = [](std::int64_t ns) {
+    auto record = example();
+    record.response_time_ns = ns;
+    return part(line_of(record), "response_time:", " ");
+  };
+  EXPECT_EQ(seconds_of(0), "0.000000");
+  EXPECT_EQ(seconds_of(499), "0.000000");
+  EXPECT_EQ(seconds_of(501), "0.000001");
+  EXPECT_EQ(seconds_of(999'999'501), "1.000000");
+  EXPECT_EQ(seconds_of(90'061'000'001'000), "90061.000001");
+  // Half a microsecond: what decides is on which side of it the nearest double lies.
+  EXPECT_EQ(seconds_of(500), "0.000000");   // 4.99999999999999977e-07
+  EXPECT_EQ(seconds_of(1'500), "0.000002"); // 1.50000000000000004e-06
+  EXPECT_EQ(seconds_of(2'500), "0.000003"); // 2.50000000000000020e-06
+  EXPECT_EQ(seconds_of(3'500), "0.000003"); // 3.49999999999999999e-06
+  EXPECT_EQ(seconds_of(-1), R"("-")");
+  EXPECT_EQ(seconds_of(std::numeric_limits<std::int64_t>::min()), R"("-")");
+  EXPECT_EQ(seconds_of(std::numeric_limits<std::int64_t>::max()), "9223372036.854776");
+}
+
+// -- Quoting
+
+TEST(AccessLine, QuotesAsGoDoes) {
+  const std::tuple<std::string_view, std::string_view> cases[] = {
+    {"", R"("-")"},
+    {"-", R"("-")"},
+    {"plain ~ text", R"("plain ~ text")"},
+    {"\a\b\f\n\r\t\v", R"("\a\b\f\n\r\t\v")"},
+    {"a\"b\\c'd", R"("a\"b\\c'd")"},
+    {"\0\x01\x06\x0e\x1b\x1f\x7f"sv, R"("\x00\x01\x06\x0e\x1b\x1f\x7f")"},
+    {"\x80\xbf\xc0\xff", R"("\x80\xbf\xc0\xff")"}, // No UTF-8 starts so.
+    {"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80", "\"\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80\""},
+    {"\xc3", R"("\xc3")"},                                 // Cut short.
+    {"\xe2\x82", R"("\xe2\x82")"},                         //
+    {"\xf0\x9f\x98", R"("\xf0\x9f\x98")"},                 //
+    {"\xe2\x82z", R"("\xe2\x82z")"},                       //
+    {"\xc1\xa1\xe0\x81\xa1", R"("\xc1\xa1\xe0\x81\xa1")"}, // Overlong.
+    {"\xf0\x82\x82\xac", R"("\xf0\x82\x82\xac")"},         //
+    {"\xed\xa0\x80", R"("\xed\xa0\x80")"},                 // A surrogate.
+    {"\xf4\x90\x80\x80\xf5", R"("\xf4\x90\x80\x80\xf5")"}, // Beyond U+10FFFF.
+    {"\xc2\x80\xc2\x9f", R"("\u0080\u009f")"},             // C1 controls.
+    {"\xc2\xa0\xc2\xad", R"("\u00a0\u00ad")"},             // No-break space, soft hyphen.
+    {"\xe2\x80\xa8\xe2\x80\xae", R"("\u2028\u202e")"},     // Line separator, right-to-left.
+    {"\xef\xbb\xbf\xef\xbf\xbf", R"("\ufeff\uffff")"},     //
+    {"\xee\x80\x80", R"("\ue000")"},                       // Private use.
+    {"\xf3\xa0\x80\x81", R"("\U000e0001")"},               // A tag.
+    {"\xf4\x8f\xbf\xbf", R"("\U0010ffff")"},               //
+    {"\xef\xbf\xbd", "\"\xef\xbf\xbd\""},                  // The replacement character prints.
+    {"\xcc\x88", "\"\xcc\x88\""},                          // So does a combining mark.
+  };
+  for (const auto& [text, expected] : cases)
+    EXPECT_EQ(logged_as(text), expected);
+}
+
+/// The scan goes in blocks; every byte must be seen at every place of a block.
+TEST(AccessLine, FindsWhatNeedsEscapingWhereverItIs) {
+  for (std::size_t length = 1; length < 50; ++length)
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string text(length, 'x');
+      const auto expected = '"' + std::string{text}.replace(at, 1, "\\n") + '"';
+      text[at] = '\n';
+      EXPECT_EQ(logged_as(text), expected);
+    }
+}
+
+TEST(AccessLine, KnowsEachAsciiByteToBePlainOrNot) {
+  for (char byte = 0x20; byte < 0x7f; ++byte) {
+    const bool is_special = byte == '"' || byte == '\\';
+    const std::string text(20, byte);
+    EXPECT_EQ(logged_as(text).size(), 2 + (is_special ? 40u : 20u)) << byte;
+  }
+}
+
+TEST(AccessLine, GrowsForTextThatIsEscapedThroughout) {
+  const std::string hostile(100'000, '\x01');
+  const auto text = logged_as(hostile);
+  ASSERT_EQ(text.size(), 400'002u);
+  EXPECT_EQ(text.substr(0, 9), R"("\x01\x01)");
+  EXPECT_EQ(text.substr(text.size() - 5), R"(\x01")");
+}
+
+TEST(AccessLine, IsOneLineWhateverAClientSends) {
+  std::string everything;
+  for (int byte = 0; byte < 256; ++byte)
+    everything += static_cast<char>(byte);
+  auto record = example();
+  record.host = record.method = record.target = record.protocol = record.referer = everything;
+  record.user_agent = record.remote_address = record.backend_address = everything;
+  record.x_forwarded_for = record.x_forwarded_proto = record.vcap_request_id = everything;
+  record.app_id = record.app_index = record.instance_id = record.x_cf_routererror = everything;
+  const auto line = line_of(record);
+  EXPECT_EQ(line.find_first_of("\n\r"), line.size() - 1);
+}
+
+TEST(AccessLine, LeavesTheHostRawSaveForWhatWouldForgeAField) {
+  const auto host_of = [](std::string_view host) {
+    auto record = example();
+    record.host = host;
+    const auto line = line_of(record);
+    return line.substr(0, line.find(" - ["));
+  };
+  EXPECT_EQ(host_of("\"q\"\\\xc3\xa4.example:80"), "\"q\"\\\xc3\xa4.example:80");
+  EXPECT_EQ(host_of("a\r\nb c\x7f"), R"(a\x0d\x0ab\x20c\x7f)");
+}
+
+// -- What an operator may hide
+
+TEST(AccessLine, HidesAddressesOnDemand) {
+  access_format format;
+  format.disable_log_source_ip = true;
+  EXPECT_EQ(part(line_of(example(), format), R"("curl/8.5.0" )", " x_forwarded_for"),
+            R"("-" "10.0.1.11:61006")");
+  EXPECT_NE(line_of(example(), format).find("198.51.100.7"), std::string::npos);
+  format = {};
+  format.disable_log_forwarded_for = true;
+  EXPECT_EQ(part(line_of(example(), format), "x_forwarded_for:", " x_forwarded_proto"), R"("-")");
+  EXPECT_NE(line_of(example(), format).find("10.0.0.4:51514"), std::string::npos);
+}
+
+TEST(AccessLine, RedactsTheQueryOfAGetOnly) {
+  access_format all;
+  all.redaction = query_redaction::all;
+  access_format hash;
+  hash.redaction = query_redaction::hash;
+  auto record = example();
+  EXPECT_EQ(request_of(record), R"("GET /v1/x?y=1 HTTP/1.1")");
+  EXPECT_EQ(request_of(record, all), R"("GET /v1/x HTTP/1.1")");
+  EXPECT_EQ(request_of(record, hash),
+            R"("GET /v1/x?hash=45f0241f56d9823eb2d24a228d7ffe62c5fdcdc2 HTTP/1.1")");
+  record.method = "POST";
+  EXPECT_EQ(request_of(record, all), R"("POST /v1/x?y=1 HTTP/1.1")");
+  EXPECT_EQ(request_of(record, hash), R"("POST /v1/x?y=1 HTTP/1.1")");
+}
+
+TEST(AccessLine, TakesTheQueryFromTheFirstQuestionMark) {
+  access_format all;
+  all.redaction = query_redaction::all;
+  access_format hash;
+  hash.redaction = query_redaction::hash;
+  auto record = example();
+  record.target = "/a?b?c#d";
+  EXPECT_EQ(request_of(record, all), R"("GET /a HTTP/1.1")");
+  EXPECT_EQ(request_of(record, hash),
+            R"("GET /a?hash=abd14690a461467a4b75861d6ef2a9f771ef1438 HTTP/1.1")");
+  record.target = "/a?"; // No query, so nothing to hide.
+  EXPECT_EQ(request_of(record, all), R"("GET /a? HTTP/1.1")");
+  EXPECT_EQ(request_of(record, hash), R"("GET /a? HTTP/1.1")");
+}
+
+TEST(AccessLine, KeepsARequestsLineOneQuotedString) {
+  auto record = example();
+  record.target = "/\"\xff";
+  EXPECT_EQ(request_of(record), R"("GET /\"\xff HTTP/1.1")");
+}
+
+// -- What an operator may add
+
+TEST(AccessLine, AddsExtraFieldsInTheOrderConfigured) {
+  auto record = example();
+  record.backend_time_ns = 1'000'000;
+  record.dial_time_ns = 2'000'000;
+  record.dns_time_ns = 3'000'000;
+  record.tls_time_ns = 4'000'000;
+  record.failed_attempts_time_ns = 5'000'000;
+  record.failed_attempts = 3;
+  record.local_address = "10.0.0.1:5000";
+  access_format format;
+  for (const auto name : {"tls_time", "local_address", "backend_time", "failed_attempts_time",
+                          "dial_time", "failed_attempts", "dns_time"})
+    format.extra_fields.push_back(access_field_named(name).value());
+  EXPECT_EQ(part(line_of(record, format), R"(instance_id:"ins-1" )", " x_cf_routererror"),
+            R"(tls_time:0.004000 local_address:"10.0.0.1:5000" backend_time:0.001000 )"
+            R"(failed_attempts_time:0.005000 dial_time:0.002000 failed_attempts:3 )"
+            R"(dns_time:0.003000)");
+}
+
+TEST(AccessLine, WritesDashesForExtraFieldsThatDoNotApply) {
+  access_format format;
+  format.extra_fields = {access_field::backend_time,  access_field::dial_time,
+                         access_field::dns_time,      access_field::failed_attempts_time,
+                         access_field::local_address, access_field::tls_time};
+  EXPECT_EQ(part(line_of(example(), format), R"(instance_id:"ins-1" )", " x_cf_routererror"),
+            R"(backend_time:"-" dial_time:"-" dns_time:"-" failed_attempts_time:"-" )"
+            R"(local_address:"-" tls_time:"-")");
+}
+
+TEST(AccessLine, KnowsNoOtherExtraFields) {
+  EXPECT_EQ(access_field_named("tls_times"), std::nullopt);
+  EXPECT_EQ(access_field_named(""), std::nullopt);
+}
+
+TEST(AccessLine, AddsExtraHeadersAtTheEnd) {
+  auto record = example();
+  const std::array values{"one \"1\""sv, ""sv};
+  record.extra_headers = values;
+  access_format format;
+  for (const auto name : {"X-First", "b3", "Not-Given"})
+    format.extra_headers.push_back(access_header_label(name));
+  EXPECT_EQ(part(line_of(record, format), R"(x_cf_routererror:"-")", "\n"),
+            R"( x_first:"one \"1\"" b3:"-" not_given:"-")");
+}
+
+// -- The batch
+
+auto fields_of(const access_record& r) {
+  return std::tuple{r.host,
+                    r.method,
+                    r.target,
+                    r.protocol,
+                    r.referer,
+                    r.user_agent,
+                    r.remote_address,
+                    r.backend_address,
+                    r.x_forwarded_for,
+                    r.x_forwarded_proto,
+                    r.vcap_request_id,
+                    r.local_address,
+                    r.app_id,
+                    r.app_index,
+                    r.instance_id,
+                    r.x_cf_routererror,
+                    r.started_at_ns,
+                    r.response_time_ns,
+                    r.gorouter_time_ns,
+                    r.backend_time_ns,
+                    r.dial_time_ns,
+                    r.dns_time_ns,
+                    r.tls_time_ns,
+                    r.failed_attempts_time_ns,
+                    r.rx_bytes,
+                    r.tx_bytes,
+                    r.failed_attempts,
+                    r.status};
+}
+
+/// No two fields alike, so that none can be taken for another.
+access_record distinct() {
+  access_record r{"h",
+                  "me",
+                  "tar",
+                  "prot",
+                  "refer",
+                  "user-a",
+                  "remote-",
+                  "backend-",
+                  "forwarded",
+                  "forwarded-",
+                  "vcap-reques",
+                  "local-addres",
+                  "application-i",
+                  "application-in",
+                  "instance-id-15",
+                  "cf-router-error-",
+                  {}};
+  std::int64_t* const numbers[] = {
+    &r.started_at_ns, &r.response_time_ns, &r.gorouter_time_ns, &r.backend_time_ns,
+    &r.dial_time_ns,  &r.dns_time_ns,      &r.tls_time_ns,      &r.failed_attempts_time_ns};
+  for (std::int64_t next = 100; auto* number : numbers)
+    *number = next++;
+  r.rx_bytes = 200;
+  r.tx_bytes = 201;
+  r.failed_attempts = 202;
+  r.status = 203;
+  return r;
+}
+
+TEST(AccessBatch, GivesBackWhatWasAppended) {
+  const auto first = distinct();
+  const access_record second; // All empty.
+  auto third = example();
+  const std::array values{"a"sv, ""sv, "ccc"sv};
+  third.extra_headers = values;
+  access_batch batch;
+  for (const auto& record : {first, second, third})
+    batch.append(record);
+  EXPECT_EQ(batch.records(), 3u);
+
+  const access_record* const expected[] = {&first, &second, &third};
+  std::size_t seen = 0;
+  batch.for_each([&](const access_record& record) {
+    ASSERT_LT(seen, 3u);
+    EXPECT_EQ(fields_of(record), fields_of(*expected[seen]));
+    EXPECT_EQ(
+      std::vector(record.extra_headers.begin(), record.extra_headers.end()),
+      std::vector(expected[seen]->extra_headers.begin(), expected[seen]->extra_headers.end()));
+    ++seen;
+  });
+  EXPECT_EQ(seen, 3u);
+}
+
+TEST(AccessBatch, OwnsTheTextItWasGiven) {
+  access_batch batch;
+  std::string host = "first.example";
+  auto record = example();
+  record.host = host;
+  batch.append(record);
+  host.assign(host.size(), '?');
+  batch.for_each([](const access_record& read) { EXPECT_EQ(read.host, "first.example"); });
+}
+
+TEST(AccessBatch, KeepsEarlierRecordsWhileItGrows) {
+  access_batch batch;
+  for (int i = 0; i < 2000; ++i) {
+    auto record = example();
+    record.status = static_cast<std::uint16_t>(i);
+    batch.append(record);
+  }
+  int expected = 0;
+  batch.for_each([&](const access_record& record) {
+    EXPECT_EQ(record.status, expected++);
+    EXPECT_EQ(line_of(record).substr(0, 13), "a.example.com");
+  });
+  EXPECT_EQ(expected, 2000);
+}
+
+TEST(AccessBatch, IsUsedAgainAfterClear) {
+  access_batch batch;
+  batch.append(distinct());
+  const auto bytes = batch.bytes();
+  EXPECT_FALSE(batch.empty());
+  batch.clear();
+  EXPECT_TRUE(batch.empty());
+  EXPECT_EQ(batch.bytes(), 0u);
+  batch.for_each([](const access_record&) { ADD_FAILURE() << "a record after clear"; });
+  batch.append(distinct());
+  EXPECT_EQ(batch.bytes(), bytes);
+}
+
+TEST(AccessBatch, SurvivesAHugeRecord) {
+  access_batch batch;
+  const std::string huge(1'000'000, 'x');
+  auto record = example();
+  record.target = huge;
+  batch.append(record);
+  batch.clear();
+  batch.append(record);
+  batch.for_each([&](const access_record& read) { EXPECT_EQ(read.target, huge); });
+}
+
+} // namespace
+} // namespace shunt::routing
