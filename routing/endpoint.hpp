@@ -1,0 +1,157 @@
+// An endpoint: where an app instance listens and what its registration said about it. Immutable and
+// shared by all routes, shards and loops that know it. One allocation holds a packed canonical
+// blob: equal registrations have equal blobs, so that the usual case, nothing changed, is one
+// memcmp, and a million of them fit in memory. Equal strings inside (certificate name and instance
+// id, tags that repeat the app) are stored once; tag keys are interned for the process.
+#pragma once
+
+#include "routing/balancing_choice.hpp"
+#include "routing/intrusive_ptr.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace shunt::routing {
+
+class endpoint;
+using endpoint_ptr = intrusive_ptr<const endpoint>;
+
+/// What a registration says; views into the message. Absent fields keep their zero value.
+struct endpoint_spec {
+  using tag_view = std::pair<std::string_view, std::string_view>;
+
+  std::string_view host;  ///< IP or DNS name, verbatim.
+  std::uint16_t port = 0; ///< `tls_port` if that is not 0, else `port`.
+  bool tls = false;       ///< Whether `port` is a `tls_port`.
+  std::string_view app;   ///< App GUID.
+  std::string_view instance_id;
+  std::string_view instance_index;
+  std::string_view server_cert_domain_san;
+  std::string_view protocol; ///< "" means http1; anything else is kept verbatim.
+  std::string_view isolation_segment;
+  std::string_view availability_zone;
+  std::string_view route_service_url;
+  std::span<const tag_view> tags; ///< Any order; of equal keys the last wins.
+  std::string_view loadbalancing; ///< Option text; an unknown one acts as absent.
+  std::string_view hash_header;   ///< Option text.
+  double hash_balance = 0;        ///< Option; 0 = off.
+  std::int64_t updated_at_ns = 0; ///< Unix time; 0 = absent.
+  std::string_view modification_guid;
+  std::uint32_t modification_index = 0;
+  std::int64_t stale_threshold_seconds =
+    0; ///< 0 = the router's; may be negative. Clamped to 32 bits.
+};
+
+class endpoint {
+public:
+  /// Most bytes of text that one endpoint may carry, all fields together.
+  static constexpr std::size_t text_bytes_max = 60'000;
+  static constexpr std::size_t tags_max = 256;
+
+  /// Null if the spec exceeds the bounds above. Thread-safe, one malloc.
+  static endpoint_ptr make(const endpoint_spec& spec);
+
+  std::string_view address() const; ///< "host:port"; the host verbatim, IPv6 included.
+  std::string_view host() const;
+  std::uint16_t port() const { return port_; }
+  bool tls() const { return (flags_ & flag_tls) != 0; }
+  std::string_view app() const { return text(field::app); }
+  std::string_view instance_id() const { return text(field::instance_id); }
+  std::string_view instance_index() const { return text(field::instance_index); }
+  std::string_view server_cert_domain_san() const { return text(field::san); }
+  std::string_view protocol() const; ///< Never empty.
+  std::string_view isolation_segment() const { return text(field::segment); }
+  std::string_view availability_zone() const { return text(field::zone); }
+  std::string_view route_service_url() const { return text(field::route_service_url); }
+  std::string_view loadbalancing() const { return text(field::loadbalancing); } ///< Verbatim.
+  std::string_view hash_header() const { return text(field::hash_header); }
+  double hash_balance() const { return number<double>(field::hash_balance); }
+  std::int64_t updated_at_ns() const { return number<std::int64_t>(field::updated_at_ns); }
+  std::string_view modification_guid() const { return text(field::modification_guid); }
+  std::uint32_t modification_index() const {
+    return number<std::uint32_t>(field::modification_index);
+  }
+  std::int32_t stale_threshold_seconds() const { return stale_threshold_seconds_; }
+  routing::algorithm algorithm() const { return algorithm_of(loadbalancing()); }
+
+  std::size_t tag_count() const { return tag_count_; }
+  /// Key and value of a tag; they are sorted by key.
+  std::pair<std::string_view, std::string_view> tag(std::size_t index) const;
+  /// The value of the tag `key`; empty if there is none.
+  std::string_view tag(std::string_view key) const;
+
+  /// Of `address()`; for indexes.
+  std::uint32_t address_hash() const { return address_hash_; }
+  static std::uint32_t hash_address(std::string_view address);
+  bool operator==(const endpoint& other) const; ///< All fields.
+  std::size_t allocated_bytes() const;
+
+private:
+  template <class T>
+  friend class intrusive_ptr;
+
+  enum class field : std::uint8_t {
+    address,
+    app,
+    instance_id,
+    instance_index,
+    san,
+    segment,
+    zone,
+    protocol,
+    route_service_url,
+    loadbalancing,
+    hash_header,
+    hash_balance,
+    updated_at_ns,
+    modification_guid,
+    modification_index,
+  };
+  static constexpr std::size_t field_count = 15;
+  static constexpr std::uint16_t flag_tls = 1;
+  static constexpr std::uint16_t flag_http2 = 2;
+
+  /// A piece of the text that follows the slots.
+  struct slot {
+    std::uint16_t offset;
+    std::uint16_t size;
+  };
+  /// `key` is an interned number, or `spelt_key`: then the piece is "key\0value" with the size of
+  /// the key in its first two bytes.
+  struct tag_slot {
+    std::uint16_t key;
+    slot piece;
+  };
+  static constexpr std::uint16_t spelt_key = 0xffff;
+  class packer;
+
+  endpoint() = default;
+  ~endpoint() = default;
+  void add_ref() const noexcept { refs_.fetch_add(1, std::memory_order_relaxed); }
+  void release() const noexcept;
+
+  const slot* slots() const;
+  const tag_slot* tag_slots() const;
+  const char* bytes() const;
+  std::string_view piece(slot where) const { return {bytes() + where.offset, where.size}; }
+  std::string_view text(field which) const;
+  template <class T>
+  T number(field which) const;
+
+  mutable std::atomic<std::uint32_t> refs_{0};
+  std::uint32_t address_hash_ = 0;
+  // What follows is the blob that is compared; slots, tag slots and text come right behind it.
+  std::uint16_t blob_bytes_ = 0;
+  std::uint16_t present_ = 0; ///< A bit per field; absent fields have no slot.
+  std::int32_t stale_threshold_seconds_ = 0;
+  std::uint16_t port_ = 0;
+  std::uint16_t tag_count_ = 0;
+  std::uint16_t flags_ = 0;
+  std::uint16_t reserved_ = 0; ///< Would be padding otherwise, and padding must not be compared.
+};
+
+} // namespace shunt::routing

@@ -1,0 +1,60 @@
+// What is kept beside the members of a route in the few cases that need it: failure marks,
+// spellings with capitals, and counts of options from which `route_traits` follow in a large pool.
+// In a pool of up to eight the traits are read off the members; beyond that a change updates
+// counts, because looking at a thousand members for each change of one would make churn quadratic.
+#pragma once
+
+#include "routing/address_list.hpp"
+#include "routing/route_traits.hpp"
+#include "routing/slice_member.hpp"
+#include "routing/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+
+namespace shunt::routing {
+
+class route_derivation {
+public:
+  static constexpr std::size_t read_off_most = 8;
+
+  /// A member joined, with a spelling that is empty unless it differs from the key.
+  void joined(const endpoint& e, std::string_view spelling);
+  void left(const endpoint& e);
+  /// Starts counting, from all members there are.
+  void count_all(const address_list<slice_member>& members);
+  bool is_counting() const { return counting_; }
+  /// The spelling with which an address registered; empty: as the key.
+  std::string_view spelling(std::string_view address) const;
+  bool has_spellings() const { return !by_address_.empty(); }
+
+  route_traits traits(const address_list<slice_member>& members) const;
+
+  std::unordered_map<std::string, time_point> marks; ///< Failed until, by address.
+
+private:
+  using option = std::tuple<algorithm, std::string, double>;
+  static bool has_option(const endpoint& e) { return e.algorithm() != algorithm::router_default; }
+  static option option_of(const endpoint& e);
+  void count(const endpoint& e);
+  void uncount(const endpoint& e);
+
+  bool counting_ = false;
+  std::map<std::string, std::uint32_t> urls_; ///< Non-empty ones.
+  std::map<option, std::uint32_t> options_;   ///< Valid ones.
+  std::unordered_map<std::string, std::string> by_address_;
+  std::map<std::string, std::uint32_t> spellings_; ///< Of `by_address_`.
+
+  friend route_traits traits_of(const address_list<slice_member>&, const route_derivation*);
+};
+
+/// The traits of a route; `derivation` may be null.
+route_traits traits_of(const address_list<slice_member>& members,
+                       const route_derivation* derivation);
+
+} // namespace shunt::routing

@@ -1,0 +1,138 @@
+// A slice of the route table: every rule about registrations, ages, failures and empty routes, for
+// the hosts one shard owns. Pure: the caller owns the thread and passes the time. It hears
+// registrations, answers grants, and collects what changed for the hosts somebody leases. A change
+// costs the same in a route with a thousand endpoints or a host with ten thousand paths as in a
+// small one.
+#pragma once
+
+#include "routing/hash_index.hpp"
+#include "routing/host_change.hpp"
+#include "routing/host_grant.hpp"
+#include "routing/registration.hpp"
+#include "routing/route_ages.hpp"
+#include "routing/slice_host.hpp"
+#include "routing/table_results.hpp"
+#include "routing/table_rules.hpp"
+#include "routing/uri.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shunt::routing {
+
+class slice {
+public:
+  explicit slice(table_rules rules);
+  ~slice();
+  slice(const slice&) = delete;
+  slice& operator=(const slice&) = delete;
+
+  // -- What is heard
+
+  /// `now_ns` is the wall clock in Unix nanoseconds, to judge the endpoint's stamp by.
+  register_result register_endpoint(const registration& r, time_point now, std::int64_t now_ns);
+  unregister_result unregister_endpoint(const registration& r, time_point now);
+  /// An attempt failed: avoid the endpoint for a quarter of the stale threshold, or, if `prune_tls`
+  /// and it is a TLS endpoint, remove it. Only in the pool of exactly this host and path.
+  failure_report report_failure(std::string_view host, std::string_view path,
+                                std::string_view address, bool prune_tls, time_point now);
+
+  // -- Ageing
+
+  /// Removes what is stale and forgets empty routes whose time is over.
+  prune_result prune(time_point now);
+  /// The same in portions: looks at about `budget` routes and endpoints, adds to `result`, and says
+  /// whether the cycle is complete. `now` should be the same throughout a cycle.
+  bool prune_step(time_point now, std::size_t budget, prune_result& result);
+  /// Counts every endpoint as heard just now. O(1).
+  void refresh_all(time_point now) { refreshed_floor_ = now; }
+
+  // -- Leases
+
+  /// Whether changes of `host` are collected; wildcard hosts always are.
+  void watch(std::string_view host);
+  void unwatch(std::string_view host);
+  host_grant grant(std::string_view host) const;
+  /// Grants of all wildcard hosts, for a loop or node that starts.
+  std::vector<host_grant> grant_wildcards() const;
+  /// What changed since the last call, at most one entry per host and path.
+  std::vector<host_change> take_changes();
+  bool has_changes() const { return !dirty_.empty(); }
+
+  // -- Looking
+
+  std::size_t route_count() const { return routes_; } ///< Empty ones included.
+  std::size_t empty_route_count() const { return ages_.empty_count(); }
+  std::size_t endpoint_count() const { return endpoints_; } ///< Summed over the routes.
+  const table_rules& rules() const { return rules_; }
+  /// New rules; what is stored stays until the rules, applied anew, say otherwise.
+  void set_rules(table_rules rules);
+  std::size_t allocated_bytes_of_index() const { return hosts_.allocated_bytes(); }
+
+  /// One route, as `/routes` shows it.
+  struct route_view {
+    std::string_view host, path;
+    const slice_route& route;
+    nanoseconds stale_threshold_max;
+
+    bool empty() const { return route.members.empty(); }
+    route_traits traits() const { return route.traits(); }
+    /// `visit(const endpoint&, std::chrono::seconds ttl)`, in pool order.
+    template <class Visit>
+    void for_each_endpoint(Visit&& visit) const;
+  };
+  /// Visits routes from `cursor` (0 at first) on, about `budget` hosts of them, in no particular
+  /// order; returns where to go on, or `walk_end`. See `hash_index::walk` for what concurrent
+  /// changes do.
+  template <class Visit>
+  std::uint64_t for_each_route(std::uint64_t cursor, std::size_t budget, Visit&& visit) const;
+  /// All routes at once.
+  template <class Visit>
+  void for_each_route(Visit&& visit) const {
+    for (std::uint64_t at = 0; at != walk_end;)
+      at = for_each_route(at, 1024, visit);
+  }
+  static constexpr std::uint64_t walk_end = hash_index<slice_host*>::end_of_walk;
+
+private:
+  bool accepts_segment(std::string_view segment) const;
+  slice_host* find_host(std::string_view host, std::uint64_t hash) const;
+  slice_host& make_host(std::string_view host, std::uint64_t hash);
+  void release_host(slice_host* host);
+
+  register_result add(slice_host& h, slice_route& r, const registration& heard, time_point now,
+                      std::int64_t now_ns);
+  register_outcome renew(slice_route& r, slice_member& m, const registration& heard, time_point now,
+                         std::int64_t now_ns);
+  void replace(slice_route& r, slice_member& m, const registration& heard);
+  void remove_member(slice_route& r, slice_member* m);
+  /// The last endpoint left. True if the route is gone at once.
+  bool settle_empty(slice_route& r, time_point now, bool by_failure);
+  void forget(slice_route& r);
+  void trim_empty_routes();
+  void schedule(slice_route& r, const slice_member& m);
+
+  void prune_route(slice_route& r, time_point now, prune_result& result, std::size_t& cost);
+  bool prune_empty(time_point now, std::size_t& left, prune_result& result);
+
+  nanoseconds stale_threshold(const endpoint& e) const;
+  bool is_stale(const slice_member& m, time_point now) const;
+  time_point heard_at(const slice_member& m) const;
+
+  host_dirt* dirt_of(slice_route& r);
+  void note_traits(slice_route& r);
+
+  table_rules rules_;
+  hash_index<slice_host*> hosts_; ///< Owned.
+  route_ages ages_;
+  time_point refreshed_floor_ = time_point::min();
+  std::size_t routes_ = 0;
+  std::size_t endpoints_ = 0;
+  std::vector<slice_host*> dirty_;     ///< Hosts with something to tell.
+  std::vector<slice_host*> wildcards_; ///< All wildcard hosts that are known.
+};
+
+} // namespace shunt::routing

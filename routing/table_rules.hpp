@@ -1,0 +1,33 @@
+// The operator's choices about the route table, as `slice` needs them.
+#pragma once
+
+#include "routing/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace shunt::routing {
+
+/// `routing_table_sharding_mode`: endpoints of which isolation segments are accepted.
+enum class segment_mode : std::uint8_t { all, segments, shared_and_segments };
+
+struct table_rules {
+  nanoseconds stale_threshold =
+    std::chrono::seconds{120}; ///< `droplet_stale_threshold`; also the cap.
+  segment_mode sharding = segment_mode::all;
+  std::vector<std::string> isolation_segments;
+
+  /// How long a route whose last endpoint left stays known, and how many such routes a slice keeps;
+  /// the oldest go first. A node with several slices divides its total among them.
+  nanoseconds keep = std::chrono::hours{24};
+  std::size_t keep_routes_max = 100'000;
+
+  /// gorouter's rules about empty pools to the letter, instead of the two above.
+  bool legacy = false;
+  bool response_503 = false; ///< `empty_pool_response_code_503`. Only with `legacy`.
+  nanoseconds empty_timeout = nanoseconds{0}; ///< `empty_pool_timeout`. Only with `legacy`.
+};
+
+} // namespace shunt::routing
