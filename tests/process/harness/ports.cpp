@@ -1,0 +1,49 @@
+#include "tests/process/harness/ports.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace shunt::test {
+namespace {
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+} // namespace
+
+stream_socket bound_socket(std::uint16_t port) {
+  stream_socket made{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  const auto address = loopback(port);
+  const int on = 1; // A port that was listened on before may still have connections in TIME_WAIT.
+  setsockopt(made.descriptor(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(made.descriptor(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    throw std::system_error(errno, std::generic_category(), "bind");
+  return made;
+}
+
+std::uint16_t free_port() {
+  return bound_socket().local_port();
+}
+
+stuck_port::stuck_port() : socket_{bound_socket()} {
+  listen(socket_.descriptor(), 0);
+  const auto address = loopback(port());
+  for (int i = 0; i < 4; ++i) { // A backlog of 0 takes one; the rest is for good measure.
+    auto& each = waiting_.emplace_back(
+      stream_socket{socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)});
+    // Begins to connect; whether that gets anywhere is not of interest.
+    [[maybe_unused]] const int begun =
+      connect(each.descriptor(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  }
+}
+
+} // namespace shunt::test
