@@ -24,6 +24,9 @@ namespace {
 
 constexpr std::size_t depth_max = 32;
 constexpr std::size_t nodes_max = 200'000;
+/// Bytes that may each become a token. yaml-cpp reads a flow list that could turn out to be a key
+/// to its end before it tells us of its first element: 16 MiB of `[` took 4 GB and half a minute.
+constexpr std::ptrdiff_t indicators_max = 500'000;
 /// What a file may grow to when every alias is replaced by what it stands for: bytes of text, and
 /// some for each node. Twice the largest file leaves room for a certificate used in many places.
 constexpr std::uint64_t expanded_max = 32u << 20;
@@ -201,6 +204,12 @@ private:
   std::size_t nodes_ = 0;
 };
 
+std::ptrdiff_t count_indicators(std::string_view text) {
+  constexpr std::string_view indicators = "[]{}:,\"'*&!?";
+  return std::count_if(text.begin(), text.end(),
+                       [&](char c) { return indicators.find(c) != std::string_view::npos; });
+}
+
 /// Runs the parser; whatever it throws becomes an error with a line.
 void feed(std::string_view text, tree_builder& builder, report& out) {
   try {
@@ -226,6 +235,10 @@ void feed(std::string_view text, tree_builder& builder, report& out) {
 yaml_ptr parse_yaml(std::string_view text, report& out) {
   if (const auto line = line_of_bad_byte(text); line != 0) {
     out.error(line, "", "found a byte that is no text, expected UTF-8 without control characters");
+    return nullptr;
+  }
+  if (count_indicators(text) > indicators_max) {
+    out.error(0, "", "the file holds more than 500000 brackets, colons, commas and quotes");
     return nullptr;
   }
   tree_builder builder{out};
