@@ -25,12 +25,13 @@ using log_trouble = std::function<void(std::string_view message, std::string_vie
 
 class log_sink {
 public:
-  log_sink() = default;
+  /// `name` ends the message that trouble with this sink is reported by.
+  log_sink(std::string_view name, log_trouble report);
   log_sink(const log_sink&) = delete;
   log_sink& operator=(const log_sink&) = delete;
   virtual ~log_sink() = default;
 
-  /// Takes any number of lines, each ended by '\n'.
+  /// Takes lines, each ended by '\n'; no more at once than may wait, so some hundred KiB.
   virtual void write(std::string_view lines) = 0;
 
   /// Goes on in a new file of the same name (log rotation). Keeps the old one if that fails.
@@ -43,15 +44,24 @@ public:
   /// Tries for at most that long to get everything out. True if it did.
   virtual bool flush(std::chrono::milliseconds patience) = 0;
 
-  /// Lines lost so far. From any thread.
+  /// Lines known to be lost so far. From any thread.
   std::uint64_t dropped() const noexcept { return dropped_.load(std::memory_order_relaxed); }
 
 protected:
   void count_dropped(std::uint64_t lines) noexcept {
     dropped_.fetch_add(lines, std::memory_order_relaxed);
   }
+  /// Reports `error`, unless trouble is on already.
+  void trouble_begins(std::string_view error);
+  /// If trouble was on, it is over; reports how many lines it cost, if any.
+  void trouble_ends();
+  void report(std::string_view message, std::string_view error) const;
 
 private:
+  const std::string message_;
+  const log_trouble report_;
+  bool in_trouble_ = false;
+  std::uint64_t dropped_before_ = 0; // When trouble began.
   std::atomic<std::uint64_t> dropped_{0};
 };
 
