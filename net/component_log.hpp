@@ -91,28 +91,28 @@ public:
 
 private:
   void append(std::string_view line);
-  void run(std::stop_token stop);
-  bool write_out(std::string_view bytes, const std::stop_token& stop);
-  void append_drop_report();
-  void drain_in_signal() noexcept;
+  void append_drop_report(); // With the lock held.
+  void run(const std::stop_token& stop);
+  std::size_t write_out(std::string_view bytes, const std::stop_token& stop);
+  bool may_go_on(const std::stop_token& stop) const;
+  void wait_in_signal() const noexcept;
   static void on_abort(int signal);
 
   const log_output output_;
+  std::size_t chunk_bytes_; // What one write() may take without blocking after poll() said so.
   std::atomic<log_level> level_;
   std::atomic<std::shared_ptr<const log_options>> options_;
   std::atomic<std::uint64_t> dropped_{0};
+  std::atomic<std::uint64_t> appended_bytes_{0}; // Ever.
+  std::atomic<std::uint64_t> finished_bytes_{0}; // Ever: written, or given up.
 
-  std::mutex mutex_;                    // Guards all below.
-  std::condition_variable_any wake_;    // The writer waits for lines,
-  std::condition_variable idle_;        // flush() for their end.
-  std::string waiting_;                 // Whole lines.
-  std::string writing_;                 // What the writer is at. It alone changes it.
-  std::atomic<std::size_t> written_{0}; // Of `writing_`.
-  std::uint64_t appended_bytes_ = 0;    // Ever.
-  std::uint64_t finished_bytes_ = 0;    // Ever: written, or given up.
+  std::mutex mutex_;                 // Guards what follows.
+  std::condition_variable_any wake_; // The writer waits for lines,
+  std::condition_variable idle_;     // flush() for their end.
+  std::string waiting_;              // Whole lines.
   std::uint64_t reported_drops_ = 0;
-  std::chrono::steady_clock::time_point give_up_{std::chrono::steady_clock::time_point::max()};
-  std::jthread writer_;
+  std::chrono::steady_clock::time_point give_up_{}; // Set before the writer is asked to stop.
+  std::jthread writer_;                             // Last: it uses all of the above.
 };
 
 } // namespace shunt::net
