@@ -16,6 +16,7 @@
 namespace shunt::net {
 
 class component_log;
+class nats_core;
 
 /// No server could be used, or the options cannot work. Says why, for a person.
 class nats_error : public std::runtime_error {
@@ -47,9 +48,10 @@ public:
   // From any thread, between connect() and stop():
 
   bool connected() const noexcept;
-  /// False if the message cannot even be buffered.
+  /// False if the message cannot even be buffered. Waits while the client library dials a server
+  /// that does not answer, so never call it on a loop.
   bool publish(std::string_view subject, std::string_view payload) noexcept;
-  /// True if the server has everything published so far.
+  /// True if the server has everything published so far. May wait as publish() does.
   bool flush(std::chrono::milliseconds patience) noexcept;
   /// The connected server as host:port; empty if there is none.
   std::string address() const;
@@ -64,8 +66,7 @@ public:
   std::uint64_t received_messages() const noexcept;
 
 private:
-  class core;
-  std::shared_ptr<core> core_;
+  std::shared_ptr<nats_core> core_;
 };
 
 } // namespace shunt::net

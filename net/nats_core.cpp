@@ -1,0 +1,347 @@
+// The library holds the connection's lock while it dials, for seconds if a server does not answer,
+// and most of its functions take that lock. Hence: what must answer at once is kept here, closing
+// happens on a thread that can be left behind, and this object's own lock is never held while the
+// library is called, but for adopting a connection that nobody else knows yet.
+#include "net/nats_core.hpp"
+
+#include "net/component_log.hpp"
+#include "net/nats_bus.hpp"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+namespace shunt::net {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto pull_patience = 200ms; // Also how soon stop() and a disconnection are noticed.
+constexpr auto close_patience = 500ms;
+constexpr std::string_view log_source = ".nats";
+
+/// Makes a member function a callback of the library.
+template <void (nats_core::*Member)(natsConnection*) noexcept>
+void forward(natsConnection* connection, void* self) {
+  (static_cast<nats_core*>(self)->*Member)(connection);
+}
+
+std::string url_of(natsConnection* connection) {
+  char url[512] = {};
+  if (natsConnection_GetConnectedUrl(connection, url, sizeof url) != NATS_OK)
+    return {};
+  return host_and_port(url);
+}
+
+std::string last_error(natsConnection* connection) {
+  const char* text = nullptr;
+  const auto status = natsConnection_GetLastError(connection, &text);
+  return text != nullptr && *text != '\0' ? text : natsStatus_GetText(status);
+}
+
+} // namespace
+
+nats_core::nats_core(nats_options options, registry_handler& handler, component_log& log)
+  : options_(std::move(options)),
+    start_json_(to_json(options_.start)),
+    handler_(handler),
+    log_(log),
+    credit_(std::make_shared<nats_credit>(std::max<std::size_t>(options_.batches_alive_max, 1))),
+    drops_(options_.drops_over_after) {
+}
+
+// -- Connecting
+
+void nats_core::connect() {
+  auto client = make_client_options(options_);
+  set_callbacks(client.get());
+  kept_alive_ = shared_from_this();
+  const auto rounds = static_cast<std::size_t>(std::max(options_.connect_rounds, 1));
+  // The library bounds the dialling, but neither the name's lookup nor the TLS handshake.
+  const auto limit = 2 * rounds * options_.hosts.size() * options_.connect_timeout + 3s;
+  std::promise<nats_connection_ptr> promise;
+  auto result = promise.get_future();
+  std::thread dialler{[self = shared_from_this(), client = std::move(client),
+                       promise = std::move(promise)]() mutable {
+    try {
+      promise.set_value(self->try_all(client.get()));
+    } catch (...) {
+      promise.set_exception(std::current_exception());
+    }
+  }};
+  if (result.wait_for(limit) != std::future_status::ready) {
+    dialler.detach(); // It may hang for ever; the caller is about to exit.
+    throw nats_error{"no NATS server answered in time"};
+  }
+  dialler.join();
+  try {
+    adopt(result.get());
+  } catch (...) {
+    kept_alive_.reset();
+    throw;
+  }
+}
+
+void nats_core::set_callbacks(natsOptions* client) {
+  natsOptions_SetDisconnectedCB(client, forward<&nats_core::disconnected>, this);
+  natsOptions_SetReconnectedCB(client, forward<&nats_core::reconnected>, this);
+  natsOptions_SetClosedCB(client, forward<&nats_core::closed>, this);
+  natsOptions_SetErrorHandler(client, on_error, this);
+}
+
+nats_connection_ptr nats_core::try_all(natsOptions* client) const {
+  natsStatus status = NATS_OK;
+  for (int round = 0; round < std::max(options_.connect_rounds, 1); ++round) {
+    if (round > 0)
+      std::this_thread::sleep_for(options_.connect_pause);
+    natsConnection* made = nullptr;
+    status = natsConnection_Connect(&made, client);
+    if (status == NATS_OK)
+      return nats_connection_ptr{made};
+  }
+  throw nats_error{describe(status)};
+}
+
+void nats_core::adopt(nats_connection_ptr connection) {
+  std::lock_guard lock{mutex_};
+  connection_ = std::move(connection);
+  address_ = url_of(connection_.get());
+  connected_ = natsConnection_Status(connection_.get()) == NATS_CONN_STATUS_CONNECTED;
+}
+
+// -- Starting and stopping
+
+void nats_core::start() {
+  if (!connection_ || thread_.joinable())
+    throw nats_error{"start() comes once, after connect()"};
+  // Announced first, as gorouter does: who hears it registers a moment later, and finds an ear.
+  if (!publish("router.start", start_json_))
+    throw nats_error{"cannot publish router.start"};
+  natsSubscription* raw = nullptr;
+  // One subscription for all: two would not keep a register and an unregister in order.
+  auto status = natsConnection_SubscribeSync(&raw, connection_.get(), "router.*");
+  subscription_.reset(raw);
+  if (status == NATS_OK)
+    status = natsSubscription_SetPendingLimits(raw, options_.pending_messages_max,
+                                               options_.pending_bytes_max);
+  if (status != NATS_OK)
+    throw nats_error{"cannot subscribe to router.*: " + describe(status)};
+  counted_ = raw;
+  flush(options_.connect_timeout); // If this fails, the library subscribes when it is back.
+  std::lock_guard lock{mutex_};
+  started_ = true;
+  if (connected_)
+    handler_.on_connected();
+  thread_ = std::thread{[this] { run(); }};
+}
+
+void nats_core::stop() noexcept {
+  {
+    std::lock_guard lock{mutex_};
+    if (stopping_.exchange(true))
+      return;
+  }
+  changed_.notify_all();
+  if (thread_.joinable())
+    thread_.join();
+  connected_ = false;
+  if (connection_)
+    close_connection();
+}
+
+void nats_core::close_connection() noexcept try {
+  std::thread closer{
+    [self = shared_from_this()] { natsConnection_Close(self->connection_.get()); }};
+  std::unique_lock lock{mutex_};
+  const bool done =
+    changed_.wait_for(lock, close_patience, [this] { return library_done_.load(); });
+  lock.unlock();
+  if (done)
+    closer.join();
+  else
+    closer.detach(); // Dialling just now; it keeps this object as long as it needs it.
+} catch (const std::system_error&) { // No thread to be had.
+  natsConnection_Close(connection_.get());
+}
+
+// -- Publishing and counting
+
+bool nats_core::publish(std::string_view subject, std::string_view payload) noexcept try {
+  if (!connection_)
+    return false;
+  return natsConnection_Publish(connection_.get(), std::string{subject}.c_str(), payload.data(),
+                                static_cast<int>(payload.size()))
+         == NATS_OK;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+bool nats_core::flush(std::chrono::milliseconds patience) noexcept {
+  return connection_
+         && natsConnection_FlushTimeout(connection_.get(),
+                                        std::max<std::int64_t>(patience.count(), 1))
+              == NATS_OK;
+}
+
+std::string nats_core::address() const {
+  std::lock_guard lock{mutex_};
+  return connected_ ? address_ : std::string{};
+}
+
+std::uint64_t nats_core::buffered_messages() const noexcept {
+  int messages = 0;
+  int bytes = 0;
+  if (auto* from = counted_.load())
+    natsSubscription_GetPending(from, &messages, &bytes);
+  return static_cast<std::uint64_t>(std::max(messages, 0));
+}
+
+std::uint64_t nats_core::dropped_messages() const noexcept {
+  std::int64_t messages = 0;
+  if (auto* from = counted_.load())
+    natsSubscription_GetDropped(from, &messages);
+  return std::max(static_cast<std::uint64_t>(messages), dropped_seen_.load());
+}
+
+// -- The bus's thread
+
+void nats_core::run() noexcept {
+  while (!stopping_) {
+    tend(clock::now());
+    if (!credit_->take(pull_patience))
+      continue;
+    std::vector<nats_message> messages;
+    pull(messages);
+    if (messages.empty()) {
+      credit_->give_back();
+      continue;
+    }
+    received_ += messages.size();
+    handler_.on_messages(nats_batch{std::move(messages), credit_});
+  }
+}
+
+void nats_core::tend(clock::time_point now) {
+  tend_drops(now);
+  if (connected_ || library_done_) {
+    away_ = false;
+  } else if (!std::exchange(away_, true)) {
+    next_notice_ = now + options_.ping_interval;
+  } else if (now >= next_notice_) {
+    log_.info(log_source, "nats-connection-still-disconnected");
+    next_notice_ += options_.ping_interval;
+  }
+}
+
+void nats_core::tend_drops(clock::time_point now) {
+  const auto total = dropped_messages();
+  dropped_seen_ = total;
+  const auto change = drops_.look(total, now);
+  if (change.lost_more > 0)
+    handler_.on_dropped(change.lost_more);
+  if (change.begun)
+    log_.warn(log_source, "nats-slow-consumer",
+              {{"dropped_messages", change.lost_more},
+               {"total_dropped_messages", total},
+               {"buffered_messages", buffered_messages()},
+               {"advice", "registrations arrive faster than this router takes them, and some are "
+                          "lost; give it more CPU or raise nats_pending.messages and "
+                          "nats_pending.bytes"}});
+  if (change.ended_with)
+    log_.info(log_source, "nats-slow-consumer-over", {{"dropped_messages", *change.ended_with}});
+}
+
+/// Waits a little for the first message, for the others not at all.
+void nats_core::pull(std::vector<nats_message>& into) {
+  natsMsg* raw = nullptr;
+  auto* from = subscription_.get();
+  const auto status = natsSubscription_NextMsg(&raw, from, pull_patience.count());
+  if (status == NATS_TIMEOUT)
+    return;
+  if (status != NATS_OK) // Closed for good: this would return at once for ever.
+    return pause(pull_patience);
+  const auto most = std::max<std::size_t>(options_.batch_messages_max, 1);
+  into.reserve(std::min<std::size_t>(most, buffered_messages() + 1));
+  for (std::size_t pulled = 1;; ++pulled) {
+    take(nats_message{raw}, into);
+    if (pulled >= most || natsSubscription_NextMsg(&raw, from, 0) != NATS_OK)
+      return;
+  }
+}
+
+void nats_core::take(nats_message message, std::vector<nats_message>& into) {
+  const auto subject = message.subject();
+  if (subject == "router.register" || subject == "router.unregister")
+    into.push_back(std::move(message));
+  else if (subject == "router.greet" && !message.reply().empty())
+    publish(message.reply(), start_json_);
+}
+
+void nats_core::pause(std::chrono::milliseconds time) {
+  std::unique_lock lock{mutex_};
+  changed_.wait_for(lock, time, [this] { return stopping_.load(); });
+}
+
+// -- The library's threads
+
+void nats_core::disconnected(natsConnection*) noexcept {
+  std::lock_guard lock{mutex_};
+  if (stopping_)
+    return;
+  connected_ = false;
+  log_.info(log_source, "nats-connection-disconnected",
+            {{"nats-host", address_}, {"nats-addr", address_}});
+  if (started_)
+    handler_.on_disconnected();
+}
+
+void nats_core::reconnected(natsConnection* connection) noexcept {
+  std::unique_lock lock{mutex_};
+  const bool announce = started_ && !stopping_;
+  lock.unlock();
+  if (announce)
+    natsConnection_PublishString(connection, "router.start", start_json_.c_str());
+  auto where = url_of(connection);
+  lock.lock();
+  if (stopping_)
+    return;
+  address_ = std::move(where);
+  connected_ = true;
+  log_.info(log_source, "nats-connection-reconnected",
+            {{"nats-host", address_}, {"nats-addr", address_}});
+  if (started_)
+    handler_.on_connected();
+}
+
+void nats_core::closed(natsConnection* connection) noexcept {
+  const auto error = last_error(connection);
+  std::shared_ptr<nats_core> last_hold; // Released after the lock.
+  {
+    std::lock_guard lock{mutex_};
+    library_done_ = true;
+    connected_ = false;
+    last_hold = std::move(kept_alive_);
+    if (!stopping_) {
+      log_.error(log_source, "nats-connection-closed",
+                 {{"error", "unexpected close"}, {"last_error", error}, {"nats-host", address_}});
+      handler_.on_closed();
+    }
+    changed_.notify_all();
+  }
+}
+
+void nats_core::on_error(natsConnection* connection, natsSubscription*, natsStatus status,
+                         void* self) noexcept {
+  if (status == NATS_SLOW_CONSUMER) // The bus's thread makes one line of many of these.
+    return;
+  const auto error = last_error(connection);
+  auto& here = *static_cast<nats_core*>(self);
+  std::lock_guard lock{here.mutex_};
+  // Not being allowed to subscribe comes this way too, and leaves the router deaf.
+  if (!here.stopping_)
+    here.log_.error(log_source, "nats-error",
+                    {{"error", error}, {"status", natsStatus_GetText(status)}});
+}
+
+} // namespace shunt::net

@@ -1,0 +1,93 @@
+// What the NATS bus is inside: the connection, the thread that pulls messages from it, and what the
+// client library calls back. Lives until both the bus and the library are done with it, because the
+// library may be stuck in a connection attempt when the bus has to go.
+#pragma once
+
+#include "net/nats_batch.hpp"
+#include "net/nats_client.hpp"
+#include "net/nats_drops.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace shunt::net {
+
+class component_log;
+class registry_handler;
+
+class nats_core : public std::enable_shared_from_this<nats_core> {
+public:
+  nats_core(nats_options options, registry_handler& handler, component_log& log);
+
+  void connect();
+  void start();
+  void stop() noexcept;
+
+  bool connected() const noexcept { return connected_; }
+  bool publish(std::string_view subject, std::string_view payload) noexcept;
+  bool flush(std::chrono::milliseconds patience) noexcept;
+  std::string address() const;
+
+  std::uint64_t buffered_messages() const noexcept;
+  std::uint64_t dropped_messages() const noexcept;
+  std::uint64_t received_messages() const noexcept { return received_; }
+
+private:
+  using clock = std::chrono::steady_clock;
+
+  void set_callbacks(natsOptions* client);
+  nats_connection_ptr try_all(natsOptions* client) const;
+  void adopt(nats_connection_ptr connection);
+
+  // On the bus's thread:
+  void run() noexcept;
+  void tend(clock::time_point now);
+  void tend_drops(clock::time_point now);
+  void pull(std::vector<nats_message>& into);
+  void take(nats_message message, std::vector<nats_message>& into);
+  void pause(std::chrono::milliseconds time);
+
+  // On the library's threads:
+  static void on_error(natsConnection* connection, natsSubscription*, natsStatus status,
+                       void* self) noexcept;
+  void disconnected(natsConnection* connection) noexcept;
+  void reconnected(natsConnection* connection) noexcept;
+  void closed(natsConnection* connection) noexcept;
+
+  void close_connection() noexcept;
+
+  const nats_options options_;
+  const std::string start_json_;
+  registry_handler& handler_; // Both only while not stopping_, with the lock held
+  component_log& log_;        // (or on the bus's thread, which stop() joins).
+  nats_connection_ptr connection_;
+  nats_subscription_ptr subscription_; // Before the connection goes.
+  std::shared_ptr<nats_credit> credit_;
+
+  std::atomic<bool> connected_{false};
+  std::atomic<natsSubscription*> counted_{nullptr}; // subscription_, once there is one.
+  std::atomic<std::uint64_t> received_{0};
+  std::atomic<std::uint64_t> dropped_seen_{0}; // Still true when the library has forgotten.
+  nats_drops drops_;                           // The bus's thread alone.
+  clock::time_point next_notice_;              // The bus's thread alone: still disconnected.
+  bool away_ = false;                          // The bus's thread alone.
+
+  mutable std::mutex mutex_; // Guards what follows, and calls from the library's threads.
+  std::condition_variable changed_;
+  std::atomic<bool> stopping_{false};
+  bool started_ = false;
+  std::atomic<bool> library_done_{false}; // It is closed for good and calls back no more.
+  std::string address_;
+  std::shared_ptr<nats_core> kept_alive_; // Until the library has called back for the last time.
+  std::thread thread_;
+};
+
+} // namespace shunt::net
