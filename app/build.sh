@@ -22,8 +22,9 @@ wanted_packages() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$root/pac
 # The packages of packages.txt that are not installed. One call of dpkg-query, for speed.
 missing_packages() {
   local installed
+  # It fails, and says so, for each package that it does not know: those are what is looked for.
   # shellcheck disable=SC2046  # One word per package is meant.
-  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' $(wanted_packages) 2>/dev/null |
+  installed=$({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' $(wanted_packages) 2>/dev/null || true; } |
     sed -n 's/^installed //p')
   comm -23 <(wanted_packages | sort -u) <(sort -u <<<"$installed")
 }
@@ -40,18 +41,17 @@ as_root() {
 
 # Installs quietly, and keeps Debian from starting the servers among the packages (nats-server,
 # haproxy, nginx): 101 is how a policy-rc.d says no. A policy that is already there is respected.
-apt_install() {
-  local policy=/usr/sbin/policy-rc.d ours='' code=0
+apt_install() (
+  policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
-    ours=yes
+    trap 'as_root rm -f "$policy"' EXIT # Also when interrupted.
+    trap 'exit 130' INT TERM HUP
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
     as_root chmod 755 "$policy"
   fi
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-    -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -qq "$@" >&2 || code=$?
-  [ -z "$ours" ] || as_root rm -f "$policy"
-  return "$code"
-}
+    -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -qq "$@" >&2
+)
 
 # True if apt has heard of every package: then its lists need no update first.
 apt_knows() {
