@@ -1,8 +1,7 @@
 // Two passes over a head. The first runs as bytes arrive: it finds the end, and on its way refuses
 // line endings, control bytes, foldings and start lines that no HTTP/1 message has; it never looks
 // at a byte twice. The second runs once, over the complete head: Beast takes the fields apart, and
-// what they say about host, framing and connection is collected and judged. Beast alone would be
-// too lenient (lists in Content-Length, folding, any target) and too coarse in its errors.
+// what they say about host, framing and connection is judged. Beast alone would be too lenient.
 #include "net/http_head.hpp"
 
 #include "net/host_authority.hpp"
@@ -29,10 +28,6 @@ constexpr parse_status complete{parse_outcome::complete, parse_error::none};
 
 std::size_t fields_max(const head_limits& limits) {
   return limits.fields_max == 0 ? fields_cap : std::min(limits.fields_max, fields_cap);
-}
-
-std::string_view std_view(boost::beast::string_view text) {
-  return {text.data(), text.size()};
 }
 
 constexpr bool is_digit(char c) {
@@ -122,7 +117,7 @@ public:
       at_.scanned_ = find_control(window_, at_.scanned_);
       if (at_.scanned_ == window_.size())
         return unfinished();
-      if (window_[at_.scanned_] == '\t' && start_line_done()) {
+      if (window_[at_.scanned_] == '\t' && may_have_tabs()) {
         ++at_.scanned_;
         continue;
       }
@@ -154,6 +149,9 @@ private:
   }
 
   bool start_line_done() const { return kind_ == head_kind::trailers || at_.fields_begin_ != 0; }
+
+  /// Fields and reasons may; status lines are checked for the rest when they end.
+  bool may_have_tabs() const { return kind_ != head_kind::request || start_line_done(); }
 
   bool folded() const {
     return start_line_done() && at_.line_begin_ < window_.size()
@@ -271,7 +269,8 @@ private:
   void on_finish_impl(error_code&) override {}
 
   void on_field_impl(http::field, beast_view name, beast_view value, error_code& ec) override {
-    const field found{std_view(name), std_view(value), identify(std_view(name))};
+    field found{{name.data(), name.size()}, {value.data(), value.size()}};
+    found.id = identify(found.name);
     if (++count_ > fields_max_)
       error_ = parse_error::too_many_fields;
     else if (!trailers_)
