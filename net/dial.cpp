@@ -145,12 +145,14 @@ std::string describe(const dial_result& failed, std::string_view host, std::stri
   auto text = "dial tcp " + std::string{address} + ": ";
   if (failed.code == asio::error::timed_out)
     return text + "i/o timeout";
-  auto reason = failed.code.message(); // The C library's words, lower-cased as Go's are.
-  if (!reason.empty())
-    reason.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(reason.front())));
-  std::transform(reason.begin(), reason.end(), reason.begin(),
+  return text + "connect: " + go_words(failed.code);
+}
+
+std::string go_words(error_code code) {
+  auto words = code.message(); // The C library's words, lower-cased as Go's are.
+  std::transform(words.begin(), words.end(), words.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text + "connect: " + reason;
+  return words;
 }
 
 } // namespace shunt::net

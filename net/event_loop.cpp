@@ -19,7 +19,7 @@ event_loop::~event_loop() {
 }
 
 void event_loop::start() {
-  thread_ = std::thread{[this] { run(); }};
+  thread_ = std::thread{[this] { loop(); }};
 }
 
 void event_loop::stop() {
@@ -28,7 +28,7 @@ void event_loop::stop() {
     thread_.join();
 }
 
-void event_loop::run() {
+void event_loop::loop() {
   pthread_setname_np(pthread_self(), ("loop-" + std::to_string(index_)).c_str());
   tick(); // Keeps the context busy until it is stopped.
   context_.run();

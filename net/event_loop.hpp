@@ -14,6 +14,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <functional>
+#include <future>
 #include <thread>
 
 namespace shunt::net {
@@ -41,6 +42,17 @@ public:
     asio::post(context_, std::forward<Work>(work));
   }
 
+  /// Runs `work` on the loop's thread and waits for its end. Any thread but the loop's.
+  template <class Work>
+  void run(Work&& work) {
+    std::promise<void> done;
+    post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
   /// The rest is for the loop's own thread.
   asio::io_context& context() noexcept { return context_; }
   executor get_executor() noexcept { return context_.get_executor(); }
@@ -49,7 +61,7 @@ public:
   std::size_t index() const noexcept { return index_; }
 
 private:
-  void run();
+  void loop();
   void tick();
 
   std::size_t index_;

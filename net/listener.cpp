@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cstring>
+
 namespace shunt::net {
 
 namespace {
@@ -28,29 +30,34 @@ void set(int descriptor, int level, int option, int value) {
     fail("setsockopt", descriptor);
 }
 
-int open_one(std::uint16_t port, bool ipv6) {
+sockaddr_storage storage_of(const tcp::endpoint& endpoint) {
+  sockaddr_storage storage{};
+  std::memcpy(&storage, endpoint.data(), endpoint.size());
+  return storage;
+}
+
+/// A bound socket; `shared`: with others on the same port.
+int bind_one(const tcp::endpoint& local, bool shared) {
+  const bool ipv6 = local.address().is_v6();
   const int descriptor =
     ::socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0)
     fail("socket", -1);
   set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-  set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (shared)
+    set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
   set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1); // Accepted sockets inherit it.
-  int bound = 0;
-  if (ipv6) {
+  if (ipv6)
     set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-    sockaddr_in6 any{};
-    any.sin6_family = AF_INET6;
-    any.sin6_port = htons(port);
-    bound = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&any), sizeof any);
-  } else {
-    sockaddr_in any{};
-    any.sin_family = AF_INET;
-    any.sin_port = htons(port);
-    bound = ::bind(descriptor, reinterpret_cast<const sockaddr*>(&any), sizeof any);
-  }
-  if (bound != 0)
+  const auto address = storage_of(local);
+  if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address),
+             static_cast<socklen_t>(local.size()))
+      != 0)
     fail("bind", descriptor);
+  return descriptor;
+}
+
+int listen_on(int descriptor) {
   if (::listen(descriptor, backlog) != 0)
     fail("listen", descriptor);
   return descriptor;
@@ -66,32 +73,19 @@ bool has_ipv6() {
 
 } // namespace
 
+int open_listening_socket(const std::string& address, std::uint16_t port) {
+  return listen_on(bind_one({asio::ip::make_address(address), port}, false));
+}
+
 std::vector<int> open_listening_sockets(std::uint16_t port, std::size_t count) {
-  const bool ipv6 = has_ipv6();
-  {
-    // SO_REUSEPORT would let a second router of the same user share the port in silence.
-    const int probe = ::socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (probe < 0)
-      fail("socket", -1);
-    set(probe, SOL_SOCKET, SO_REUSEADDR, 1);
-    sockaddr_in6 any6{};
-    any6.sin6_family = AF_INET6;
-    any6.sin6_port = htons(port);
-    sockaddr_in any4{};
-    any4.sin_family = AF_INET;
-    any4.sin_port = htons(port);
-    if (ipv6)
-      set(probe, IPPROTO_IPV6, IPV6_V6ONLY, 0);
-    const auto* address = ipv6 ? reinterpret_cast<const sockaddr*>(&any6)
-                               : reinterpret_cast<const sockaddr*>(&any4);
-    if (::bind(probe, address, ipv6 ? sizeof any6 : sizeof any4) != 0)
-      fail("bind", probe);
-    ::close(probe);
-  }
+  const auto any = has_ipv6() ? asio::ip::address{asio::ip::address_v6::any()}
+                              : asio::ip::address{asio::ip::address_v4::any()};
+  // SO_REUSEPORT would let a second router share the port in silence: see first whether it is free.
+  ::close(bind_one({any, port}, false));
   std::vector<int> opened;
   try {
     for (std::size_t i = 0; i < count; ++i) {
-      opened.push_back(open_one(port, ipv6));
+      opened.push_back(listen_on(bind_one({any, port}, true)));
       port = port_of(opened.front());
     }
   } catch (...) {

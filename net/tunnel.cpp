@@ -19,7 +19,7 @@ task<void> pump(wire_ptr from, wire_ptr to, std::uint64_t& bytes, bool& failed) 
       from->consume(received.size());
       continue;
     }
-    if (const auto code = co_await from->receive()) {
+    if (const auto code = co_await from->receive_idle(std::chrono::nanoseconds{0})) {
       if (code != asio::error::eof)
         break;
       to->shutdown_send();

@@ -184,7 +184,7 @@ void wire::rest(std::chrono::nanoseconds idle) {
 }
 
 void wire::start_doze() {
-  if (begin_ == end_ && !pinned_) {
+  if (begin_ == end_ && (!pinned_ || pinned_block_.size > 0)) {
     loop_.buffers().give_back(std::move(block_));
     block_ = {};
     begin_ = end_ = 0;

@@ -94,6 +94,13 @@ public:
 
   /// Connects the socket. Fails with `timed_out` after `limit`.
   auto connect(const tcp::endpoint& peer, std::chrono::nanoseconds limit) noexcept;
+  /// Makes whoever awaits bytes stop waiting (`operation_aborted`); the connection goes on.
+  void interrupt() noexcept {
+    if (receiver_) {
+      interrupted_ = true;
+      std::exchange(receiver_, nullptr).resume();
+    }
+  }
   /// Ends everything under way with `reason`. Nothing works afterwards but `close`.
   void abort(error_code reason) noexcept;
   void close() noexcept;
@@ -134,6 +141,7 @@ private:
   phase reading_ = phase::none;
   bool pinned_ = false;
   bool idle_ = false;      ///< The awaiting receiver agreed to a doze.
+  bool interrupted_ = false;
   bool doze_next_ = false; ///< The read under way was cancelled to give its buffer back.
   event_loop& loop_;
   tcp_socket socket_;
@@ -173,6 +181,8 @@ struct wire::receive_awaiter {
   error_code await_resume() const noexcept {
     if (self.idle_)
       self.resume_use();
+    if (std::exchange(self.interrupted_, false))
+      return asio::error::operation_aborted;
     return self.ended_;
   }
 };

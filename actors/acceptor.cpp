@@ -1,0 +1,172 @@
+#include "actors/acceptor.hpp"
+
+#include "actors/connection.hpp"
+#include "net/listener.hpp"
+#include "net/log_limiter.hpp"
+#include "net/router_error.hpp"
+
+#include <caf/send.hpp>
+
+#include <unistd.h>
+
+#include <optional>
+#include <unordered_map>
+
+namespace shunt {
+
+namespace {
+
+struct acceptor_state {
+  static constexpr const char* name = "acceptor";
+  std::optional<net::listener> listener;
+  std::unordered_map<std::uint64_t, connection_actor> connections;
+  std::uint64_t next_id = 0;
+  bool ending = false;
+  net::log_limiter pauses{1};
+};
+
+using acceptor_self = pinned_actor<acceptor_actor, acceptor_state>;
+
+/// The translation from accepted descriptors to connections, on one loop.
+class doorkeeper {
+public:
+  doorkeeper(acceptor_self* self, loop_context* here, const acceptor_directory* directory,
+             supervisor_actor supervisor)
+    : self_{self}, here_{here}, directory_{directory}, supervisor_{std::move(supervisor)} {}
+
+  void open(int descriptor) const {
+    self_->state.listener.emplace(
+      here_->home.events(), descriptor, [*this](int accepted) { accept(accepted); },
+      [*this](net::error_code reason) { paused(reason); });
+    self_->state.listener->open();
+  }
+
+  void accept(int descriptor) const {
+    const auto& settings = here_->router.settings;
+    if (here_->router.connections() >= static_cast<std::size_t>(settings.limits.connections)) {
+      shed(descriptor);
+      return;
+    }
+    const auto least = least_busy();
+    if (least != here_->home.events().index() && !self_->state.ending) {
+      // Counted at once, or a burst would all go to the same loop.
+      here_->router.counters[least]->arriving.fetch_add(1, std::memory_order_relaxed);
+      caf::anon_send(directory_->by_loop[least], adopt_connection{descriptor});
+    } else {
+      serve(descriptor);
+    }
+  }
+
+  void adopt(int descriptor) const {
+    here_->counters.arriving.fetch_sub(1, std::memory_order_relaxed);
+    serve(descriptor);
+  }
+
+  void drain() const {
+    here_->draining = true;
+    close_listener();
+    self_->state.ending = true;
+    for (const auto& [id, connection] : self_->state.connections)
+      caf::anon_send(connection, drain_connection{});
+    here_->upstreams.clear();
+    tell_when_quiet();
+  }
+
+  void cut() const {
+    here_->draining = true;
+    close_listener();
+    self_->state.ending = true;
+    for (const auto& [id, connection] : self_->state.connections)
+      caf::anon_send(connection, cut_connection{});
+    here_->upstreams.clear();
+    tell_when_quiet();
+  }
+
+  void ended(std::uint64_t id) const {
+    self_->state.connections.erase(id);
+    loop_counters::add(here_->counters.connections, std::size_t(-1));
+    tell_when_quiet();
+  }
+
+private:
+  void serve(int descriptor) const {
+    const auto id = self_->state.next_id++;
+    loop_counters::add(here_->counters.connections, std::size_t{1});
+    auto connection = spawn_connection(*here_, descriptor, self_, id);
+    self_->state.connections.emplace(id, std::move(connection));
+  }
+
+  /// A loop keeps its client unless another has at least two fewer: moving one costs a wake-up.
+  std::size_t least_busy() const {
+    const auto own = here_->home.events().index();
+    const auto load_of = [this](std::size_t loop) {
+      const auto& counted = *here_->router.counters[loop];
+      return counted.connections.load(std::memory_order_relaxed)
+             + counted.arriving.load(std::memory_order_relaxed);
+    };
+    auto least = own;
+    for (std::size_t loop = 0; loop < here_->router.counters.size(); ++loop)
+      if (load_of(loop) < load_of(least))
+        least = loop;
+    return load_of(least) + 2 <= load_of(own) ? least : own;
+  }
+
+  /// More clients than allowed: each is told so, instead of waiting for a turn that never comes.
+  void shed(int descriptor) const {
+    static const std::string answer = [] {
+      std::string text;
+      net::append_response(text, net::describe(net::router_error::overloaded, {}), {});
+      return text;
+    }();
+    loop_counters::add(here_->counters.shed);
+    ::send(descriptor, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::shutdown(descriptor, SHUT_WR);
+    ::close(descriptor);
+    if (self_->state.pauses.admit())
+      here_->router.log.warn(".router", "connections-limit-reached",
+                             {{"limits.connections", here_->router.settings.limits.connections}});
+  }
+
+  void paused(net::error_code reason) const {
+    if (self_->state.pauses.admit())
+      here_->router.log.error(".router", "accept-paused", {{"error", reason.message()}});
+  }
+
+  void close_listener() const {
+    if (self_->state.listener)
+      self_->state.listener->close();
+  }
+
+  void tell_when_quiet() const {
+    if (self_->state.ending && self_->state.connections.empty())
+      caf::anon_send(supervisor_, loop_quiet{here_->home.events().index()});
+  }
+
+  acceptor_self* self_;
+  loop_context* here_;
+  const acceptor_directory* directory_;
+  supervisor_actor supervisor_;
+};
+
+acceptor_actor::behavior_type behave(acceptor_self* self, loop_context* here,
+                                     const acceptor_directory* directory,
+                                     supervisor_actor supervisor) {
+  const doorkeeper keeper{self, here, directory, std::move(supervisor)};
+  return {
+    [keeper](const open_listener& m) { keeper.open(m.descriptor); },
+    [keeper](const adopt_connection& m) { keeper.adopt(m.descriptor); },
+    [keeper](drain_loop) { keeper.drain(); },
+    [keeper](cut_loop) { keeper.cut(); },
+    [keeper](connection_ended m) { keeper.ended(m.id); },
+  };
+}
+
+} // namespace
+
+acceptor_actor spawn_acceptor(loop_context& here, const acceptor_directory& directory,
+                              supervisor_actor supervisor) {
+  return spawn_pinned<acceptor_actor, acceptor_state>(here.home, behave, &here, &directory,
+                                                      std::move(supervisor));
+}
+
+} // namespace shunt

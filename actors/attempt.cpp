@@ -1,0 +1,398 @@
+#include "actors/attempt.hpp"
+
+#include "net/tunnel.hpp"
+
+namespace shunt {
+
+using net::error_code;
+using namespace std::chrono_literals;
+namespace asio = net::asio;
+
+namespace {
+
+constexpr auto continue_wait = 1s;   ///< For a backend's 100 (gorouter's value).
+constexpr int interim_max = 64;      ///< 1xx responses before a final one; more is abuse.
+
+} // namespace
+
+attempt::attempt(exchange& of, routing::leased_endpoint& to)
+  : of_{of}, here_{of.here_}, client_{*of.client_}, to_{to}, address_{to.about().address()} {
+  to_.stats().in_flight.fetch_add(1, std::memory_order_relaxed);
+  to_.stats().awaiting_headers.fetch_add(1, std::memory_order_relaxed);
+}
+
+attempt::~attempt() {
+  headers_arrived();
+  to_.stats().in_flight.fetch_sub(1, std::memory_order_relaxed);
+  client_.wire->watch(nullptr, nullptr);
+  if (up_)
+    up_->close();
+}
+
+void attempt::headers_arrived() {
+  if (std::exchange(awaiting_headers_, false))
+    to_.stats().awaiting_headers.fetch_sub(1, std::memory_order_relaxed);
+}
+
+net::task<attempt_result> attempt::run() {
+  websocket_ = of_.head.upgrade && net::iequals(of_.head.upgrade_protocol, "websocket");
+  if (!here_.router.settings.disable_keep_alives) {
+    up_ = here_.upstreams.take(address_);
+    reused_ = up_ != nullptr;
+  }
+  watch_client();
+  for (;;) {
+    if (!up_)
+      if (auto dialled = co_await dial_backend(); dialled.ended == attempt_result::kind::failed)
+        co_return dialled;
+    auto result = co_await talk();
+    if (result.ended == attempt_result::kind::answered || !may_resend())
+      co_return result;
+    // The backend closed the pooled connection in the very moment of its use. That is no failure
+    // of the backend's, and nobody needs to know.
+    up_->close();
+    up_ = nullptr;
+    reused_ = written_ = false;
+  }
+}
+
+bool attempt::may_resend() const {
+  if (!reused_ || of_.client_gone_ || pumping_ || !up_->bytes().empty())
+    return false;
+  return up_->ended() != asio::error::timed_out && (!written_ || idempotent());
+}
+
+bool attempt::idempotent() const {
+  if (of_.head.framing != net::body_framing::none)
+    return false;
+  const auto method = of_.head.method;
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE"
+         || net::find_field(of_.head.fields, net::field_id::idempotency_key) != nullptr
+         || net::find_field(of_.head.fields, net::field_id::x_idempotency_key) != nullptr;
+}
+
+net::task<attempt_result> attempt::dial_backend() {
+  const auto& settings = here_.router.settings;
+  const auto& target = to_.about();
+  const auto dialled = co_await net::dial(
+    here_.home.events(), std::string{target.host()}, target.port(),
+    {settings.endpoint_dial_timeout, settings.endpoint_keep_alive_probe_interval});
+  of_.times_.dial = dialled.connect_time;
+  of_.times_.resolve = dialled.resolve_time;
+  if (!dialled.connection)
+    co_return failed_unsent(routing::failure_class::dial, net::describe(dialled, target.host(), address_));
+  up_ = dialled.connection;
+  if (of_.client_gone_)
+    co_return failed(routing::failure_class::client_cancelled, "context canceled");
+  up_->stall_limit(settings.write_timeout);
+  co_return attempt_result{};
+}
+
+net::task<attempt_result> attempt::talk() {
+  const auto limit = here_.router.settings.endpoint_timeout_for(1);
+  if (limit.count() > 0 && !websocket_)
+    up_->receive_until(of_.times_.attempt + limit);
+  build_head();
+  if (auto sent = co_await send_request(); sent.ended == attempt_result::kind::failed)
+    co_return sent;
+  auto result = co_await read_response();
+  if (result.ended == attempt_result::kind::answered)
+    result = of_.response_.status == 101 ? co_await open_tunnel() : co_await answer_client();
+  co_await stop_pump();
+  co_return result;
+}
+
+void attempt::build_head() {
+  const auto& settings = here_.router.settings;
+  const auto& target = to_.about();
+  const bool expects = of_.head.expect_continue && !settings.keep_alive_100_continue_requests;
+  of_.out_.clear();
+  net::append_request_head(
+    of_.out_, of_.head,
+    {.client_ip = client_.ip,
+     .request_id = net::view(of_.id_),
+     .received_unix_ms = of_.times_.received_unix_ns / 1'000'000,
+     .tls = false,
+     .close_after = settings.disable_keep_alives || expects,
+     .protected_names = settings.hop_by_hop_headers_to_filter},
+    {.app = target.app(),
+     .instance_index = target.instance_index(),
+     .instance_id = target.instance_id().empty() ? address_ : target.instance_id()});
+}
+
+// -- Sending.
+
+bool attempt::body_buffered() const {
+  const auto& head = of_.head;
+  return !head.expect_continue
+         && (head.framing == net::body_framing::none
+             || (head.framing == net::body_framing::length
+                 && client_.wire->bytes().size() >= head.content_length));
+}
+
+net::task<attempt_result> attempt::send_request() {
+  of_.request_body_.begin(of_.head.framing, of_.head.content_length);
+  if (body_buffered()) {
+    pumped_ = co_await net::relay_body(client_.wire, of_.request_body_, up_, of_.head.framing,
+                                       of_.out_, 0s);
+    if (pumped_.end != net::relay_end::complete)
+      co_return write_failure(pumped_.code);
+    written_ = true;
+    client_.wire->listen();
+    co_return attempt_result{};
+  }
+  if (const auto code = co_await up_->send(of_.out_))
+    co_return write_failure(code);
+  written_ = true;
+  pumping_ = true;
+  net::start(pump_request(), [this](const std::exception_ptr&) { pump_ended_.open(); });
+  co_return attempt_result{};
+}
+
+/// The body, beside the coroutine that waits for the response: a backend may answer early.
+net::task<void> attempt::pump_request() {
+  if (of_.head.expect_continue)
+    co_await await_go_ahead();
+  if (final_ || of_.client_gone_)
+    co_return;
+  pumped_ = co_await net::relay_body(client_.wire, of_.request_body_, up_, of_.head.framing, {},
+                                     here_.router.settings.read_body_timeout);
+  if (pumped_.end == net::relay_end::complete)
+    client_.wire->listen(); // To hear of its end.
+  else if (pumped_.end != net::relay_end::sink_failed)
+    up_->abort(asio::error::operation_aborted); // Half a request is none: nobody waits for more.
+}
+
+/// Gives the backend a second to ask for the body, or to refuse it, before it is asked for anyway.
+net::task<void> attempt::await_go_ahead() {
+  net::deadline limit{here_.home.events().deadlines(),
+                      [](void* latch) { static_cast<net::latch*>(latch)->open(); }, &go_ahead_};
+  limit.expires_after(continue_wait);
+  co_await go_ahead_;
+  if (final_ || told_continue_)
+    co_return;
+  told_continue_ = true;
+  if (co_await client_.wire->send("HTTP/1.1 100 Continue\r\n\r\n"))
+    up_->abort(asio::error::operation_aborted);
+}
+
+net::task<void> attempt::stop_pump() {
+  if (!pumping_)
+    co_return;
+  final_ = true;
+  go_ahead_.open();
+  if (!pump_ended_.is_open()) {
+    // The response came before the request was read. What is left of it is not wanted any more.
+    client_.close_after = client_.unread = true;
+    up_->abort(asio::error::operation_aborted);
+    if (!pump_ended_.is_open())
+      client_.wire->interrupt();
+    co_await pump_ended_;
+  }
+  if (!of_.request_body_.done())
+    client_.close_after = client_.unread = true;
+}
+
+// -- Receiving.
+
+void attempt::watch_client() {
+  client_.wire->watch(&attempt::client_event, this);
+}
+
+void attempt::client_event(void* context) {
+  auto& self = *static_cast<attempt*>(context);
+  if (!self.client_.wire->ended() || self.final_)
+    return;
+  self.of_.client_gone_ = true;
+  if (self.up_)
+    self.up_->abort(asio::error::operation_aborted);
+}
+
+net::task<attempt_result> attempt::read_response() {
+  const auto& settings = here_.router.settings;
+  const net::head_limits limits{static_cast<std::size_t>(settings.response_header_bytes_max()),
+                                static_cast<std::size_t>(settings.max_response_headers)};
+  of_.response_scratch_.reset();
+  for (int interim = 0;;) {
+    const auto status = net::parse_response(up_->bytes(), of_.head.method == "HEAD", of_.response_,
+                                            limits, of_.response_scratch_);
+    if (status.failed())
+      co_return head_failure(status.error);
+    if (status.complete()) {
+      const auto code = of_.response_.status;
+      if (code == 101 || code >= 200)
+        break;
+      if (++interim > interim_max)
+        co_return failed(routing::failure_class::other, "too many 1xx responses");
+      if (co_await pass_interim())
+        co_return failed(routing::failure_class::client_cancelled, "context canceled");
+      continue;
+    }
+    if (up_->buffer_bytes() > 0 && up_->bytes().size() + 2048 > up_->buffer_bytes())
+      up_->want_buffer(up_->buffer_bytes() * 2);
+    if (const auto code = co_await up_->receive())
+      co_return receive_failure(code);
+  }
+  headers_arrived();
+  up_->pin();
+  up_->consume(of_.response_.head_bytes);
+  co_return attempt_result{};
+}
+
+/// 100 and other informational responses go to the client as they come, if it understands them.
+net::task<error_code> attempt::pass_interim() {
+  const bool go_ahead = of_.response_.status == 100;
+  error_code code;
+  if (of_.head.version_minor == 1 && !(go_ahead && (told_continue_ || !of_.head.expect_continue))) {
+    told_continue_ = told_continue_ || go_ahead;
+    of_.answer_.clear();
+    net::append_interim_head(of_.answer_, of_.response_);
+    code = co_await client_.wire->send(of_.answer_);
+  }
+  up_->consume(of_.response_.head_bytes);
+  if (go_ahead)
+    go_ahead_.open();
+  co_return code;
+}
+
+net::task<attempt_result> attempt::answer_client() {
+  final_ = true;
+  const auto& head = of_.head;
+  const bool http_1_0 = head.version_minor == 0;
+  const auto framing = net::framing_for_client(of_.response_, http_1_0);
+  const bool request_read = !pumping_ || pump_ended_.is_open();
+  if (!head.keep_alive || here_.draining || framing == net::body_framing::until_close
+      || !request_read || !of_.request_body_.done())
+    client_.close_after = true;
+  of_.status_ = of_.response_.status;
+  if (const auto* error = net::find_field(of_.response_.fields, net::field_id::x_cf_routererror))
+    of_.router_error_ = error->value;
+  const bool traced = of_.wants_trace();
+  of_.answer_.clear();
+  net::append_response_head(
+    of_.answer_, of_.response_,
+    {.request_id = net::view(of_.id_),
+     .date = here_.date.at(of_.times_.received_unix_ns / 1'000'000'000),
+     .trace_router = traced ? std::string_view{here_.router.own_ip} : std::string_view{},
+     .trace_backend = traced ? address_ : std::string_view{},
+     .http_1_0 = http_1_0,
+     .keep_alive = !client_.close_after,
+     .framing = framing});
+  of_.response_body_.begin(of_.response_.framing, of_.response_.content_length);
+  const auto relayed =
+    co_await net::relay_body(up_, of_.response_body_, client_.wire, framing, of_.answer_, 0s);
+  if (relayed.end != net::relay_end::complete) {
+    // Half a response: only the end of the connection can tell the client so.
+    if (of_.router_error_.empty())
+      of_.router_error_ = relayed.end == net::relay_end::sink_failed
+                            ? "client connection closed during response streaming"
+                            : "backend connection closed during response streaming";
+    client_.wire->abort(asio::error::connection_aborted);
+    client_.close_after = true;
+  }
+  up_->unpin();
+  hand_back(relayed.end == net::relay_end::complete);
+  co_return attempt_result{};
+}
+
+void attempt::hand_back(bool response_complete) {
+  const bool request_sent = !pumping_ || pump_ended_.is_open();
+  if (!response_complete || !request_sent || !of_.request_body_.done()
+      || pumped_.end != net::relay_end::complete || !of_.response_.keep_alive
+      || here_.router.settings.disable_keep_alives || of_.head.expect_continue)
+    return; // The destructor closes it.
+  up_->receive_within(0s);
+  up_->want_buffer(net::buffer_store::small_bytes);
+  here_.upstreams.put(address_, std::move(up_));
+  up_ = nullptr;
+}
+
+net::task<attempt_result> attempt::open_tunnel() {
+  if (!of_.head.upgrade || !of_.response_.upgrade
+      || !net::iequals(of_.head.upgrade_protocol, of_.response_.upgrade_protocol))
+    co_return attempt_result{.ended = attempt_result::kind::bad_upgrade};
+  final_ = true;
+  client_.close_after = true;
+  of_.tunnelled_ = true;
+  of_.status_ = 101;
+  loop_counters::add(here_.counters.websocket_upgrades);
+  of_.answer_.clear();
+  net::append_upgrade_head(of_.answer_, of_.response_, net::view(of_.id_));
+  up_->unpin();
+  if (co_await client_.wire->send(of_.answer_))
+    co_return attempt_result{};
+  up_->receive_within(0s);
+  co_await net::run_tunnel(client_.wire, up_);
+  co_return attempt_result{};
+}
+
+// -- Failures.
+
+attempt_result attempt::failed(routing::failure_class why, std::string detail) const {
+  if (of_.client_gone_)
+    return {attempt_result::kind::failed, routing::rule_of_cancelled(why), "context canceled"};
+  return {attempt_result::kind::failed, routing::rule_of(why), std::move(detail)};
+}
+
+attempt_result attempt::failed_unsent(routing::failure_class why, std::string detail) const {
+  if (of_.client_gone_)
+    return failed(why, std::move(detail));
+  return {attempt_result::kind::failed, routing::rule_of_incomplete_request(why), std::move(detail)};
+}
+
+attempt_result attempt::write_failure(error_code code) const {
+  if (code == asio::error::timed_out)
+    return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
+  return failed_unsent(routing::failure_class::other, peer_text("write", code));
+}
+
+/// As Go words it: `read tcp 10.0.0.9:51234->10.0.0.1:8080: read: connection reset by peer`.
+std::string attempt::peer_text(std::string_view operation, error_code code) const {
+  error_code unknown;
+  const auto local = up_->socket().local_endpoint(unknown);
+  std::string text{operation};
+  text.append(" tcp ");
+  if (!unknown)
+    text.append(local.address().to_string()).append(":").append(std::to_string(local.port()));
+  text.append("->").append(address_).append(": ").append(operation).append(": ");
+  return text.append(net::go_words(code));
+}
+
+attempt_result attempt::receive_failure(error_code code) const {
+  using enum routing::failure_class;
+  if (of_.client_gone_)
+    return failed(client_cancelled, {});
+  if (pumping_ && pump_ended_.is_open() && pumped_.end == net::relay_end::source_malformed)
+    return {.ended = attempt_result::kind::malformed_request};
+  if (pumping_ && pump_ended_.is_open() && pumped_.end == net::relay_end::source_failed) {
+    if (pumped_.code == asio::error::timed_out)
+      return {.ended = attempt_result::kind::late_request};
+    of_.client_gone_ = true;
+    return failed(client_cancelled, {});
+  }
+  if (code == asio::error::eof)
+    return failed(idempotent() ? idempotent_eof : eof,
+                  up_->bytes().empty() ? "EOF" : "unexpected EOF");
+  if (code == asio::error::timed_out)
+    return failed(timeout, "context deadline exceeded");
+  return failed(reset_on_read, peer_text("read", code));
+}
+
+attempt_result attempt::head_failure(net::parse_error error) const {
+  using enum routing::failure_class;
+  constexpr std::string_view broken = "net/http: HTTP/1.x transport connection broken: ";
+  const auto limit = here_.router.settings.response_header_bytes_max();
+  switch (net::kind_of(error)) {
+    case net::parse_error_kind::too_large:
+      return failed(response_header_limits, std::string{broken}
+                                              + "net/http: server response headers exceeded "
+                                              + std::to_string(limit) + " bytes; aborted");
+    case net::parse_error_kind::too_many:
+      return failed(response_header_limits, "Too many response headers");
+    case net::parse_error_kind::malformed: break;
+  }
+  return failed(other, std::string{broken} + "malformed HTTP response: "
+                         + std::string{net::describe(error)});
+}
+
+} // namespace shunt

@@ -1,0 +1,64 @@
+// One attempt to have a backend answer a request: a connection from the pool or a new one, the
+// request out, the response in. Lives in the frame of `exchange::try_endpoint`.
+#pragma once
+
+#include "actors/exchange.hpp"
+#include "net/dial.hpp"
+
+namespace shunt {
+
+class attempt {
+public:
+  attempt(exchange& of, routing::leased_endpoint& to);
+  attempt(const attempt&) = delete;
+  attempt& operator=(const attempt&) = delete;
+  ~attempt();
+
+  net::task<attempt_result> run();
+
+private:
+  net::task<attempt_result> dial_backend();
+  net::task<attempt_result> talk();
+  net::task<attempt_result> send_request();
+  net::task<void> pump_request();
+  net::task<void> await_go_ahead();
+  net::task<attempt_result> read_response();
+  net::task<net::error_code> pass_interim();
+  net::task<attempt_result> answer_client();
+  net::task<attempt_result> open_tunnel();
+  net::task<void> stop_pump();
+  void hand_back(bool response_complete);
+
+  void build_head();
+  void watch_client();
+  static void client_event(void* self);
+  void headers_arrived();
+  attempt_result failed(routing::failure_class why, std::string detail) const;
+  attempt_result failed_unsent(routing::failure_class why, std::string detail) const;
+  attempt_result write_failure(net::error_code code) const;
+  std::string peer_text(std::string_view operation, net::error_code code) const;
+  attempt_result receive_failure(net::error_code code) const;
+  attempt_result head_failure(net::parse_error error) const;
+  bool may_resend() const;
+  bool body_buffered() const;
+  bool idempotent() const;
+
+  exchange& of_;
+  loop_context& here_;
+  client_connection& client_;
+  routing::leased_endpoint& to_;
+  std::string_view address_;
+  net::wire_ptr up_;
+  bool reused_ = false;
+  bool awaiting_headers_ = true;
+  bool written_ = false;         ///< Something of the request may have reached the backend.
+  bool websocket_ = false;
+  bool pumping_ = false;         ///< A second coroutine sends the body.
+  net::relay_result pumped_;
+  net::latch pump_ended_;
+  net::latch go_ahead_;          ///< The client may send, or was told to, its expected body.
+  bool told_continue_ = false;
+  bool final_ = false;           ///< The final response has begun: no 100 may follow.
+};
+
+} // namespace shunt

@@ -1,0 +1,247 @@
+#include "actors/connection.hpp"
+
+#include "actors/exchange.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace shunt {
+
+namespace {
+
+using net::error_code;
+using namespace std::chrono_literals;
+
+constexpr std::uint64_t lingering_bytes_max = 256 * 1024;
+constexpr auto lingering_time_max = 2s;
+
+/// An exchange from the loop's store, given back at the end of the request.
+class borrowed_exchange {
+public:
+  explicit borrowed_exchange(loop_context& here) : here_{here} {
+    if (here.spare_exchanges.empty()) {
+      held_ = std::make_unique<exchange>(here);
+    } else {
+      held_ = std::move(here.spare_exchanges.back());
+      here.spare_exchanges.pop_back();
+    }
+  }
+  borrowed_exchange(const borrowed_exchange&) = delete;
+  borrowed_exchange& operator=(const borrowed_exchange&) = delete;
+  ~borrowed_exchange() { here_.spare_exchanges.push_back(std::move(held_)); }
+
+  exchange& operator*() const noexcept { return *held_; }
+  exchange* operator->() const noexcept { return held_.get(); }
+
+private:
+  loop_context& here_;
+  std::unique_ptr<exchange> held_;
+};
+
+/// The connection's coroutine and what it owns.
+class session {
+public:
+  session(loop_context& here, net::wire_ptr wire) : here_{here} {
+    client_.wire = std::move(wire);
+    client_.wire->stall_limit(here.router.settings.write_timeout);
+    name_peer();
+  }
+
+  net::task<void> run() {
+    while (co_await wait_for_request())
+      if (!co_await serve_one() || client_.close_after)
+        break;
+    co_await linger();
+    client_.wire->close();
+  }
+
+  void drain() {
+    client_.close_after = true;
+    if (client_.idle)
+      client_.wire->abort(net::asio::error::operation_aborted);
+  }
+
+  void cut() { client_.wire->abort(net::asio::error::operation_aborted); }
+
+private:
+  void name_peer() {
+    error_code failed;
+    const auto peer = client_.wire->socket().remote_endpoint(failed);
+    if (failed)
+      return;
+    auto ip = peer.address();
+    if (ip.is_v6() && ip.to_v6().is_v4_mapped())
+      ip = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, ip.to_v6());
+    client_.ip = ip.to_string();
+    client_.address = ip.is_v6() ? "[" + client_.ip + "]" : client_.ip;
+    client_.address += ":" + std::to_string(peer.port());
+  }
+
+  /// Waits for the first byte of a request without holding a buffer for long.
+  net::task<bool> wait_for_request() {
+    if (!client_.wire->bytes().empty())
+      co_return true;
+    if (here_.draining && served_ > 0)
+      co_return false;
+    client_.idle = true;
+    const auto& settings = here_.router.settings;
+    const bool first = served_ == 0 && settings.read_header_timeout.count() > 0;
+    const auto failed = co_await client_.wire->receive_idle(first ? settings.read_header_timeout
+                                                                  : settings.frontend_idle_timeout);
+    client_.idle = false;
+    co_return !failed;
+  }
+
+  net::task<bool> serve_one() {
+    borrowed_exchange request{here_};
+    if (here_.router.buffers.exhausted() && served_ == 0) {
+      loop_counters::add(here_.counters.shed);
+      co_await refuse(overloaded_answer());
+      co_return false;
+    }
+    if (!co_await read_head(*request))
+      co_return false;
+    client_.wire->pin();
+    client_.wire->consume(request->head.head_bytes);
+    ++served_;
+    loop_counters::add(here_.counters.requests);
+    co_await request->serve(client_);
+    client_.wire->unpin();
+    co_return true;
+  }
+
+  /// Reads until the head is complete. False when there will be none; the client has been told.
+  net::task<bool> read_head(exchange& request) {
+    const auto& settings = here_.router.settings;
+    request.scratch.reset();
+    client_.wire->receive_within(settings.read_header_timeout);
+    for (;;) {
+      const auto status = net::parse_request(client_.wire->bytes(), request.head, {}, request.scratch);
+      if (status.complete())
+        break;
+      if (status.failed()) {
+        loop_counters::add(here_.counters.malformed_requests);
+        co_await refuse(exchange::rejection(status.error));
+        co_return false;
+      }
+      make_room();
+      if (const auto failed = co_await client_.wire->receive()) {
+        if (failed == net::asio::error::timed_out)
+          co_await refuse_late();
+        co_return false;
+      }
+    }
+    client_.wire->receive_within(0s);
+    client_.wire->want_buffer(net::buffer_store::small_bytes);
+    co_return true;
+  }
+
+  /// A head that fills the buffer gets one twice as large; the parser refuses it before it is huge.
+  void make_room() {
+    auto& wire = *client_.wire;
+    if (wire.buffer_bytes() > 0 && wire.bytes().size() + 2048 > wire.buffer_bytes())
+      wire.want_buffer(wire.buffer_bytes() * 2);
+  }
+
+  net::task<void> refuse(std::string_view answer) {
+    client_.close_after = client_.unread = true;
+    co_await client_.wire->send(answer);
+  }
+
+  /// The wire's deadline ended it, so only the socket itself can still say why.
+  net::task<void> refuse_late() {
+    static constexpr std::string_view answer =
+      "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    ::send(client_.wire->socket().native_handle(), answer.data(), answer.size(),
+           MSG_NOSIGNAL | MSG_DONTWAIT);
+    co_return;
+  }
+
+  static std::string_view overloaded_answer() {
+    static const std::string answer = [] {
+      std::string text;
+      net::append_response(text, net::describe(net::router_error::overloaded, {}), {});
+      return text;
+    }();
+    return answer;
+  }
+
+  /// Closing while bytes of the client are unread would reset the connection, and the client might
+  /// lose the answer that it was sent (RFC 9112, section 9.6).
+  net::task<void> linger() {
+    auto& wire = *client_.wire;
+    if (wire.ended() || (!client_.unread && wire.bytes().empty()))
+      co_return;
+    wire.shutdown_send();
+    wire.unpin();
+    wire.receive_within(lingering_time_max);
+    for (std::uint64_t read = 0; read <= lingering_bytes_max && !wire.ended();) {
+      read += wire.bytes().size();
+      wire.consume(wire.bytes().size());
+      if (co_await wire.receive())
+        break;
+    }
+  }
+
+  loop_context& here_;
+  client_connection client_;
+  std::uint64_t served_ = 0;
+};
+
+struct connection_state {
+  static constexpr const char* name = "connection";
+  session* running = nullptr; ///< In the coroutine's frame; null once that ended.
+
+  ~connection_state() {
+    if (running != nullptr)
+      running->cut();
+  }
+};
+
+using connection_self = pinned_actor<connection_actor, connection_state>;
+
+/// The frame owns the session; the actor merely points at it, as long as there is one.
+net::task<void> run(connection_self* self, loop_context& here, net::wire_ptr wire) {
+  session serving{here, std::move(wire)};
+  self->state.running = &serving;
+  co_await serving.run();
+  self->state.running = nullptr;
+}
+
+connection_actor::behavior_type behave(connection_self* self, loop_context* here, int descriptor,
+                                       acceptor_actor owner, std::uint64_t id) {
+  net::tcp_socket socket{here->home.events().get_executor()};
+  error_code failed;
+  socket.assign(net::tcp::v6(), descriptor, failed);
+  net::wire_ptr wire{new net::wire{here->home.events(), std::move(socket)}};
+  // Until the coroutine has ended, the actor must not, whoever lets go of it.
+  net::start(run(self, *here, std::move(wire)),
+             [keep = caf::strong_actor_ptr{self->ctrl()}, here, owner,
+              id](const std::exception_ptr& thrown) {
+               if (thrown)
+                 here->router.log.error(".connection", "connection-failed", {});
+               caf::anon_send(owner, connection_ended{id});
+               caf::anon_send_exit(keep, caf::exit_reason::normal);
+             });
+  return {
+    [self](drain_connection) {
+      if (self->state.running != nullptr)
+        self->state.running->drain();
+    },
+    [self](cut_connection) {
+      if (self->state.running != nullptr)
+        self->state.running->cut();
+    },
+  };
+}
+
+} // namespace
+
+connection_actor spawn_connection(loop_context& here, int descriptor, acceptor_actor owner,
+                                  std::uint64_t id) {
+  return spawn_pinned<connection_actor, connection_state>(here.home, behave, &here, descriptor,
+                                                          std::move(owner), id);
+}
+
+} // namespace shunt

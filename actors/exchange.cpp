@@ -1,0 +1,355 @@
+#include "actors/exchange.hpp"
+
+#include "actors/attempt.hpp"
+
+#include <algorithm>
+#include <ctime>
+
+namespace shunt {
+
+using namespace std::chrono_literals;
+using net::router_error;
+
+namespace {
+
+constexpr std::uint64_t drained_bytes_max = 256 * 1024; ///< Of a body that nobody wanted.
+constexpr std::size_t start_line_extra = 2; ///< What the parser counts and gorouter's sum does not.
+
+std::int64_t wall_clock_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+/// A host or address without what follows its first colon; an IP literal without its port.
+std::string_view without_port(std::string_view host) {
+  if (host.starts_with('['))
+    return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
+std::string_view value_of(const net::request_head& head, net::field_id id) {
+  const auto* found = net::find_field(head.fields, id);
+  return found == nullptr ? std::string_view{} : found->value;
+}
+
+} // namespace
+
+std::string_view exchange::rejection(net::parse_error error) {
+  return net::rejection_of(error).wire;
+}
+
+net::task<void> exchange::serve(client_connection& client) {
+  begin(client);
+  if (is_health_check()) {
+    co_await respond_health();
+  } else if (head.form == net::target_form::asterisk) {
+    net::error_response answer;
+    answer.status = 200;
+    co_await respond(std::move(answer));
+  } else if (auto refused = check()) {
+    co_await respond(std::move(*refused));
+  } else {
+    co_await proxy();
+  }
+  co_await finish_request_body();
+  log();
+  endpoint_ = nullptr;
+}
+
+void exchange::begin(client_connection& client) {
+  client_ = &client;
+  id_ = here_.ids.next();
+  times_ = {};
+  times_.received_unix_ns = wall_clock_ns();
+  times_.received = exchange_times::clock::now();
+  request_body_.begin(head.framing, head.content_length);
+  response_body_.begin(net::body_framing::none, 0);
+  status_ = 0;
+  failed_attempts_ = 0;
+  tunnelled_ = client_gone_ = false;
+  router_error_.clear();
+  backend_.clear();
+  local_address_.clear();
+}
+
+// -- Checks.
+
+bool exchange::is_health_check() const {
+  return value_of(head, net::field_id::user_agent) == here_.router.settings.healthcheck_user_agent;
+}
+
+bool exchange::wants_trace() const {
+  const auto& key = here_.router.settings.trace_key;
+  return !key.empty() && value_of(head, net::field_id::x_vcap_trace) == key;
+}
+
+std::optional<net::error_response> exchange::check() const {
+  const auto host = without_port(head.host);
+  const auto peer = client_->ip.find(':') == std::string::npos ? client_->ip : "[" + client_->ip + "]";
+  if (host.empty() || host == peer)
+    return net::describe(router_error::empty_host, head.host);
+  return std::nullopt;
+}
+
+/// gorouter's sum over method, target, version, Host and fields is the head without its last line.
+std::optional<net::error_response> exchange::check_size() const {
+  const auto& settings = here_.router.settings;
+  const auto bytes_max = static_cast<std::size_t>(settings.request_header_bytes_max());
+  const auto fields_max = static_cast<std::size_t>(settings.max_request_headers);
+  const auto fields = head.fields.size() - (head.host.empty() ? 0 : 1);
+  if (head.head_bytes - start_line_extra >= bytes_max || (fields_max > 0 && fields > fields_max))
+    return net::describe(router_error::header_too_large, head.host);
+  return std::nullopt;
+}
+
+// -- The route.
+
+net::task<exchange::route> exchange::find_route() {
+  routing::normalise_request(head.host, head.target, key_);
+  auto* leased = here_.leases.find(key_.host);
+  if (leased == nullptr) {
+    if (!co_await here_.leases.obtain(key_.host))
+      co_return route{route::kind::unknown, nullptr};
+    leased = here_.leases.find(key_.host);
+  }
+  const auto matched = here_.leases.match(key_.host, leased, key_.path);
+  switch (matched.what) {
+    case routing::match_result::kind::found:
+      route_host_ = matched.pool->host();
+      route_path_ = matched.pool->path();
+      co_return route{route::kind::found, matched.pool};
+    case routing::match_result::kind::empty: co_return route{route::kind::empty, matched.pool};
+    case routing::match_result::kind::none: break;
+  }
+  co_return route{here_.leases.may_deny() ? route::kind::none : route::kind::unknown, nullptr};
+}
+
+/// 404 only for what does not exist; 503 for what is known to exist, and for what cannot be known.
+net::error_response exchange::no_route(const route& found) const {
+  if (found.found == route::kind::none)
+    return net::describe(router_error::unknown_route, head.host);
+  if (found.found == route::kind::unknown)
+    return net::describe(router_error::not_in_sync, head.host);
+  auto answer = net::describe(router_error::no_endpoints, head.host);
+  const auto& settings = here_.router.settings;
+  if (settings.legacy_empty_pools())
+    return answer;
+  const auto& empty = settings.empty_pool;
+  answer.status = empty.status;
+  answer.retry_after = std::chrono::ceil<std::chrono::seconds>(empty.retry_after);
+  if (!empty.body.empty()) {
+    answer.form = net::error_body::custom;
+    answer.message = empty.body;
+    if (!empty.content_type.empty())
+      answer.content_type = empty.content_type;
+  }
+  return answer;
+}
+
+// -- Proxying.
+
+net::task<void> exchange::proxy() {
+  auto found = co_await find_route();
+  if (found.found != route::kind::found) {
+    co_await respond(no_route(found));
+    co_return;
+  }
+  if (auto too_large = check_size()) {
+    co_await respond(std::move(*too_large));
+    co_return;
+  }
+  const auto now = exchange_times::clock::now();
+  if (routing::all_overloaded(*found.pool, here_.balancing)) {
+    loop_counters::add(here_.counters.backend_exhausted_conns);
+    co_await respond(net::describe(router_error::connection_limit, head.host));
+    co_return;
+  }
+  times_.proxying = now;
+  attempt_result last;
+  last.ended = attempt_result::kind::failed;
+  last.rule = routing::rule_of(routing::failure_class::no_endpoint);
+  last.detail = "No endpoints available";
+  routing::attempt_state attempts;
+  for (std::size_t made = 0; made < here_.attempts_max; ++made) {
+    // The table may have changed since the attempt before: read the lease anew.
+    if (made > 0)
+      found = co_await find_route();
+    auto* chosen = found.pool == nullptr || found.found != route::kind::found
+                     ? nullptr
+                     : routing::pick(*found.pool, attempts, here_.balancing,
+                                     exchange_times::clock::now(), here_.random);
+    if (chosen == nullptr)
+      break;
+    if (!routing::may_try(attempts, found.pool->size()))
+      break;
+    endpoint_ = routing::leased_endpoint_ptr{chosen};
+    times_.attempt = exchange_times::clock::now();
+    last = co_await try_endpoint(*chosen);
+    if (last.ended != attempt_result::kind::failed)
+      break;
+    times_.last_failure = exchange_times::clock::now();
+    ++failed_attempts_;
+    report_failure(last, *endpoint_);
+    if (!last.rule.retry)
+      break;
+  }
+  if (last.ended != attempt_result::kind::answered)
+    co_await answer_failure(last);
+  times_.proxied = exchange_times::clock::now();
+}
+
+net::task<attempt_result> exchange::try_endpoint(routing::leased_endpoint& endpoint) {
+  backend_ = endpoint.about().address();
+  attempt trying{*this, endpoint};
+  co_return co_await trying.run();
+}
+
+net::task<void> exchange::answer_failure(const attempt_result& last) {
+  switch (last.ended) {
+    case attempt_result::kind::bad_upgrade:
+      loop_counters::add(here_.counters.websocket_failures);
+      co_await respond(net::describe(router_error::bad_upgrade, head.host));
+      break;
+    case attempt_result::kind::malformed_request:
+    case attempt_result::kind::late_request: {
+      net::error_response answer;
+      answer.status = last.ended == attempt_result::kind::late_request ? 408 : 400;
+      client_->close_after = client_->unread = true;
+      co_await respond(std::move(answer));
+      break;
+    }
+    default:
+      if (head.upgrade)
+        loop_counters::add(here_.counters.websocket_failures);
+      if (last.rule.status == 502)
+        loop_counters::add(here_.counters.bad_gateways);
+      co_await respond(net::endpoint_failure(last.rule.status, last.detail));
+  }
+}
+
+void exchange::report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint) {
+  here_.log_attempt_failure(net::view(id_), endpoint, failed.detail, failed_attempts_,
+                            failed.rule.retry);
+  if (!failed.rule.mark && !failed.rule.prune_tls)
+    return;
+  // Here at once, elsewhere when the shard's push arrives.
+  endpoint.failed_until = times_.last_failure + here_.router.settings.droplet_stale_threshold / 4;
+  here_.leases.endpoint_failed(route_host_, route_path_, endpoint.about().address(),
+                               failed.rule.prune_tls);
+}
+
+// -- The router's own answers.
+
+net::task<void> exchange::respond(net::error_response answer) {
+  if (answer.status >= 400 && answer.status < 500 && answer.status != 499)
+    loop_counters::add(here_.counters.rejected_requests);
+  status_ = answer.status;
+  router_error_ = answer.router_error;
+  if (client_gone_) {
+    client_->close_after = true;
+    co_return;
+  }
+  if (!head.keep_alive || here_.draining || head.expect_continue)
+    client_->close_after = true;
+  if (!request_body_.done() && head.content_length > drained_bytes_max)
+    client_->close_after = client_->unread = true;
+  answer_.clear();
+  net::append_response(answer_, answer,
+                       {.request_id = net::view(id_),
+                        .date = here_.date.at(times_.received_unix_ns / 1'000'000'000),
+                        .http_1_0 = head.version_minor == 0,
+                        .keep_alive = !client_->close_after,
+                        .head_request = head.method == "HEAD"});
+  co_await client_->wire->send(answer_);
+}
+
+net::task<void> exchange::respond_health() {
+  const bool healthy = here_.router.state.load(std::memory_order_relaxed) == health::healthy;
+  if (!head.keep_alive || here_.draining)
+    client_->close_after = true;
+  status_ = healthy ? 200 : 503;
+  answer_.assign("HTTP/1.1 ").append(std::to_string(status_)).append(" ");
+  answer_.append(net::reason_of(status_));
+  answer_.append("\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nX-Vcap-Request-Id: ");
+  answer_.append(net::view(id_)).append(healthy ? "\r\nContent-Length: 3" : "\r\nContent-Length: 0");
+  answer_.append(client_->close_after ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
+  if (healthy && head.method != "HEAD")
+    answer_.append("ok\n");
+  co_await client_->wire->send(answer_);
+}
+
+/// What the backend, or the router, did not want of the request's body stands before the next
+/// request. A little is read and forgotten; for more, or for a client that waits to be asked, the
+/// connection ends.
+net::task<void> exchange::finish_request_body() {
+  if (request_body_.done() || tunnelled_ || client_->wire->ended())
+    co_return;
+  if (client_->close_after || head.expect_continue
+      || !co_await net::discard_body(client_->wire, request_body_, drained_bytes_max,
+                                     here_.router.settings.read_body_timeout))
+    client_->close_after = client_->unread = true;
+}
+
+// -- The access log.
+
+void exchange::log() {
+  if (here_.router.access_log == nullptr)
+    return;
+  const auto ended = exchange_times::clock::now();
+  const auto ns = [](auto duration) {
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+  };
+  const bool proxied = times_.proxying.time_since_epoch().count() != 0;
+  const bool reached = endpoint_ != nullptr;
+  out_.clear();
+  if (reached)
+    net::append_forwarded_for(out_, head, client_->ip);
+  std::array<std::string_view, 64> headers;
+  const auto& names = here_.router.logged_headers;
+  const auto header_count = std::min(names.size(), headers.size());
+  for (std::size_t i = 0; i < header_count; ++i)
+    if (const auto* found = net::find_field(head.fields, names[i]))
+      headers[i] = found->value;
+
+  routing::access_record record;
+  record.host = head.host;
+  record.method = head.method;
+  record.target = head.target;
+  record.protocol = head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  record.referer = value_of(head, net::field_id::referer);
+  record.user_agent = value_of(head, net::field_id::user_agent);
+  record.remote_address = client_->address;
+  record.backend_address = backend_;
+  record.x_forwarded_for =
+    reached ? std::string_view{out_} : value_of(head, net::field_id::x_forwarded_for);
+  record.x_forwarded_proto = reached ? net::forwarded_proto(head, false)
+                                     : value_of(head, net::field_id::x_forwarded_proto);
+  record.vcap_request_id = net::view(id_);
+  record.local_address = local_address_;
+  if (reached) {
+    record.app_id = endpoint_->about().app();
+    record.app_index = endpoint_->about().instance_index();
+    record.instance_id = endpoint_->about().instance_id();
+  }
+  record.x_cf_routererror = router_error_;
+  record.extra_headers = {headers.data(), header_count};
+  record.started_at_ns = times_.received_unix_ns;
+  record.response_time_ns = ns(ended - times_.received);
+  if (proxied) {
+    record.gorouter_time_ns = record.response_time_ns - ns(times_.proxied - times_.proxying);
+    if (failed_attempts_ > 0)
+      record.failed_attempts_time_ns = ns(times_.last_failure - times_.proxying);
+    if (reached && status_ < 500)
+      record.backend_time_ns = ns(times_.proxied - times_.attempt);
+    record.dial_time_ns = times_.dial.count();
+    record.dns_time_ns = times_.resolve.count();
+  }
+  record.rx_bytes = tunnelled_ ? 0 : request_body_.bytes_taken();
+  record.tx_bytes = tunnelled_ ? 0 : response_body_.bytes_taken();
+  record.failed_attempts = failed_attempts_;
+  record.status = static_cast<std::uint16_t>(status_);
+  here_.log_access(record);
+}
+
+} // namespace shunt

@@ -1,0 +1,108 @@
+// One request and its response, from the head that was read to the record in the access log. Reads
+// top to bottom: check, find the route, pick an endpoint, try, perhaps try another, account. Holds
+// every buffer that this needs and is reused from request to request, so that none is allocated.
+#pragma once
+
+#include "actors/connection.hpp"
+#include "net/body.hpp"
+#include "net/forwarding.hpp"
+#include "net/http_head.hpp"
+#include "net/latch.hpp"
+#include "net/router_error.hpp"
+#include "routing/access_record.hpp"
+#include "routing/failure.hpp"
+#include "routing/uri.hpp"
+
+#include <chrono>
+#include <optional>
+
+namespace shunt {
+
+/// When things happened. Zero = they did not.
+struct exchange_times {
+  using clock = std::chrono::steady_clock;
+  std::int64_t received_unix_ns = 0;
+  clock::time_point received;
+  clock::time_point proxying;      ///< Proxying began.
+  clock::time_point proxied;       ///< The response was copied, or given up.
+  clock::time_point attempt;       ///< The latest attempt began.
+  clock::time_point last_failure;  ///< The latest failed attempt ended.
+  std::chrono::nanoseconds dial{-1};
+  std::chrono::nanoseconds resolve{-1};
+};
+
+/// How an attempt ended.
+struct attempt_result {
+  enum class kind : std::uint8_t {
+    answered,          ///< The client has (a part of) a response. No other attempt may follow.
+    failed,            ///< The client was sent nothing: `rule` says what may follow.
+    bad_upgrade,       ///< The backend switched to a protocol that nobody asked for.
+    malformed_request, ///< The client's fault: its body broke the chunked coding.
+    late_request,      ///< The client's fault: it fell silent in the middle of its body.
+  };
+  kind ended = kind::answered;
+  routing::failure_rule rule{};
+  std::string detail{}; ///< For X-Cf-RouterError.
+};
+
+class exchange {
+public:
+  explicit exchange(loop_context& here) : here_{here} {}
+
+  net::request_head head;
+  net::head_scratch scratch;
+
+  /// Serves the request in `head`, whose bytes are pinned in the client's wire. Sets
+  /// `client.close_after` when the connection cannot be used again.
+  net::task<void> serve(client_connection& client);
+  /// Answers what could not be parsed, and logs nothing, as gorouter.
+  static std::string_view rejection(net::parse_error error);
+
+private:
+  friend class attempt;
+
+  struct route {
+    enum class kind : std::uint8_t { found, empty, none, unknown } found = kind::none;
+    routing::leased_pool* pool = nullptr;
+  };
+
+  void begin(client_connection& client);
+  std::optional<net::error_response> check() const;
+  std::optional<net::error_response> check_size() const;
+  bool is_health_check() const;
+  bool wants_trace() const;
+  net::task<route> find_route();
+  net::error_response no_route(const route& found) const;
+  net::task<void> proxy();
+  net::task<attempt_result> try_endpoint(routing::leased_endpoint& endpoint);
+  net::task<void> answer_failure(const attempt_result& last);
+  net::task<void> respond(net::error_response error);
+  net::task<void> respond_health();
+  net::task<void> finish_request_body();
+  void report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint);
+  void log();
+
+  loop_context& here_;
+  client_connection* client_ = nullptr;
+  routing::request_key key_;
+  std::string route_host_; ///< Of the pool that was matched last, which may be gone by now.
+  std::string route_path_;
+  net::request_ids::text id_;
+  net::response_head response_;
+  net::head_scratch response_scratch_;
+  net::body_reader request_body_;
+  net::body_reader response_body_;
+  std::string out_;      ///< The head that goes to the backend, then others.
+  std::string answer_;   ///< The head that goes to the client.
+  std::string router_error_;
+  std::string backend_;  ///< Of the last endpoint tried.
+  std::string local_address_;
+  routing::leased_endpoint_ptr endpoint_;
+  exchange_times times_;
+  int status_ = 0;
+  std::uint32_t failed_attempts_ = 0;
+  bool tunnelled_ = false;
+  bool client_gone_ = false;
+};
+
+} // namespace shunt

@@ -1,0 +1,115 @@
+// What the connections of one loop route by: leases on the hosts they asked for and on all wildcard
+// hosts, kept fresh by the shards' pushes. Looking up what is leased is a plain hash lookup; only
+// the first request for a host waits for its shard. The actor is its mailbox; everything runs on
+// the loop's thread.
+#pragma once
+
+#include "actors/loop.hpp"
+#include "actors/protocol.hpp"
+#include "net/deadline.hpp"
+
+#include <coroutine>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace shunt {
+
+struct lease_cache_options {
+  std::chrono::nanoseconds wait_max = std::chrono::seconds{2};      ///< For a shard's answer.
+  std::chrono::nanoseconds idle_max = std::chrono::minutes{5};      ///< Then a lease is given back.
+  std::size_t hosts_asked_max = 10'000;                             ///< At the same time.
+  routing::lease_rules rules;
+  std::uint64_t seed = 0; ///< Of the hashes; not to be guessed from outside.
+};
+
+class lease_cache {
+public:
+  explicit lease_cache(loop& home, lease_cache_options options = {});
+
+  /// Starts the mailbox and asks the shards for their wildcard hosts. Any thread, once.
+  lease_cache_actor open(std::vector<route_shard_actor> shards);
+
+  /// Null when `host` is not leased: `obtain` it.
+  routing::leased_host* find(std::string_view host) { return table_.find(host); }
+  routing::match_result match(std::string_view host, routing::leased_host* leased,
+                              std::string_view path) {
+    return table_.match(host, leased, path);
+  }
+  /// Whether "not there" is known for certain: all shards were in sync when they spoke last. All,
+  /// because a wildcard may live on any of them.
+  bool may_deny() const;
+
+  /// Awaits a lease on `host`: true when it is there, false when the shard does not answer in time
+  /// or too much is being asked. `host` outlives the call.
+  auto obtain(std::string_view host);
+
+  /// Tells the shard, which tells all loops, that an endpoint of the route `host`/`path` (as its
+  /// pool names them) is to be avoided; `prune_tls` removes a TLS endpoint from that pool.
+  void endpoint_failed(std::string_view host, std::string_view path, std::string_view address,
+                       bool prune_tls);
+
+  // -- The mailbox.
+  void granted(const host_granted& message);
+  void changed(const hosts_changed& message);
+  void shard_replaced_by(const shard_replaced& message);
+  void expire();
+
+private:
+  struct waiter {
+    std::coroutine_handle<> awaiting;
+    bool granted = false;
+  };
+  struct asked {
+    asked(lease_cache& cache, std::string of);
+    lease_cache& owner;
+    std::string host;
+    net::deadline limit;
+    std::vector<waiter*> waiters;
+  };
+  struct obtain_awaiter;
+  struct shard_view {
+    route_shard_actor actor;
+    std::uint64_t incarnation = 0;
+    std::uint64_t sequence = 0;
+    bool in_sync = false;
+  };
+  struct hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const noexcept {
+      return routing::host_hash(text);
+    }
+  };
+
+  bool ask(std::string_view host, waiter& who);
+  void answer(std::string_view host, bool granted);
+  std::size_t shard_index(std::string_view host) const;
+  void give_back(std::string_view host);
+
+  loop& home_;
+  lease_cache_options options_;
+  routing::lease_table table_;
+  std::vector<shard_view> shards_;
+  std::unordered_map<std::string, std::unique_ptr<asked>, hash, std::equal_to<>> asked_;
+  lease_cache_actor self_;
+};
+
+struct lease_cache::obtain_awaiter {
+  lease_cache& cache;
+  std::string_view host;
+  waiter here;
+
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> awaiting) {
+    here.awaiting = awaiting;
+    return cache.ask(host, here);
+  }
+  bool await_resume() const noexcept { return here.granted; }
+};
+
+inline auto lease_cache::obtain(std::string_view host) {
+  return obtain_awaiter{*this, host, {}};
+}
+
+} // namespace shunt

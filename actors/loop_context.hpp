@@ -1,0 +1,101 @@
+// What everything on one loop shares, and what all loops share. The first belongs to its loop's
+// thread; the second is constant, atomic, or locks for itself outside the request path.
+#pragma once
+
+#include "actors/access_log_writer.hpp"
+#include "actors/lease_cache.hpp"
+#include "config/settings.hpp"
+#include "net/component_log.hpp"
+#include "net/http_date.hpp"
+#include "net/log_limiter.hpp"
+#include "net/request_id.hpp"
+#include "net/upstream_pool.hpp"
+#include "routing/balance.hpp"
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace shunt {
+
+class exchange;
+
+/// Whether load balancers should send traffic here. `degraded` is final.
+enum class health : std::uint8_t { initializing, healthy, degraded };
+
+/// What one loop counts. Written by its thread alone, read by any.
+struct alignas(64) loop_counters {
+  std::atomic<std::uint64_t> requests{0};
+  std::atomic<std::uint64_t> rejected_requests{0};
+  std::atomic<std::uint64_t> bad_gateways{0};
+  std::atomic<std::uint64_t> backend_exhausted_conns{0};
+  std::atomic<std::uint64_t> malformed_requests{0};
+  std::atomic<std::uint64_t> shed{0};
+  std::atomic<std::uint64_t> websocket_upgrades{0};
+  std::atomic<std::uint64_t> websocket_failures{0};
+  std::atomic<std::size_t> connections{0}; ///< Open now.
+  std::atomic<std::size_t> arriving{0};    ///< On their way from another loop. Written by any.
+
+  /// Cheaper than an atomic increment, since nobody else writes.
+  template <class Number>
+  static void add(std::atomic<Number>& counter, Number by = 1) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+  }
+};
+
+/// What the loops of a process share.
+struct router_context {
+  router_context(const config::settings& from, net::component_log& to, net::buffer_budget& budget)
+    : settings{from}, log{to}, buffers{budget} {}
+
+  const config::settings& settings;
+  net::component_log& log;
+  net::buffer_budget& buffers;
+  access_log_queue* access_log = nullptr; ///< Null: no access log.
+  std::string own_ip;
+  std::vector<std::string> logged_headers; ///< extra_headers_to_log, without duplicates.
+  std::atomic<health> state{health::initializing};
+  std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.
+
+  std::size_t connections() const noexcept {
+    std::size_t open = 0;
+    for (const auto& each : counters)
+      open += each->connections.load(std::memory_order_relaxed);
+    return open;
+  }
+};
+
+/// What the connections of one loop share.
+struct loop_context {
+  loop_context(router_context& shared, loop& on);
+  ~loop_context();
+
+  router_context& router;
+  loop& home;
+  loop_counters& counters;
+  lease_cache leases;
+  net::upstream_pool upstreams;
+  net::request_ids ids;
+  net::http_date date;
+  routing::rng random{ids.random()};
+  routing::balance_rules balancing;
+  std::size_t attempts_max;
+  bool draining = false;
+  std::vector<std::unique_ptr<exchange>> spare_exchanges;
+
+  /// Says in the component log why an attempt failed; rate-limited.
+  void log_attempt_failure(std::string_view request_id, const routing::leased_endpoint& endpoint,
+                           std::string_view error, std::uint32_t attempt, bool retriable);
+
+  /// Hands what was logged to the writer, now or after a tenth of a second.
+  void log_access(const routing::access_record& record);
+  void flush_access_log();
+
+private:
+  net::log_limiter attempt_failures_{20};
+  std::shared_ptr<routing::access_batch> batch_;
+  net::deadline flush_;
+};
+
+} // namespace shunt

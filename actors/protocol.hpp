@@ -1,0 +1,284 @@
+// Every message that actors send each other, and the interfaces that accept them. Read this first.
+// All of it stays inside one process: messages may hold pointers, and their order between two actors
+// is kept. (What will cross nodes is written as msgpack by the room `cluster`.)
+#pragma once
+
+#include "actors/access_log_writer.hpp"
+#include "net/nats_batch.hpp"
+#include "net/wire.hpp"
+#include "routing/lease_table.hpp"
+#include "routing/registration.hpp"
+#include "routing/slice.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/make_message.hpp>
+#include <caf/type_id.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace shunt {
+
+// -- The lease cache: one a loop. Holds the leases that the loop's connections route by.
+
+/// Answers `lease_host`: all that the shard knows of one host. Lost only with the shard, in which
+/// case the supervisor announces the shard's successor and the lease cache asks again.
+struct host_granted {
+  std::size_t shard = 0;
+  std::uint64_t incarnation = 0; ///< Of the shard. Sequences compare only within one.
+  std::uint64_t sequence = 0;
+  bool in_sync = true; ///< Whether the absence of the host is ground for a 404.
+  std::shared_ptr<const routing::host_grant> grant; ///< Null: all wildcards have been granted.
+};
+
+/// What changed on leased hosts since the push before; at most 10 ms of changes.
+struct hosts_changed {
+  std::size_t shard = 0;
+  std::uint64_t incarnation = 0;
+  std::uint64_t sequence = 0;
+  bool in_sync = true;
+  std::shared_ptr<const std::vector<routing::host_change>> changes; ///< Null: only `in_sync` changed.
+};
+
+/// The shard actor died and has this successor, which knows nothing yet. Leases stay in use.
+struct shard_replaced;
+
+/// INTERNAL. Gives back leases that no request used for a while.
+struct expire_leases {};
+
+using lease_cache_actor = caf::typed_actor<
+  caf::reacts_to<host_granted>, caf::reacts_to<hosts_changed>, caf::reacts_to<shard_replaced>,
+  caf::reacts_to<expire_leases>>;
+
+// -- The route shard: owns one slice of the table, alone. Everyone else holds leases on copies.
+
+/// Registers and unregisters, in the order in which NATS delivered them. No answer: apps register
+/// again every few seconds. `source` is let go of when the batch was applied; as long as too many
+/// are alive, NATS is held back.
+struct registration_batch {
+  std::shared_ptr<std::vector<routing::registration>> registrations;
+  std::shared_ptr<net::nats_batch> source;
+};
+
+/// Asks for a lease on `host` (lower case, no port). Answered by `host_granted`, and from then on
+/// by `hosts_changed`, until `drop_lease`.
+struct lease_host {
+  std::string host;
+  lease_cache_actor holder;
+};
+
+/// The holder forgot the lease. Lost: the shard goes on pushing, and the holder ignores it.
+struct drop_lease {
+  std::string host;
+  lease_cache_actor holder;
+};
+
+/// Makes the holder hear of wildcard hosts, all of them, now and from now on.
+struct lease_wildcards {
+  lease_cache_actor holder;
+};
+
+/// The holder routes by everything up to `sequence`. What confirmation will rest on.
+struct changes_applied {
+  std::uint64_t incarnation = 0;
+  std::uint64_t sequence = 0;
+  lease_cache_actor holder;
+};
+
+/// An attempt failed in a way that marks the endpoint, or removes it when it is a TLS endpoint.
+struct endpoint_failed {
+  std::string host;    ///< Of the route, normalised; perhaps a wildcard.
+  std::string path;    ///< Of the route, normalised.
+  std::string address; ///< host:port of the endpoint.
+  bool prune_tls = false;
+};
+
+/// The connection to NATS came or went, or messages were dropped on it: what is known may be out of
+/// date, so nothing unknown is denied until everybody had time to register again.
+struct nats_changed {
+  bool connected = false;
+  bool dropped = false;
+};
+
+/// Asks for routes as `/routes` shows them, from `cursor` (0 = the first) on. Answered in pieces,
+/// so that no piece holds the shard long.
+struct list_routes {
+  std::uint64_t cursor = 0;
+};
+struct route_list {
+  std::vector<std::pair<std::string, std::string>> routes; ///< Normalised uri, JSON array.
+  std::uint64_t next = routing::slice::walk_end; ///< The cursor to ask with next, or the end.
+};
+
+/// INTERNAL. One step of pruning; begins a cycle, or goes on with one.
+struct prune_routes {
+  bool begin = false;
+};
+/// INTERNAL. Sends what was collected for at most 10 ms.
+struct push_changes {};
+/// INTERNAL. Since `generation` of doubts there was time enough to hear everybody.
+struct heard_all {
+  std::uint64_t generation = 0;
+};
+
+using route_shard_actor = caf::typed_actor<
+  caf::reacts_to<registration_batch>, caf::reacts_to<lease_host>, caf::reacts_to<drop_lease>,
+  caf::reacts_to<lease_wildcards>, caf::reacts_to<changes_applied>, caf::reacts_to<endpoint_failed>,
+  caf::reacts_to<nats_changed>, caf::replies_to<list_routes>::with<route_list>,
+  caf::reacts_to<prune_routes>, caf::reacts_to<push_changes>, caf::reacts_to<heard_all>>;
+
+struct shard_replaced {
+  std::size_t shard = 0;
+  route_shard_actor successor;
+};
+
+// -- The registrar: parses what NATS delivers, off the loops, and hands it to the shards.
+
+/// Messages in the order of their arrival.
+struct registry_messages {
+  std::shared_ptr<net::nats_batch> batch;
+};
+
+using registrar_actor =
+  caf::typed_actor<caf::reacts_to<registry_messages>, caf::reacts_to<shard_replaced>>;
+
+// -- Connections and their doorkeeper: one `acceptor` a loop, one `connection` a client.
+
+/// Ends an idle connection at once and a busy one after its response.
+struct drain_connection {};
+/// Ends a connection in the middle of whatever it does.
+struct cut_connection {};
+
+using connection_actor =
+  caf::typed_actor<caf::reacts_to<drain_connection>, caf::reacts_to<cut_connection>>;
+
+/// Starts accepting. The descriptor is a listening socket, which the acceptor owns from here on.
+struct open_listener {
+  int descriptor = -1;
+};
+/// Takes over a connection that another loop accepted, because this one has fewer.
+struct adopt_connection {
+  int descriptor = -1;
+};
+/// Stops accepting, after serving what waits to be accepted; drains all connections.
+struct drain_loop {};
+/// Cuts all connections. `loop_quiet` follows when they are gone.
+struct cut_loop {};
+/// INTERNAL. A connection of this loop ended.
+struct connection_ended {
+  std::uint64_t id = 0;
+};
+
+using acceptor_actor =
+  caf::typed_actor<caf::reacts_to<open_listener>, caf::reacts_to<adopt_connection>,
+                   caf::reacts_to<drain_loop>, caf::reacts_to<cut_loop>,
+                   caf::reacts_to<connection_ended>>;
+
+// -- The supervisor: start order, drain, and what happens when an actor dies.
+
+struct router_parts; // supervisor.hpp
+
+/// Everything is wired: wait for registrations, then open the doors.
+struct start_router {
+  std::shared_ptr<router_parts> parts;
+};
+/// The process was asked to end: in its own time (`drain`), or now.
+struct stop_router {
+  bool drain = false;
+};
+/// An acceptor that drains or cuts has no connection left.
+struct loop_quiet {
+  std::size_t loop = 0;
+};
+/// Something without which the router cannot go on; it stops and exits with 1.
+struct fatal_failure {
+  std::string message; ///< As the component log names it.
+  std::string error;
+};
+/// INTERNAL. The wait of phase `phase` is over.
+struct phase_over {
+  int phase = 0;
+};
+
+using supervisor_actor =
+  caf::typed_actor<caf::reacts_to<start_router>, caf::reacts_to<stop_router>,
+                   caf::reacts_to<loop_quiet>, caf::reacts_to<fatal_failure>,
+                   caf::reacts_to<phase_over>>;
+
+} // namespace shunt
+
+// -- Every message type: CAF_ENABLE_TYPE_ID_CHECKS makes one that is missing here a compile error.
+
+CAF_BEGIN_TYPE_ID_BLOCK(shunt, first_custom_type_id)
+
+CAF_ADD_TYPE_ID(shunt, (shunt::access_records))
+CAF_ADD_TYPE_ID(shunt, (shunt::adopt_connection))
+CAF_ADD_TYPE_ID(shunt, (shunt::changes_applied))
+CAF_ADD_TYPE_ID(shunt, (shunt::connection_ended))
+CAF_ADD_TYPE_ID(shunt, (shunt::cut_connection))
+CAF_ADD_TYPE_ID(shunt, (shunt::cut_loop))
+CAF_ADD_TYPE_ID(shunt, (shunt::drain_connection))
+CAF_ADD_TYPE_ID(shunt, (shunt::drain_loop))
+CAF_ADD_TYPE_ID(shunt, (shunt::drop_lease))
+CAF_ADD_TYPE_ID(shunt, (shunt::end_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_failed))
+CAF_ADD_TYPE_ID(shunt, (shunt::expire_leases))
+CAF_ADD_TYPE_ID(shunt, (shunt::fatal_failure))
+CAF_ADD_TYPE_ID(shunt, (shunt::flush_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::heard_all))
+CAF_ADD_TYPE_ID(shunt, (shunt::host_granted))
+CAF_ADD_TYPE_ID(shunt, (shunt::hosts_changed))
+CAF_ADD_TYPE_ID(shunt, (shunt::lease_host))
+CAF_ADD_TYPE_ID(shunt, (shunt::lease_wildcards))
+CAF_ADD_TYPE_ID(shunt, (shunt::list_routes))
+CAF_ADD_TYPE_ID(shunt, (shunt::loop_quiet))
+CAF_ADD_TYPE_ID(shunt, (shunt::nats_changed))
+CAF_ADD_TYPE_ID(shunt, (shunt::open_listener))
+CAF_ADD_TYPE_ID(shunt, (shunt::phase_over))
+CAF_ADD_TYPE_ID(shunt, (shunt::prune_routes))
+CAF_ADD_TYPE_ID(shunt, (shunt::push_changes))
+CAF_ADD_TYPE_ID(shunt, (shunt::registration_batch))
+CAF_ADD_TYPE_ID(shunt, (shunt::registry_messages))
+CAF_ADD_TYPE_ID(shunt, (shunt::reopen_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
+CAF_ADD_TYPE_ID(shunt, (shunt::shard_replaced))
+CAF_ADD_TYPE_ID(shunt, (shunt::start_router))
+CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
+CAF_ADD_TYPE_ID(shunt, (shunt::tend_access_log))
+
+CAF_END_TYPE_ID_BLOCK(shunt)
+
+// None of them leaves the process, so none needs to be serialised.
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::adopt_connection)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::changes_applied)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::connection_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_connection)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_loop)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drain_connection)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drain_loop)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drop_lease)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::expire_leases)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::fatal_failure)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::heard_all)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::host_granted)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hosts_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::lease_host)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::lease_wildcards)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::list_routes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::loop_quiet)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::nats_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::open_listener)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::phase_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::prune_routes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::push_changes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registration_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_messages)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)

@@ -1,0 +1,97 @@
+#include "actors/registrar.hpp"
+
+#include "net/log_limiter.hpp"
+#include "net/registry_message.hpp"
+
+#include <caf/all.hpp>
+
+namespace shunt {
+
+namespace {
+
+constexpr std::string_view unregister_subject = "router.unregister";
+
+struct registrar_state {
+  static constexpr const char* name = "registrar";
+  std::vector<route_shard_actor> shards;
+  std::vector<std::shared_ptr<std::vector<routing::registration>>> batches; ///< One a shard.
+  net::parse_scratch scratch;
+  std::vector<routing::registration> parsed; ///< Of the message at hand; kept for its memory.
+  net::log_limiter rejections{10};
+};
+
+using registrar_self = registrar_actor::stateful_pointer<registrar_state>;
+
+class parser {
+public:
+  parser(registrar_self self, net::component_log* log, registrar_counters* counters)
+    : self_{self}, log_{log}, counters_{counters} {}
+
+  void take(const registry_messages& messages) const {
+    for (const auto& each : messages.batch->messages)
+      take(each);
+    auto& batches = self_->state.batches;
+    for (std::size_t shard = 0; shard < batches.size(); ++shard)
+      if (auto batch = std::exchange(batches[shard], nullptr))
+        self_->send(self_->state.shards[shard],
+                    registration_batch{std::move(batch), messages.batch});
+  }
+
+private:
+  void take(const net::nats_message& message) const {
+    const bool unregister = message.subject() == unregister_subject;
+    auto& state = self_->state;
+    const auto read = net::parse(message.payload(), unregister, state.scratch);
+    if (!read) {
+      reject(message, read.reason());
+      return;
+    }
+    if (!net::make_registrations(*read, state.parsed)) {
+      reject(message, "more text than an endpoint may have");
+      return;
+    }
+    auto& counter = unregister ? counters_->unregisters : counters_->registers;
+    counter.fetch_add(state.parsed.size(), std::memory_order_relaxed);
+    for (auto& each : state.parsed) {
+      auto& batch = state.batches[each.hash() % state.batches.size()];
+      if (batch == nullptr)
+        batch = std::make_shared<std::vector<routing::registration>>();
+      batch->push_back(std::move(each));
+    }
+  }
+
+  void reject(const net::nats_message& message, std::string_view error) const {
+    constexpr std::size_t shown_bytes_max = 1024;
+    counters_->rejected.fetch_add(1, std::memory_order_relaxed);
+    if (const auto suppressed = self_->state.rejections.admit())
+      log_->error(".subscriber", "validation-error",
+                  {{"error", error},
+                   {"payload", message.payload().substr(0, shown_bytes_max)},
+                   {"subject", message.subject()},
+                   {"suppressed", *suppressed}});
+  }
+
+  registrar_self self_;
+  net::component_log* log_;
+  registrar_counters* counters_;
+};
+
+registrar_actor::behavior_type behave(registrar_self self, std::vector<route_shard_actor> shards,
+                                      net::component_log* log, registrar_counters* counters) {
+  self->state.batches.resize(shards.size());
+  self->state.shards = std::move(shards);
+  const parser it{self, log, counters};
+  return {
+    [it](const registry_messages& m) { it.take(m); },
+    [self](const shard_replaced& m) { self->state.shards[m.shard] = m.successor; },
+  };
+}
+
+} // namespace
+
+registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,
+                                net::component_log& log, registrar_counters& counters) {
+  return system.spawn(behave, std::move(shards), &log, &counters);
+}
+
+} // namespace shunt

@@ -1,0 +1,23 @@
+// The registrar: parses what NATS delivers, off the loops, and hands each registration to the shard
+// that owns its host. Keeps no state but its buffers, so a successor can take over at any time.
+#pragma once
+
+#include "actors/protocol.hpp"
+#include "net/component_log.hpp"
+
+#include <atomic>
+
+namespace shunt {
+
+/// What the registrar counts. Read by any thread.
+struct registrar_counters {
+  std::atomic<std::uint64_t> registers{0};   ///< One per uri.
+  std::atomic<std::uint64_t> unregisters{0}; ///< One per uri.
+  std::atomic<std::uint64_t> rejected{0};    ///< Messages that were malformed.
+};
+
+/// `log` and `counters` outlive the actor.
+registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,
+                                net::component_log& log, registrar_counters& counters);
+
+} // namespace shunt

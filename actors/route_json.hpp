@@ -1,0 +1,16 @@
+// One route as `/routes` shows it.
+#pragma once
+
+#include "routing/slice.hpp"
+
+#include <string>
+
+namespace shunt {
+
+/// The JSON array of the route's endpoints in pool order, fields as gorouter orders them.
+std::string route_json(const routing::slice::route_view& route);
+
+/// A JSON string, quotes included, with `<`, `>` and `&` escaped as Go does.
+void append_html_safe_json(std::string& out, std::string_view text);
+
+} // namespace shunt

@@ -1,0 +1,275 @@
+#include "actors/route_shard.hpp"
+
+#include "actors/registry_log.hpp"
+#include "actors/route_json.hpp"
+
+#include <caf/all.hpp>
+
+#include <algorithm>
+
+namespace shunt {
+
+namespace {
+
+constexpr auto push_every = std::chrono::milliseconds{10};
+constexpr std::size_t prune_budget = 2'000;   ///< Routes and endpoints a step looks at.
+constexpr std::size_t list_budget = 500;      ///< Hosts a piece of a list shows.
+
+using clock = std::chrono::steady_clock;
+
+std::int64_t unix_now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+           std::chrono::system_clock::now().time_since_epoch())
+    .count();
+}
+
+/// What a shard knows, and whom it tells.
+struct route_shard_state {
+  static constexpr const char* name = "route-shard";
+
+  std::optional<routing::slice> slice;
+  std::vector<lease_cache_actor> holders;
+  /// Leased hosts, and by how many holders.
+  std::unordered_map<std::string, std::size_t> leased;
+  std::uint64_t sequence = 0;
+  clock::time_point push_not_before{};
+  bool push_scheduled = false;
+  bool in_sync = true;
+  bool sync_changed = false;
+  std::uint64_t doubts = 0;
+  bool nats_connected = true;
+  bool refresh_before_pruning = false;
+  clock::time_point cycle_began{};
+  routing::prune_result pruned;
+};
+
+using shard_self = route_shard_actor::stateful_pointer<route_shard_state>;
+
+/// The shard's behaviour: each handler makes one call into the slice.
+class shard {
+public:
+  shard(shard_self self, route_shard_options options, net::component_log& log)
+    : self_{self}, options_{std::move(options)}, log_{&log} {
+    state().slice.emplace(options_.rules);
+    state().in_sync = options_.in_sync;
+    if (!options_.in_sync)
+      doubt(true);
+    if (options_.prune_interval.count() > 0)
+      self_->delayed_send(self_, options_.prune_interval, prune_routes{true});
+  }
+
+  // -- What is heard.
+
+  void apply(const registration_batch& batch) const {
+    const auto now = clock::now();
+    const auto now_ns = unix_now_ns();
+    for (const auto& each : *batch.registrations) {
+      if (each.unregister)
+        log_unregistered(*log_, each, state().slice->unregister_endpoint(each, now));
+      else
+        log_registered(*log_, each, state().slice->register_endpoint(each, now, now_ns));
+    }
+    push_soon();
+  }
+
+  void fail(const endpoint_failed& failed) const {
+    const auto report = state().slice->report_failure(failed.host, failed.path, failed.address,
+                                                      failed.prune_tls, clock::now());
+    log_failure(*log_, failed.address, report);
+    push_soon();
+  }
+
+  // -- Leases.
+
+  void lease(const lease_host& wanted) const {
+    push();
+    know(wanted.holder);
+    if (++state().leased[wanted.host] == 1)
+      state().slice->watch(wanted.host);
+    grant(wanted.holder, state().slice->grant(wanted.host));
+  }
+
+  void drop(const drop_lease& dropped) const {
+    const auto found = state().leased.find(dropped.host);
+    if (found == state().leased.end() || --found->second > 0)
+      return;
+    state().slice->unwatch(dropped.host);
+    state().leased.erase(found);
+  }
+
+  void lease_wildcard_hosts(const lease_wildcards& wanted) const {
+    push();
+    know(wanted.holder);
+    for (auto& each : state().slice->grant_wildcards())
+      grant(wanted.holder, std::move(each));
+    self_->send(wanted.holder, host_granted{options_.index, options_.incarnation, state().sequence,
+                                            state().in_sync, nullptr});
+  }
+
+  /// Pushes at once after a quiet time, and at most every 10 ms while things change.
+  void push_soon() const {
+    if (state().push_scheduled || !anything_to_push())
+      return;
+    const auto now = clock::now();
+    if (now >= state().push_not_before) {
+      push();
+      return;
+    }
+    state().push_scheduled = true;
+    self_->delayed_send(self_, state().push_not_before - now, push_changes{});
+  }
+
+  void push() const {
+    state().push_scheduled = false;
+    if (!anything_to_push())
+      return;
+    state().push_not_before = clock::now() + push_every;
+    std::shared_ptr<const std::vector<routing::host_change>> changes;
+    if (state().slice->has_changes())
+      changes =
+        std::make_shared<const std::vector<routing::host_change>>(state().slice->take_changes());
+    state().sync_changed = false;
+    ++state().sequence;
+    for (const auto& holder : state().holders)
+      self_->send(holder, hosts_changed{options_.index, options_.incarnation, state().sequence,
+                                        state().in_sync, changes});
+  }
+
+  // -- Doubt.
+
+  void nats(const nats_changed& change) const {
+    state().nats_connected = change.connected;
+    if (!change.connected)
+      state().refresh_before_pruning = true;
+    doubt(change.connected);
+  }
+
+  void certain(const heard_all& since) const {
+    if (since.generation != state().doubts)
+      return;
+    state().in_sync = state().sync_changed = true;
+    push_soon();
+  }
+
+  // -- Ageing.
+
+  void prune(const prune_routes& step) const {
+    auto& s = state();
+    if (step.begin) {
+      self_->delayed_send(self_, options_.prune_interval, prune_routes{true});
+      if (!s.nats_connected && options_.suspend_pruning_without_nats) {
+        log_->info(".registry", "prune-suspended", {});
+        return;
+      }
+      s.cycle_began = clock::now();
+      s.pruned = {};
+      if (std::exchange(s.refresh_before_pruning, false) && options_.suspend_pruning_without_nats)
+        s.slice->refresh_all(s.cycle_began);
+    }
+    if (!s.slice->prune_step(s.cycle_began, prune_budget, s.pruned))
+      self_->send(self_, prune_routes{false});
+    log_pruned(*log_, s.pruned);
+    s.pruned = {};
+    push_soon();
+  }
+
+  route_list list(const list_routes& from) const {
+    route_list piece;
+    piece.next = state().slice->for_each_route(
+      from.cursor, list_budget, [&](const routing::slice::route_view& route) {
+        auto uri = std::string{route.host};
+        if (!route.path.empty())
+          uri.append("/").append(route.path);
+        piece.routes.emplace_back(std::move(uri), route_json(route));
+      });
+    return piece;
+  }
+
+private:
+  route_shard_state& state() const { return self_->state; }
+
+  bool anything_to_push() const { return state().slice->has_changes() || state().sync_changed; }
+
+  void know(const lease_cache_actor& holder) const {
+    auto& holders = state().holders;
+    if (std::find(holders.begin(), holders.end(), holder) == holders.end())
+      holders.push_back(holder);
+  }
+
+  void grant(const lease_cache_actor& holder, routing::host_grant granted) const {
+    self_->send(holder,
+                host_granted{options_.index, options_.incarnation, state().sequence,
+                             state().in_sync,
+                             std::make_shared<const routing::host_grant>(std::move(granted))});
+  }
+
+  /// Nothing unknown is denied from now on; `heals`: not until everybody had time to register.
+  void doubt(bool heals) const {
+    auto& s = state();
+    s.sync_changed = s.sync_changed || s.in_sync;
+    s.in_sync = false;
+    ++s.doubts;
+    if (heals)
+      self_->delayed_send(self_, options_.register_interval, heard_all{s.doubts});
+    push_soon();
+  }
+
+  shard_self self_;
+  route_shard_options options_;
+  net::component_log* log_;
+};
+
+route_shard_actor::behavior_type behave(shard_self self, route_shard_options options,
+                                        net::component_log* log) {
+  const shard it{self, std::move(options), *log};
+  return {
+    [it](const registration_batch& m) { it.apply(m); },
+    [it](const lease_host& m) { it.lease(m); },
+    [it](const drop_lease& m) { it.drop(m); },
+    [it](const lease_wildcards& m) { it.lease_wildcard_hosts(m); },
+    [](const changes_applied&) {}, // Confirmation will rest on these.
+    [it](const endpoint_failed& m) { it.fail(m); },
+    [it](const nats_changed& m) { it.nats(m); },
+    [it](const list_routes& m) { return it.list(m); },
+    [it](const prune_routes& m) { it.prune(m); },
+    [it](push_changes) { it.push(); },
+    [it](const heard_all& m) { it.certain(m); },
+  };
+}
+
+} // namespace
+
+route_shard_options route_shard_options_of(const config::settings& settings, std::size_t index,
+                                           std::size_t shards) {
+  route_shard_options options;
+  options.index = index;
+  options.prune_interval = settings.prune_stale_droplets_interval;
+  options.suspend_pruning_without_nats = settings.suspend_pruning_if_nats_unavailable;
+  options.register_interval = settings.start_response_delay_interval;
+  auto& rules = options.rules;
+  rules.stale_threshold = settings.droplet_stale_threshold;
+  switch (settings.routing_table_sharding_mode) {
+    case config::routing_table_sharding_mode::all: rules.sharding = routing::segment_mode::all; break;
+    case config::routing_table_sharding_mode::segments:
+      rules.sharding = routing::segment_mode::segments;
+      break;
+    case config::routing_table_sharding_mode::shared_and_segments:
+      rules.sharding = routing::segment_mode::shared_and_segments;
+      break;
+  }
+  rules.isolation_segments = settings.isolation_segments;
+  rules.keep = settings.empty_pool.keep;
+  rules.keep_routes_max =
+    (static_cast<std::size_t>(settings.empty_pool.keep_routes_max) + shards - 1) / shards;
+  rules.legacy = settings.legacy_empty_pools();
+  rules.response_503 = settings.empty_pool_response_code_503.value_or(false);
+  rules.empty_timeout = settings.empty_pool_timeout;
+  return options;
+}
+
+route_shard_actor spawn_route_shard(caf::actor_system& system, route_shard_options options,
+                                    net::component_log& log) {
+  return system.spawn(behave, std::move(options), &log);
+}
+
+} // namespace shunt

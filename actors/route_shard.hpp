@@ -1,0 +1,29 @@
+// A route shard: the actor that owns one slice of the route table and tells everyone who leases from
+// it what changed. It translates; every decision is made in routing::slice. Runs on CAF's scheduler.
+#pragma once
+
+#include "actors/protocol.hpp"
+#include "config/settings.hpp"
+#include "net/component_log.hpp"
+
+namespace shunt {
+
+struct route_shard_options {
+  std::size_t index = 0; ///< Of this shard among all.
+  std::uint64_t incarnation = 1;
+  bool in_sync = true; ///< False for the successor of a shard that died.
+  routing::table_rules rules;
+  std::chrono::nanoseconds prune_interval{0}; ///< 0 = never.
+  bool suspend_pruning_without_nats = false;
+  std::chrono::nanoseconds register_interval{0}; ///< In which everybody registers again.
+};
+
+/// The options of one of `shards` shards.
+route_shard_options route_shard_options_of(const config::settings& settings, std::size_t index,
+                                           std::size_t shards);
+
+/// `log` outlives the actor.
+route_shard_actor spawn_route_shard(caf::actor_system& system, route_shard_options options,
+                                    net::component_log& log);
+
+} // namespace shunt

@@ -1,0 +1,256 @@
+#include "actors/supervisor.hpp"
+
+#include "actors/route_shard.hpp"
+#include "net/listener.hpp"
+
+#include <caf/all.hpp>
+
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <set>
+
+namespace shunt {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+/// The life of the router, in order. `phase_over` names the phase whose wait is over.
+enum phase : int { idle, waiting, serving, draining_wait, draining, cutting, finished };
+
+constexpr auto cut_patience = std::chrono::seconds{2}; ///< For connections to notice their end.
+
+double seconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+struct supervisor_state {
+  static constexpr const char* name = "supervisor";
+  std::shared_ptr<router_parts> parts;
+  phase now = idle;
+  std::set<std::size_t> busy_loops;
+  std::uint64_t incarnation = 1;
+  int exit_code = 0;
+  clock::time_point stop_began{};
+};
+
+using supervisor_self = supervisor_actor::stateful_pointer<supervisor_state>;
+
+class overseer {
+public:
+  explicit overseer(supervisor_self self) : self_{self} {}
+
+  // -- Start.
+
+  void start(const start_router& begin) const {
+    state().parts = begin.parts;
+    for (const auto& each : parts().shards)
+      self_->monitor(each);
+    self_->monitor(parts().registrar);
+    for (const auto& each : parts().lease_caches)
+      self_->monitor(each);
+    for (const auto& each : parts().acceptors)
+      self_->monitor(each);
+    enter(waiting, settings().start_response_delay_interval);
+  }
+
+  void open_doors() const {
+    if (!settings().disable_http && !open_listeners())
+      return;
+    if (settings().disable_http)
+      log().info(".router", "tcp-listener-disabled", {});
+    log().info(".router", "tls-listener-not-enabled", {});
+    state().now = serving;
+    parts().context->state.store(health::healthy);
+    log().info({}, "gorouter.started", {});
+  }
+
+  // -- Stop.
+
+  void stop(const stop_router& how) const {
+    if (state().now >= draining_wait || state().now == idle) {
+      log().info({}, "gorouter.signal.ignored", {});
+      return;
+    }
+    state().stop_began = clock::now();
+    parts().context->state.store(health::degraded);
+    if (!how.drain || state().now < serving) {
+      log().info({}, "gorouter.stopping", {});
+      cut();
+      return;
+    }
+    log().info({}, "gorouter-draining",
+               {{"wait_seconds", seconds(settings().drain_wait)},
+                {"timeout_seconds", seconds(settings().drain_timeout)}});
+    enter(draining_wait, settings().drain_wait);
+  }
+
+  void over(phase_over ended) const {
+    if (ended.phase != state().now)
+      return;
+    switch (state().now) {
+      case waiting: open_doors(); break;
+      case draining_wait: drain(); break;
+      case draining:
+        log().error({}, "router.drain.timed-out", {});
+        log().error({}, "gorouter-draining-error", {{"error", "router: Drain timeout"}});
+        cut();
+        break;
+      case cutting: finish(); break;
+      default: break;
+    }
+  }
+
+  void quiet(loop_quiet who) const {
+    state().busy_loops.erase(who.loop);
+    if (!state().busy_loops.empty())
+      return;
+    if (state().now == draining) {
+      log().info({}, "gorouter.stopping", {});
+      finish();
+    } else if (state().now == cutting) {
+      finish();
+    }
+  }
+
+  void fatal(const fatal_failure& failure) const {
+    log().error({}, failure.message, {{"error", failure.error}});
+    state().exit_code = 1;
+    if (state().now < cutting)
+      cut();
+  }
+
+  // -- Death.
+
+  void down(const caf::down_msg& lost) const {
+    if (state().now >= cutting || state().now == idle)
+      return;
+    const auto reason = self_->system().render(lost.reason);
+    auto& shards = parts().shards;
+    const auto shard = std::find_if(shards.begin(), shards.end(),
+                                    [&](const auto& each) { return each == lost.source; });
+    if (shard != shards.end()) {
+      const auto index = static_cast<std::size_t>(shard - shards.begin());
+      log().error({}, "route-shard-died", {{"shard", index}, {"error", reason}});
+      replace_shard(index);
+    } else if (parts().registrar == lost.source) {
+      log().error({}, "registrar-died", {{"error", reason}});
+      replace_registrar();
+    } else {
+      fatal({"loop-actor-died", reason});
+    }
+  }
+
+private:
+  supervisor_state& state() const { return self_->state; }
+  router_parts& parts() const { return *state().parts; }
+  const config::settings& settings() const { return parts().context->settings; }
+  net::component_log& log() const { return parts().context->log; }
+
+  void enter(phase next, std::chrono::nanoseconds wait) const {
+    state().now = next;
+    if (wait.count() > 0)
+      self_->delayed_send(self_, wait, phase_over{next});
+    else
+      self_->send(self_, phase_over{next});
+  }
+
+  bool open_listeners() const {
+    try {
+      const auto sockets =
+        net::open_listening_sockets(settings().port, parts().acceptors.size());
+      log().info(".router", "tcp-listener-started",
+                 {{"address", "0.0.0.0:" + std::to_string(net::port_of(sockets.front()))}});
+      for (std::size_t i = 0; i < sockets.size(); ++i)
+        self_->send(parts().acceptors[i], open_listener{sockets[i]});
+      return true;
+    } catch (const boost::system::system_error& failed) {
+      fatal({"tcp-listener-error",
+             "port " + std::to_string(settings().port) + ": " + failed.what()
+               + "; is another process listening there?"});
+      return false;
+    }
+  }
+
+  void all_loops_busy() const {
+    for (std::size_t i = 0; i < parts().acceptors.size(); ++i)
+      state().busy_loops.insert(i);
+  }
+
+  void drain() const {
+    const auto open = parts().context->connections();
+    log().info(".router", "Draining with " + std::to_string(open) + " outstanding connections", {});
+    all_loops_busy();
+    state().now = draining;
+    if (settings().drain_timeout.count() > 0)
+      self_->delayed_send(self_, settings().drain_timeout, phase_over{draining});
+    for (const auto& each : parts().acceptors)
+      self_->send(each, drain_loop{});
+  }
+
+  void cut() const {
+    all_loops_busy();
+    enter(cutting, cut_patience);
+    for (const auto& each : parts().acceptors)
+      self_->send(each, cut_loop{});
+  }
+
+  void finish() const {
+    state().now = finished;
+    log().info({}, "gorouter.stopped", {{"took", seconds(clock::now() - state().stop_began)}});
+    parts().finished(state().exit_code);
+  }
+
+  void replace_shard(std::size_t index) const {
+    auto options = route_shard_options_of(settings(), index, parts().shards.size());
+    options.incarnation = ++state().incarnation;
+    options.in_sync = false;
+    const auto successor = spawn_route_shard(self_->system(), std::move(options), log());
+    self_->monitor(successor);
+    parts().shards[index] = successor;
+    self_->send(parts().registrar, shard_replaced{index, successor});
+    for (const auto& each : parts().lease_caches)
+      self_->send(each, shard_replaced{index, successor});
+    parts().announce(); // So that everybody registers again, at once.
+  }
+
+  void replace_registrar() const {
+    parts().registrar =
+      spawn_registrar(self_->system(), parts().shards, log(), *parts().counters);
+    self_->monitor(parts().registrar);
+    parts().registrar_replaced(parts().registrar);
+  }
+
+  supervisor_self self_;
+};
+
+supervisor_actor::behavior_type behave(supervisor_self self) {
+  const overseer it{self};
+  self->set_down_handler([it](const caf::down_msg& lost) { it.down(lost); });
+  return {
+    [it](const start_router& m) { it.start(m); },
+    [it](stop_router m) { it.stop(m); },
+    [it](loop_quiet m) { it.quiet(m); },
+    [it](const fatal_failure& m) { it.fatal(m); },
+    [it](phase_over m) { it.over(m); },
+  };
+}
+
+} // namespace
+
+void router_parts::shut_down() {
+  const auto end = [](const auto& each) {
+    caf::anon_send_exit(each, caf::exit_reason::user_shutdown);
+  };
+  std::for_each(shards.begin(), shards.end(), end);
+  end(registrar);
+  std::for_each(lease_caches.begin(), lease_caches.end(), end);
+  std::for_each(acceptors.begin(), acceptors.end(), end);
+}
+
+supervisor_actor spawn_supervisor(caf::actor_system& system) {
+  return system.spawn(behave);
+}
+
+} // namespace shunt

@@ -1,0 +1,38 @@
+// The supervisor: says in which order the router starts, drains and stops, and what happens when an
+// actor dies. A route shard gets a successor, which the lease caches are told of and which learns
+// its slice from NATS; what is leased stays in use meanwhile. The registrar gets a successor too.
+// Nothing replaces a loop's lease cache or acceptor: without one the router stops with exit code 1,
+// and whoever watches the process starts it anew.
+#pragma once
+
+#include "actors/loop_context.hpp"
+#include "actors/protocol.hpp"
+#include "actors/registrar.hpp"
+
+#include <functional>
+#include <vector>
+
+namespace shunt {
+
+/// What the supervisor holds the strings of. Everything outlives it.
+struct router_parts {
+  router_context* context = nullptr;
+  std::vector<route_shard_actor> shards;
+  registrar_actor registrar;
+  std::vector<lease_cache_actor> lease_caches;
+  std::vector<acceptor_actor> acceptors;
+  registrar_counters* counters = nullptr;
+
+  /// Called from the supervisor's thread.
+  std::function<void()> announce;                 ///< Publishes `router.start` again.
+  std::function<void(registrar_actor)> registrar_replaced;
+  std::function<void(int exit_code)> finished;    ///< Everything has stopped. Called once.
+
+  /// Ends all actors, when everything has stopped.
+  void shut_down();
+};
+
+/// Does nothing until `start_router` hands over the parts, which are made after it.
+supervisor_actor spawn_supervisor(caf::actor_system& system);
+
+} // namespace shunt

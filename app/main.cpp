@@ -1,0 +1,84 @@
+// The executable: what its command line means, and how it says that it failed.
+#include "app/demo.hpp"
+#include "app/router.hpp"
+#include "config/load.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <iostream>
+
+namespace {
+
+using namespace shunt;
+
+net::log_options log_options_of(const config::settings& settings) {
+  net::log_options options;
+  const auto& logging = settings.logging;
+  switch (logging.level) {
+    case config::log_level::debug: options.level = net::log_level::debug; break;
+    case config::log_level::info: options.level = net::log_level::info; break;
+    case config::log_level::warn: options.level = net::log_level::warn; break;
+    default: options.level = net::log_level::error;
+  }
+  if (logging.format.timestamp == config::timestamp_format::rfc3339)
+    options.timestamp = net::log_timestamp::rfc3339;
+  options.source = logging.syslog.empty() ? "gorouter.stdout" : logging.syslog;
+  return options;
+}
+
+int check(const std::string& file) {
+  try {
+    for (const auto& warning : config::load_file(file).warnings)
+      std::cerr << "warning: " << warning << '\n';
+    std::cout << file << ": valid\n";
+    return 0;
+  } catch (const config::config_error& refused) {
+    std::cerr << refused.what() << '\n';
+    return 1;
+  }
+}
+
+int route(const std::string& file) {
+  app::block_router_signals();
+  net::component_log log;
+  log.flush_on_abort();
+  try {
+    const auto loaded = file.empty() ? config::load({}, "defaults") : config::load_file(file);
+    log.configure(log_options_of(loaded.settings));
+    for (const auto& warning : loaded.warnings)
+      log.warn({}, "config-warning", {{"warning", warning}});
+    return app::run_router(loaded.settings, log);
+  } catch (const config::config_error& refused) {
+    std::cerr << refused.what() << '\n';
+    log.error({}, "Error loading config:", {{"error", refused.what()}});
+  } catch (const std::exception& failed) {
+    std::cerr << "shunt: " << failed.what() << '\n';
+    log.error({}, app::message_of(failed), {{"error", failed.what()}});
+  }
+  return 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  CLI::App cli{"Shunt, an HTTP router cluster"};
+  cli.set_version_flag("--version", SHUNT_VERSION);
+  cli.require_subcommand(0, 1);
+  int exit_code = 0;
+
+  std::string file;
+  cli.add_option("-c,--config", file, "The gorouter YAML file; without it the defaults apply");
+  auto* router = cli.add_subcommand("router", "Run a router in the foreground (the default)");
+  router->add_option("-c,--config", file, "The gorouter YAML file; without it the defaults apply");
+  auto* checker = cli.add_subcommand("check", "Validate a configuration file and exit");
+  checker->add_option("-c,--config", file, "The file")->required();
+  app::add_demo_commands(cli, exit_code);
+
+  CLI11_PARSE(cli, argc, argv);
+  if (checker->parsed())
+    return check(file);
+  if (router->parsed() || cli.get_subcommands().empty())
+    return route(file);
+  return exit_code;
+}

@@ -1,0 +1,112 @@
+#include "app/registry_bridge.hpp"
+
+#include "net/request_id.hpp"
+
+#include <caf/send.hpp>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace shunt::app {
+
+void registry_bridge::open(registrar_actor registrar, std::vector<route_shard_actor> shards,
+                           supervisor_actor supervisor) {
+  registrar_ = std::move(registrar);
+  shards_ = std::move(shards);
+  supervisor_ = std::move(supervisor);
+}
+
+void registry_bridge::replace_registrar(registrar_actor successor) {
+  const std::lock_guard lock{mutex_};
+  registrar_ = std::move(successor);
+}
+
+void registry_bridge::on_messages(net::nats_batch batch) noexcept {
+  const std::lock_guard lock{mutex_};
+  caf::anon_send(registrar_,
+                 registry_messages{std::make_shared<net::nats_batch>(std::move(batch))});
+}
+
+void registry_bridge::on_dropped(std::uint64_t) noexcept {
+  tell_shards({.connected = true, .dropped = true});
+}
+
+void registry_bridge::on_connected() noexcept {
+  if (std::exchange(connected_before_, true)) // At first the whole router waits; see the supervisor.
+    tell_shards({.connected = true});
+}
+
+void registry_bridge::on_disconnected() noexcept {
+  tell_shards({.connected = false});
+}
+
+void registry_bridge::on_closed() noexcept {
+  caf::anon_send(supervisor_, fatal_failure{"nats-connection-closed",
+                                            "no NATS server accepts this router any more; check "
+                                            "nats.user and nats.pass"});
+}
+
+void registry_bridge::tell_shards(nats_changed change) noexcept {
+  for (const auto& each : shards_)
+    caf::anon_send(each, change);
+}
+
+namespace {
+
+/// The source address of the default route; connecting a UDP socket sends nothing.
+std::string own_address() {
+  std::string text = "127.0.0.1";
+  const int probe = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (probe < 0)
+    return text;
+  sockaddr_in anywhere{};
+  anywhere.sin_family = AF_INET;
+  anywhere.sin_port = htons(1);
+  inet_pton(AF_INET, "1.2.3.4", &anywhere.sin_addr);
+  sockaddr_in local{};
+  socklen_t length = sizeof local;
+  char shown[INET_ADDRSTRLEN];
+  if (::connect(probe, reinterpret_cast<const sockaddr*>(&anywhere), sizeof anywhere) == 0
+      && ::getsockname(probe, reinterpret_cast<sockaddr*>(&local), &length) == 0
+      && inet_ntop(AF_INET, &local.sin_addr, shown, sizeof shown) != nullptr)
+    text = shown;
+  ::close(probe);
+  return text;
+}
+
+} // namespace
+
+net::router_start router_start_of(const config::settings& settings) {
+  using std::chrono::duration_cast;
+  using std::chrono::seconds;
+  const auto uuid = net::request_ids{}.next();
+  net::router_start start;
+  start.id = std::to_string(settings.index) + "-" + std::string{net::view(uuid)};
+  start.host = own_address();
+  start.register_interval = duration_cast<seconds>(settings.start_response_delay_interval);
+  start.prune_threshold = duration_cast<seconds>(settings.droplet_stale_threshold);
+  return start;
+}
+
+net::nats_options nats_options_of(const config::settings& settings, net::router_start start) {
+  const auto& nats = settings.nats;
+  net::nats_options options;
+  for (const auto& each : nats.hosts)
+    options.hosts.push_back({each.hostname, each.port});
+  options.user = nats.user;
+  options.pass = nats.pass;
+  options.tls_enabled = nats.tls_enabled;
+  options.ca_certs = nats.ca_certs;
+  options.cert_chain = nats.cert_chain;
+  options.private_key = nats.private_key;
+  options.ping_interval =
+    std::chrono::duration_cast<std::chrono::milliseconds>(settings.nats_client_ping_interval);
+  options.pending_messages_max = static_cast<int>(settings.nats_pending.messages);
+  options.pending_bytes_max = static_cast<int>(settings.nats_pending.bytes);
+  options.start = std::move(start);
+  return options;
+}
+
+} // namespace shunt::app

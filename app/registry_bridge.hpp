@@ -1,0 +1,42 @@
+// Between the NATS bus, which lives on threads of the client library, and the actors: calls become
+// messages. Also the translation of settings into the bus's own terms.
+#pragma once
+
+#include "actors/protocol.hpp"
+#include "config/settings.hpp"
+#include "net/nats_options.hpp"
+#include "net/registry_handler.hpp"
+
+#include <mutex>
+
+namespace shunt::app {
+
+class registry_bridge : public net::registry_handler {
+public:
+  /// Names the receivers. Called before the bus starts.
+  void open(registrar_actor registrar, std::vector<route_shard_actor> shards,
+            supervisor_actor supervisor);
+  void replace_registrar(registrar_actor successor);
+
+  void on_messages(net::nats_batch batch) noexcept override;
+  void on_dropped(std::uint64_t messages) noexcept override;
+  void on_connected() noexcept override;
+  void on_disconnected() noexcept override;
+  void on_closed() noexcept override;
+
+private:
+  void tell_shards(nats_changed change) noexcept;
+
+  std::mutex mutex_; ///< Guards the registrar, which may be replaced.
+  registrar_actor registrar_;
+  std::vector<route_shard_actor> shards_;
+  supervisor_actor supervisor_;
+  bool connected_before_ = false;
+};
+
+/// What the router says of itself on `router.start`: a new id, its address, its intervals.
+net::router_start router_start_of(const config::settings& settings);
+
+net::nats_options nats_options_of(const config::settings& settings, net::router_start start);
+
+} // namespace shunt::app

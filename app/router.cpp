@@ -1,0 +1,195 @@
+#include "app/router.hpp"
+
+#include "actors/acceptor.hpp"
+#include "actors/registrar.hpp"
+#include "actors/route_shard.hpp"
+#include "actors/supervisor.hpp"
+#include "app/pid_file.hpp"
+#include "app/registry_bridge.hpp"
+#include "app/route_listing.hpp"
+#include "app/status_server.hpp"
+#include "net/nats_bus.hpp"
+
+#include <caf/all.hpp>
+
+#include <csignal>
+#include <future>
+#include <thread>
+
+namespace shunt::app {
+
+namespace {
+
+/// Slices of a lone node's table. Enough for all cores to work on registrations at once.
+constexpr std::size_t shard_count = 8;
+
+struct actor_config : caf::actor_system_config {
+  actor_config() {
+    add_message_types<caf::id_block::shunt>();
+    // The default steals work between threads that never sleep well; here they mostly sleep.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", std::size_t{2});
+    set("logger.verbosity", caf::atom("quiet"));
+  }
+};
+
+sigset_t router_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int each : {SIGUSR1, SIGTERM, SIGINT, SIGHUP, SIGUSR2})
+    sigaddset(&signals, each);
+  return signals;
+}
+
+/// One loop and everything on it. Made and destroyed by the main thread while the loop stands still.
+struct loop_parts {
+  net::event_loop events;
+  loop unit;
+  std::unique_ptr<loop_context> context;
+
+  loop_parts(std::size_t index, caf::actor_system& system, router_context& shared)
+    : events{index, shared.buffers}, unit{system, events},
+      context{std::make_unique<loop_context>(shared, unit)} {}
+};
+
+/// Turns signals into messages, until everything has stopped (which is told by SIGUSR2).
+class signal_thread {
+public:
+  signal_thread(supervisor_actor supervisor, std::function<void()> reopen)
+    : thread_{[supervisor = std::move(supervisor), reopen = std::move(reopen)] {
+        const auto signals = router_signals();
+        for (int caught = 0; sigwait(&signals, &caught) == 0;) {
+          if (caught == SIGHUP)
+            reopen();
+          else if (caught == SIGUSR2)
+            return;
+          else
+            caf::anon_send(supervisor, stop_router{caught == SIGUSR1});
+        }
+      }} {}
+  ~signal_thread() {
+    pthread_kill(thread_.native_handle(), SIGUSR2);
+    thread_.join();
+  }
+
+private:
+  std::thread thread_;
+};
+
+} // namespace
+
+void block_router_signals() {
+  const auto signals = router_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+std::string_view message_of(const std::exception& failed) {
+  return dynamic_cast<const net::nats_error*>(&failed) != nullptr ? "nats-connection-error"
+                                                                  : "start-failed";
+}
+
+int run_router(const config::settings& settings, net::component_log& log) {
+  log.info({}, "starting", {});
+  log.info({}, "retrieved-isolation-segments",
+           {{"isolation_segments", settings.isolation_segments}});
+  const pid_file pid{settings.pid_file};
+
+  actor_config config;
+  caf::actor_system system{config}; // Outlives every handle to its actors.
+
+  // NATS first: a router that cannot hear of routes is no use.
+  registry_bridge bridge;
+  auto start = router_start_of(settings);
+  net::nats_bus bus{nats_options_of(settings, start), bridge, log};
+  log.info({}, "setting-up-nats-connection", {});
+  bus.connect();
+  log.info({}, "Successfully-connected-to-nats", {{"host", bus.address()}});
+
+  // What all loops share, then the actors that need no loop.
+  net::buffer_budget buffers{static_cast<std::size_t>(settings.limits.connection_buffer_bytes)};
+  router_context context{settings, log, buffers};
+  context.own_ip = start.host;
+  const auto loops_wanted = settings.loop_count(std::thread::hardware_concurrency());
+  for (std::size_t i = 0; i < loops_wanted; ++i)
+    context.counters.push_back(std::make_unique<loop_counters>());
+
+  const net::log_trouble trouble = [&log](std::string_view message, std::string_view error) {
+    log.error(".access-grlog", message, {{"error", error}});
+  };
+  auto sinks = net::open_access_sinks(settings, trouble);
+  std::shared_ptr<access_log_queue> access_queue;
+  access_log_writer_actor access_writer;
+  if (!sinks.empty()) {
+    access_queue = std::make_shared<access_log_queue>(access_log_limits_of(settings), trouble);
+    access_writer = spawn_access_log_writer(
+      system, access_queue, {.format = access_format_of(settings), .sinks = std::move(sinks)});
+    context.access_log = access_queue.get();
+    context.logged_headers = access_log_headers(settings);
+  }
+
+  auto parts = std::make_shared<router_parts>();
+  parts->context = &context;
+  for (std::size_t i = 0; i < shard_count; ++i)
+    parts->shards.push_back(
+      spawn_route_shard(system, route_shard_options_of(settings, i, shard_count), log));
+  registrar_counters counters;
+  parts->counters = &counters;
+  parts->registrar = spawn_registrar(system, parts->shards, log, counters);
+  const auto supervisor = spawn_supervisor(system);
+
+  // The loops, and who lives on them.
+  std::vector<std::unique_ptr<loop_parts>> loops;
+  acceptor_directory acceptors;
+  for (std::size_t i = 0; i < loops_wanted; ++i)
+    loops.push_back(std::make_unique<loop_parts>(i, system, context));
+  for (auto& each : loops) {
+    parts->lease_caches.push_back(each->context->leases.open(parts->shards));
+    parts->acceptors.push_back(spawn_acceptor(*each->context, acceptors, supervisor));
+  }
+  acceptors.by_loop = parts->acceptors;
+  for (auto& each : loops)
+    each->events.start();
+
+  status_server status{context, [&system, shards = parts->shards](auto answered) {
+                         list_all_routes(system, shards, std::move(answered));
+                       }};
+  status.open();
+
+  // Hear of routes, wait for everybody to register, open the doors, serve until told otherwise.
+  bridge.open(parts->registrar, parts->shards, supervisor);
+  std::promise<int> exit_code;
+  parts->announce = [&bus, &start] { bus.publish("router.start", net::to_json(start)); };
+  parts->registrar_replaced = [&bridge](registrar_actor successor) {
+    bridge.replace_registrar(std::move(successor));
+  };
+  parts->finished = [&exit_code](int code) { exit_code.set_value(code); };
+  log.info(".subscriber", "subscriber-starting", {});
+  bus.start();
+  log.info(".subscriber", "subscriber-started", {});
+  caf::anon_send(supervisor, start_router{parts});
+  int code = 0;
+  {
+    const signal_thread signals{supervisor, [&] {
+                                  if (access_writer)
+                                    caf::anon_send(access_writer, reopen_access_log{});
+                                }};
+    code = exit_code.get_future().get();
+  }
+
+  // Down in the opposite order. No loop runs when what lives on it goes.
+  bus.stop();
+  status.close();
+  parts->shut_down();
+  for (auto& each : loops) {
+    each->events.run([&each] { each->context->flush_access_log(); });
+    each->events.stop();
+  }
+  if (access_writer)
+    caf::anon_send_exit(access_writer, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(supervisor, caf::exit_reason::kill);
+  log.info({}, "gorouter.exited", {});
+  return code;
+}
+
+} // namespace shunt::app

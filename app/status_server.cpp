@@ -1,0 +1,207 @@
+#include "app/status_server.hpp"
+
+#include "net/http_head.hpp"
+#include "net/listener.hpp"
+
+#include <openssl/evp.h>
+
+#include <boost/asio/ip/address.hpp>
+
+#include <algorithm>
+
+namespace shunt::app {
+
+using namespace std::chrono_literals;
+namespace asio = net::asio;
+
+namespace {
+
+constexpr auto request_within = 10s;
+constexpr int connections_max = 256;
+constexpr std::size_t buffers_max = 64 * 1024 * 1024;
+constexpr std::string_view plain = "text/plain; charset=utf-8";
+
+std::string response(std::string_view status, std::string_view fields, std::string_view body) {
+  std::string text = "HTTP/1.1 ";
+  text.append(status).append("\r\n").append(fields).append("Content-Length: ");
+  text.append(std::to_string(body.size())).append("\r\nConnection: close\r\n\r\n");
+  return text.append(body);
+}
+
+/// The decoded text, or nothing if `text` is no Base64 (RFC 4648, section 4).
+std::optional<std::string> decode_base64(std::string_view text) {
+  if (text.empty() || text.size() % 4 != 0 || text.size() > 8192)
+    return std::nullopt;
+  std::string decoded(text.size() / 4 * 3, '\0');
+  const int bytes = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
+                                    reinterpret_cast<const unsigned char*>(text.data()),
+                                    static_cast<int>(text.size()));
+  if (bytes < 0)
+    return std::nullopt;
+  const auto padding = static_cast<std::size_t>(std::count(text.end() - 2, text.end(), '='));
+  decoded.resize(static_cast<std::size_t>(bytes) - padding);
+  return decoded;
+}
+
+} // namespace
+
+struct status_server::port {
+  net::listener listener;
+
+  port(net::event_loop& events, int socket, net::listener::accept_callback on_accept,
+       net::listener::pause_callback on_pause)
+    : listener{events, socket, std::move(on_accept), std::move(on_pause)} {}
+};
+
+status_server::status_server(router_context& context, route_source routes)
+  : context_{context}, routes_{std::move(routes)}, budget_{buffers_max}, events_{0, budget_} {}
+
+status_server::~status_server() {
+  close();
+}
+
+void status_server::open() {
+  const auto& settings = context_.settings;
+  const auto& status = settings.status;
+  if (status.enable_deprecated_varz_healthz_endpoints)
+    listen(status.host, status.port, site::everything, "status.port");
+  else if (status.enable_nontls_health_checks)
+    listen("0.0.0.0", status.port, site::health, "status.port");
+  listen("127.0.0.1", status.routes.port, site::routes, "status.routes.port");
+  events_.start();
+  for (auto& each : ports_)
+    events_.post([&each = *each] { each.listener.open(); });
+}
+
+void status_server::close() {
+  if (ports_.empty())
+    return;
+  events_.run([this] {
+    for (auto& each : ports_)
+      each->listener.close();
+  });
+  events_.stop();
+  ports_.clear();
+}
+
+void status_server::listen(const std::string& address, std::uint16_t number, site what,
+                           const char* key) {
+  try {
+    const int socket = net::open_listening_socket(address, number);
+    context_.log.info({}, "status-listener-started",
+                      {{"key", key}, {"address", address}, {"port", net::port_of(socket)}});
+    ports_.push_back(std::make_unique<port>(
+      events_, socket, [this, what](int accepted) { serve(accepted, what); },
+      [this](net::error_code reason) {
+        context_.log.error({}, "status-accept-paused", {{"error", reason.message()}});
+      }));
+  } catch (const std::exception& failed) {
+    throw std::runtime_error(std::string{key} + ": cannot listen on " + address + ":"
+                             + std::to_string(number) + ": " + failed.what());
+  }
+}
+
+void status_server::serve(int descriptor, site what) {
+  net::tcp_socket socket{events_.get_executor()};
+  net::error_code failed;
+  socket.assign(net::tcp::v4(), descriptor, failed);
+  if (failed || open_connections_ >= connections_max)
+    return; // The socket closes.
+  ++open_connections_;
+  net::wire_ptr client{new net::wire{events_, std::move(socket)}};
+  net::start(talk(std::move(client), what), [this](const std::exception_ptr&) {
+    --open_connections_;
+  });
+}
+
+net::task<void> status_server::talk(net::wire_ptr client, site what) {
+  net::request_head head;
+  net::head_scratch scratch;
+  client->stall_limit(request_within);
+  client->receive_within(request_within);
+  for (;;) {
+    const auto status = net::parse_request(client->bytes(), head, {64 * 1024, 200}, scratch);
+    if (status.complete())
+      break;
+    if (status.failed()) {
+      co_await client->send(net::rejection_of(status.error).wire);
+      client->close();
+      co_return;
+    }
+    if (client->buffer_bytes() > 0 && client->bytes().size() + 2048 > client->buffer_bytes())
+      client->want_buffer(client->buffer_bytes() * 2);
+    if (co_await client->receive()) {
+      client->close();
+      co_return;
+    }
+  }
+  client->receive_within(0s);
+  client->pin();
+  const auto text = co_await answer(head, what);
+  co_await client->send(text);
+  client->shutdown_send();
+  client->close();
+}
+
+net::task<std::string> status_server::answer(const net::request_head& head, site what) {
+  const auto path = head.path_and_query.substr(0, head.path_and_query.find('?'));
+  const bool deprecated = what == site::everything;
+  if (what != site::routes) {
+    if (path == "/health" || (deprecated && path == "/healthz"))
+      co_return answer_health();
+    if (!deprecated && path == "/is-process-alive-do-not-use-for-loadbalancing")
+      co_return response("200 OK", "Content-Type: text/plain; charset=utf-8\r\n", "ok\n");
+  }
+  if (what != site::health && path == "/routes")
+    co_return co_await answer_routes(head);
+  co_return response("404 Not Found",
+                     "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
+                     "404 page not found\n");
+}
+
+std::string status_server::answer_health() const {
+  constexpr std::string_view never_cached =
+    "Cache-Control: private, max-age=0\r\nExpires: 0\r\n";
+  if (context_.state.load() != health::healthy)
+    return response("503 Service Unavailable", never_cached, {});
+  return response("200 OK",
+                  std::string{never_cached}.append("Content-Type: ").append(plain).append("\r\n"),
+                  "ok\n");
+}
+
+bool status_server::authorized(const net::request_head& head) const {
+  constexpr std::string_view scheme = "Basic ";
+  const auto* given = net::find_field(head.fields, net::field_id::authorization);
+  if (given == nullptr || !given->value.starts_with(scheme))
+    return false;
+  const auto decoded = decode_base64(given->value.substr(scheme.size()));
+  const auto& status = context_.settings.status;
+  return decoded && *decoded == status.user + ":" + status.pass;
+}
+
+net::task<std::string> status_server::answer_routes(const net::request_head& head) {
+  if (!authorized(head))
+    co_return response("401 Unauthorized", "WWW-Authenticate: Basic\r\n", "401 Unauthorized\n");
+
+  /// Waits for the answer from another thread.
+  struct awaiter {
+    status_server& server;
+    std::optional<std::string> found;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> awaiting) {
+      server.routes_([this, awaiting](std::optional<std::string> answered) {
+        found = std::move(answered);
+        server.events_.post([awaiting] { awaiting.resume(); });
+      });
+    }
+    std::optional<std::string> await_resume() { return std::move(found); }
+  };
+  awaiter asking{*this, {}};
+  const auto table = co_await asking;
+  if (!table)
+    co_return response("503 Service Unavailable", "Retry-After: 1\r\n",
+                       "A part of the route table did not answer.\n");
+  co_return response("200 OK", "Content-Type: application/json\r\n", *table);
+}
+
+} // namespace shunt::app

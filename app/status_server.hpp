@@ -1,0 +1,54 @@
+// The status ports: health for load balancers, the route table for operators. A loop of its own, so
+// that a busy or stuck proxy loop cannot hide behind it. Small, bounded, one request a connection.
+#pragma once
+
+#include "actors/loop_context.hpp"
+#include "net/event_loop.hpp"
+#include "net/http_head.hpp"
+#include "net/task.hpp"
+#include "net/wire.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace shunt::app {
+
+/// Asks for the route table as JSON; answered on any thread, with nothing on failure.
+using route_source =
+  std::function<void(std::function<void(std::optional<std::string>)> answered)>;
+
+class status_server {
+public:
+  /// `context` outlives the server.
+  status_server(router_context& context, route_source routes);
+  ~status_server();
+
+  /// Binds the ports that the settings ask for. Throws std::runtime_error naming the port's key.
+  void open();
+  void close();
+
+private:
+  enum class site : std::uint8_t { health, routes, everything };
+  struct port;
+
+  void listen(const std::string& address, std::uint16_t number, site what, const char* key);
+  void serve(int descriptor, site what);
+  net::task<void> talk(net::wire_ptr client, site what);
+  net::task<std::string> answer(const net::request_head& head, site what);
+  net::task<std::string> answer_routes(const net::request_head& head);
+  std::string answer_health() const;
+  bool authorized(const net::request_head& head) const;
+
+  router_context& context_;
+  route_source routes_;
+  net::buffer_budget budget_;
+  net::event_loop events_;
+  std::vector<std::unique_ptr<port>> ports_;
+  std::atomic<int> open_connections_{0};
+};
+
+} // namespace shunt::app
