@@ -1,0 +1,1 @@
+shunt_fuzz(chunked LIBRARIES shunt::net SOURCES fuzz_chunked.cpp)
