@@ -42,8 +42,8 @@ struct endpoint_spec {
   std::int64_t updated_at_ns = 0; ///< Unix time; 0 = absent.
   std::string_view modification_guid;
   std::uint32_t modification_index = 0;
-  std::int64_t stale_threshold_seconds =
-    0; ///< 0 = the router's; may be negative. Clamped to 32 bits.
+  /// 0 = the router's; may be negative. Clamped to 32 bits.
+  std::int64_t stale_threshold_seconds = 0;
 };
 
 class endpoint {
@@ -69,12 +69,10 @@ public:
   std::string_view route_service_url() const { return text(field::route_service_url); }
   std::string_view loadbalancing() const { return text(field::loadbalancing); } ///< Verbatim.
   std::string_view hash_header() const { return text(field::hash_header); }
-  double hash_balance() const { return number<double>(field::hash_balance); }
-  std::int64_t updated_at_ns() const { return number<std::int64_t>(field::updated_at_ns); }
+  double hash_balance() const;
+  std::int64_t updated_at_ns() const; ///< 0 = absent.
   std::string_view modification_guid() const { return text(field::modification_guid); }
-  std::uint32_t modification_index() const {
-    return number<std::uint32_t>(field::modification_index);
-  }
+  std::uint32_t modification_index() const;
   std::int32_t stale_threshold_seconds() const { return stale_threshold_seconds_; }
   routing::algorithm algorithm() const { return algorithm_of(loadbalancing()); }
 
@@ -120,8 +118,8 @@ private:
     std::uint16_t offset;
     std::uint16_t size;
   };
-  /// `key` is an interned number, or `spelt_key`: then the piece is "key\0value" with the size of
-  /// the key in its first two bytes.
+  /// `key` is an interned number, or `spelt_key`: then the piece is two bytes that say how long the
+  /// key is, the key, and the value.
   struct tag_slot {
     std::uint16_t key;
     slot piece;

@@ -22,6 +22,8 @@ struct registration {
   std::string_view host() const { return std::string_view{key()}.substr(0, host_bytes_); }
   std::string_view path() const;               ///< Without leading slash; "" is the root.
   std::uint64_t hash() const { return hash_; } ///< `host_hash(host())`.
+  /// `uri` without query and outer slashes, if it has capitals; else empty: it is spelt as the key.
+  std::string_view spelling() const;
 
 private:
   /// Most uris are spelt the way they are stored; then there is no second string.
@@ -30,6 +32,7 @@ private:
   std::string key_;
   std::size_t host_bytes_ = 0;
   std::uint64_t hash_ = 0;
+  bool is_respelt_ = false;
 };
 
 } // namespace shunt::routing
