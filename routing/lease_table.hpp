@@ -61,6 +61,7 @@ public:
   /// Hosts whose leases ended for want of room since the last call: the shards must be told.
   std::vector<std::string> take_dropped();
 
+  void set_rules(lease_rules rules) { rules_ = rules; }
   std::size_t host_count() const { return hosts_.size(); } ///< Without wildcards.
   std::size_t miss_count() const { return misses_.count; }
   std::size_t wildcard_count() const { return wildcards_.size(); }
@@ -83,7 +84,7 @@ private:
   leased_host& make_host(std::string_view host);
   void destroy(leased_host* h);
   void apply_path(leased_host& h, const path_change& change);
-  void settle(leased_host& h);
+  leased_host& settle(leased_host& h);
   void make_room(queue& q, std::size_t most);
   void expire(queue& q, time_point now, nanoseconds idle,
               const std::function<void(const std::string&)>& dropped);
