@@ -49,8 +49,6 @@ private:
   std::map<option, std::uint32_t> options_;   ///< Valid ones.
   std::unordered_map<std::string, std::string> by_address_;
   std::map<std::string, std::uint32_t> spellings_; ///< Of `by_address_`.
-
-  friend route_traits traits_of(const address_list<slice_member>&, const route_derivation*);
 };
 
 /// The traits of a route; `derivation` may be null.

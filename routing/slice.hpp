@@ -55,6 +55,8 @@ public:
   /// Whether changes of `host` are collected; wildcard hosts always are.
   void watch(std::string_view host);
   void unwatch(std::string_view host);
+  /// All of `host` as it is. Changes collected before may follow it and do no harm, but pool order
+  /// may then differ from other leases until the next grant; take them first to avoid that.
   host_grant grant(std::string_view host) const;
   /// Grants of all wildcard hosts, for a loop or node that starts.
   std::vector<host_grant> grant_wildcards() const;
@@ -72,23 +74,33 @@ public:
   void set_rules(table_rules rules);
   std::size_t allocated_bytes_of_index() const { return hosts_.allocated_bytes(); }
 
-  /// One route, as `/routes` shows it.
+  /// One route, as `/routes` shows it. Good until the slice changes.
   struct route_view {
     std::string_view host, path;
     const slice_route& route;
-    nanoseconds stale_threshold_max;
+    const slice& owner;
 
     bool empty() const { return route.members.empty(); }
+    std::size_t size() const { return route.members.size(); }
     route_traits traits() const { return route.traits(); }
     /// `visit(const endpoint&, std::chrono::seconds ttl)`, in pool order.
     template <class Visit>
-    void for_each_endpoint(Visit&& visit) const;
+    void for_each_endpoint(Visit&& visit) const {
+      route.members.for_each([&](const slice_member& m) {
+        visit(*m.target,
+              std::chrono::duration_cast<std::chrono::seconds>(owner.stale_threshold(*m.target)));
+      });
+    }
   };
   /// Visits routes from `cursor` (0 at first) on, about `budget` hosts of them, in no particular
   /// order; returns where to go on, or `walk_end`. See `hash_index::walk` for what concurrent
   /// changes do.
   template <class Visit>
-  std::uint64_t for_each_route(std::uint64_t cursor, std::size_t budget, Visit&& visit) const;
+  std::uint64_t for_each_route(std::uint64_t cursor, std::size_t budget, Visit&& visit) const {
+    return hosts_.walk(cursor, budget, [&](slice_host* h) {
+      h->for_each_route([&](slice_route& r) { visit(route_view{h->text(), r.path(), r, *this}); });
+    });
+  }
   /// All routes at once.
   template <class Visit>
   void for_each_route(Visit&& visit) const {
@@ -103,27 +115,32 @@ private:
   slice_host& make_host(std::string_view host, std::uint64_t hash);
   void release_host(slice_host* host);
 
-  register_result add(slice_host& h, slice_route& r, const registration& heard, time_point now,
-                      std::int64_t now_ns);
+  void add(slice_route& r, const registration& heard, time_point now, std::int64_t now_ns);
   register_outcome renew(slice_route& r, slice_member& m, const registration& heard, time_point now,
                          std::int64_t now_ns);
+  void respell(slice_route& r, const slice_member& m, const registration& heard);
   void replace(slice_route& r, slice_member& m, const registration& heard);
   void remove_member(slice_route& r, slice_member* m);
+
+  /// How long an empty route stays known.
+  nanoseconds empty_time() const;
+  bool is_over(const slice_route& empty, time_point now) const;
   /// The last endpoint left. True if the route is gone at once.
   bool settle_empty(slice_route& r, time_point now, bool by_failure);
+  bool trim_empty_routes(const slice_route* newest);
   void forget(slice_route& r);
-  void trim_empty_routes();
+
+  std::size_t prune_route(slice_route& r, time_point now, prune_result& result);
+  void remove_stale(slice_route& r, const std::vector<endpoint_ptr>& stale, time_point now,
+                    prune_result& result);
+  bool prune_empty(time_point now, std::size_t budget, prune_result& result);
   void schedule(slice_route& r, const slice_member& m);
-
-  void prune_route(slice_route& r, time_point now, prune_result& result, std::size_t& cost);
-  bool prune_empty(time_point now, std::size_t& left, prune_result& result);
-
+  time_point stale_after(const slice_member& m) const;
   nanoseconds stale_threshold(const endpoint& e) const;
-  bool is_stale(const slice_member& m, time_point now) const;
-  time_point heard_at(const slice_member& m) const;
 
-  host_dirt* dirt_of(slice_route& r);
-  void note_traits(slice_route& r);
+  /// Where changes of that route are noted; null if nobody leases its host.
+  path_dirt* dirt_of(slice_route& r);
+  static host_change collect(slice_host& h, const host_dirt& dirt);
 
   table_rules rules_;
   hash_index<slice_host*> hosts_; ///< Owned.

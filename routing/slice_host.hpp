@@ -5,6 +5,7 @@
 #include "routing/endpoint.hpp"
 #include "routing/hash_index.hpp"
 #include "routing/slice_route.hpp"
+#include "routing/uri.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -65,9 +66,12 @@ struct slice_host : slice_route {
   };
   more_state& more_of();
   bool watched() const { return more && more->watched; }
-  /// Nothing would be lost with it.
+  /// Nothing would be lost with it. A wildcard host is watched always, so that does not hold it.
   bool is_idle() const {
-    return !known && (!more || (more->paths.empty() && !more->watched && !more->queued));
+    return !known
+           && (!more
+               || (more->paths.empty() && !more->queued
+                   && (!more->watched || is_wildcard(text()))));
   }
   template <class Visit>
   void for_each_route(Visit&& visit) {

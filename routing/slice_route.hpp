@@ -12,7 +12,7 @@
 
 namespace shunt::routing {
 
-/// A place in a circular list. Unlinked: points at itself or nowhere.
+/// A place in a circular list. Unlinked: points nowhere.
 struct age_link {
   age_link* before = nullptr;
   age_link* after = nullptr;
@@ -28,14 +28,21 @@ struct slice_route : age_link {
   std::string_view path() const;
   route_traits traits() const { return traits_of(members, derivation.get()); }
   route_derivation& deriving();
+  /// Until when that member is avoided; the epoch if it is not.
+  time_point failed_until(const endpoint& e) const;
 
-  address_list<slice_member>
-    members; ///< None: known, without endpoints. The vacancy then tells since when.
+  /// Keep what the traits follow from. A spelling is empty unless it differs from the key; the
+  /// member is already, or still, among the others.
+  void joined(const endpoint& e, std::string_view spelling);
+  void left(const endpoint& e);
+
+  /// None: known, without endpoints; the vacancy then tells since when.
+  address_list<slice_member> members;
   std::unique_ptr<route_derivation> derivation; ///< Null as long as nothing needs it.
   std::uint32_t due_seconds = 0; ///< When its age is looked at next, while in the order of ages.
   bool is_root;
-  bool known =
-    false; ///< False only in a root route, whose place is there even if the route is not.
+  bool is_listed_empty = false; ///< In the order in which routes became empty.
+  bool known = false; ///< False only in a root route: its place is there even if the route is not.
 };
 
 } // namespace shunt::routing

@@ -1,0 +1,91 @@
+// See route_derivation.hpp.
+#include "routing/route_derivation.hpp"
+
+#include <algorithm>
+
+namespace shunt::routing {
+
+namespace {
+
+template <class Key>
+void decrement(std::map<Key, std::uint32_t>& counts, const Key& key) {
+  const auto at = counts.find(key);
+  if (at != counts.end() && --at->second == 0)
+    counts.erase(at);
+}
+
+} // namespace
+
+void route_derivation::joined(const endpoint& e, std::string_view spelt) {
+  if (!spelt.empty()) {
+    by_address_.emplace(e.address(), spelt);
+    ++spellings_[std::string{spelt}];
+  }
+  if (counting_)
+    count(e);
+}
+
+void route_derivation::left(const endpoint& e) {
+  if (const auto at = by_address_.find(std::string{e.address()}); at != by_address_.end()) {
+    decrement(spellings_, at->second);
+    by_address_.erase(at);
+  }
+  if (counting_)
+    uncount(e);
+}
+
+void route_derivation::count_all(const address_list<slice_member>& members) {
+  counting_ = true;
+  members.for_each([this](const slice_member& m) { count(*m.target); });
+}
+
+std::string_view route_derivation::spelling(std::string_view address) const {
+  const auto at = by_address_.find(std::string{address});
+  return at == by_address_.end() ? std::string_view{} : at->second;
+}
+
+route_derivation::option route_derivation::option_of(const endpoint& e) {
+  const auto wish = e.algorithm();
+  if (wish != algorithm::hash)
+    return {wish, std::string{}, 0.0};
+  return {wish, std::string{e.hash_header()}, e.hash_balance()};
+}
+
+void route_derivation::count(const endpoint& e) {
+  if (!e.route_service_url().empty())
+    ++urls_[std::string{e.route_service_url()}];
+  if (has_option(e))
+    ++options_[option_of(e)];
+}
+
+void route_derivation::uncount(const endpoint& e) {
+  if (!e.route_service_url().empty())
+    decrement(urls_, std::string{e.route_service_url()});
+  if (has_option(e))
+    decrement(options_, option_of(e));
+}
+
+route_traits route_derivation::traits(const address_list<slice_member>& members) const {
+  if (!counting_) {
+    route_derivation counted;
+    counted.count_all(members);
+    auto traits = counted.traits(members);
+    traits.spelling = spellings_.empty() ? std::string{} : spellings_.begin()->first;
+    return traits;
+  }
+  route_traits traits;
+  if (!urls_.empty())
+    traits.route_service_url = urls_.begin()->first;
+  if (!options_.empty())
+    std::tie(traits.algorithm, traits.hash_header, traits.hash_balance) = options_.begin()->first;
+  if (!spellings_.empty())
+    traits.spelling = spellings_.begin()->first;
+  return traits;
+}
+
+route_traits traits_of(const address_list<slice_member>& members,
+                       const route_derivation* derivation) {
+  return derivation != nullptr ? derivation->traits(members) : route_derivation{}.traits(members);
+}
+
+} // namespace shunt::routing

@@ -1,0 +1,257 @@
+// What a slice does with what it hears: registrations, unregistrations and failures. Ageing is in
+// slice_prune.cpp, leases and changes in slice_changes.cpp.
+#include "routing/slice.hpp"
+
+#include "routing/text_hash.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace shunt::routing {
+
+namespace {
+
+/// A stamp further ahead of our clock than this is no stamp: its sender's clock is wrong.
+constexpr std::int64_t stamp_ahead_max_ns = 60'000'000'000;
+
+bool stamp_counts(const endpoint& e, std::int64_t now_ns) {
+  const auto stamp = e.updated_at_ns();
+  return stamp > 0 && (stamp <= now_ns || stamp - now_ns <= stamp_ahead_max_ns);
+}
+
+/// Modification tags: whether `b` may follow `a`. Those of NATS are empty and always may.
+bool succeeds(const endpoint& b, const endpoint& a) {
+  return a.modification_guid().empty() || a.modification_guid() != b.modification_guid()
+         || a.modification_index() < b.modification_index();
+}
+
+bool same_tag(const endpoint& a, const endpoint& b) {
+  return a.modification_guid() == b.modification_guid()
+         && a.modification_index() == b.modification_index();
+}
+
+} // namespace
+
+slice::slice(table_rules rules) : rules_{std::move(rules)} {
+}
+
+slice::~slice() {
+  hosts_.for_each(&slice_host::destroy);
+}
+
+// -- Hosts
+
+slice_host* slice::find_host(std::string_view host, std::uint64_t hash) const {
+  return hosts_.find(index_hash(hash), [host](const slice_host* h) { return h->text() == host; });
+}
+
+slice_host& slice::make_host(std::string_view host, std::uint64_t hash) {
+  if (auto* known = find_host(host, hash))
+    return *known;
+  auto* made = slice_host::make(host, hash);
+  hosts_.insert(made->hash, made);
+  if (is_wildcard(host)) {
+    made->more_of().watched = true;
+    wildcards_.push_back(made);
+  }
+  return *made;
+}
+
+void slice::release_host(slice_host* host) {
+  if (!host->is_idle())
+    return;
+  if (is_wildcard(host->text()))
+    std::erase(wildcards_, host);
+  hosts_.erase(host->hash, [host](const slice_host* other) { return other == host; });
+  slice_host::destroy(host);
+}
+
+bool slice::accepts_segment(std::string_view segment) const {
+  if (rules_.sharding == segment_mode::all)
+    return true;
+  if (segment.empty() && rules_.sharding == segment_mode::shared_and_segments)
+    return true;
+  const auto& ours = rules_.isolation_segments;
+  return std::find(ours.begin(), ours.end(), segment) != ours.end();
+}
+
+// -- Registering
+
+register_result slice::register_endpoint(const registration& r, time_point now,
+                                         std::int64_t now_ns) {
+  if (!accepts_segment(r.target->isolation_segment()) || !is_acceptable(r.host(), r.path()))
+    return {};
+  slice_host& h = make_host(r.host(), r.hash());
+  bool made = false;
+  slice_route& route = h.make_route(r.path(), made);
+  routes_ += made;
+  if (auto* m = route.members.find(r.target->address(), r.target->address_hash()))
+    return {renew(route, *m, r, now, now_ns), false};
+  const bool was_empty = route.members.empty();
+  add(route, r, now, now_ns);
+  return {register_outcome::added, was_empty};
+}
+
+void slice::add(slice_route& r, const registration& heard, time_point now, std::int64_t now_ns) {
+  if (r.members.empty())
+    ages_.remove(r); // It may have been waiting to be forgotten.
+  const auto& m =
+    r.members.append(slice_member{heard.target, now, stamp_counts(*heard.target, now_ns)});
+  r.joined(*heard.target, heard.spelling());
+  ++endpoints_;
+  schedule(r, m);
+  if (auto* dirt = dirt_of(r)) {
+    dirt->of(heard.target).put = true;
+    dirt->traits = true;
+  }
+}
+
+register_outcome slice::renew(slice_route& r, slice_member& m, const registration& heard,
+                              time_point now, std::int64_t now_ns) {
+  const endpoint& fresh = *heard.target;
+  const bool counts = stamp_counts(fresh, now_ns);
+  if (m.target == heard.target || *m.target == fresh) {
+    m.touch(now, counts);
+    respell(r, m, heard);
+    return register_outcome::refreshed;
+  }
+  if (counts && fresh.updated_at_ns() < m.stamp_ns())
+    return register_outcome::older;
+  if (!succeeds(fresh, *m.target))
+    return register_outcome::unmodified;
+  m.touch(now, counts);
+  replace(r, m, heard);
+  return register_outcome::updated;
+}
+
+/// The same endpoint, perhaps under another spelling of the uri.
+void slice::respell(slice_route& r, const slice_member& m, const registration& heard) {
+  const auto spelling = heard.spelling();
+  const bool had = r.derivation && r.derivation->has_spellings();
+  if (spelling.empty() && !had)
+    return; // As nearly always: nothing was spelt in its own way, and nothing is.
+  if (had && r.derivation->spelling(m.target->address()) == spelling)
+    return;
+  r.left(*m.target);
+  r.joined(*m.target, spelling);
+  if (auto* dirt = dirt_of(r))
+    dirt->traits = true;
+}
+
+void slice::replace(slice_route& r, slice_member& m, const registration& heard) {
+  r.left(*m.target);
+  m.target = heard.target;
+  r.joined(*m.target, heard.spelling());
+  schedule(r, m);
+  if (auto* dirt = dirt_of(r)) {
+    dirt->of(m.target).put = true;
+    dirt->traits = true;
+  }
+}
+
+// -- Unregistering
+
+unregister_result slice::unregister_endpoint(const registration& r, time_point now) {
+  if (!accepts_segment(r.target->isolation_segment()))
+    return {};
+  unregister_result result{.outcome = unregister_outcome::not_found};
+  slice_host* h = find_host(r.host(), r.hash());
+  slice_route* route = h == nullptr ? nullptr : h->find(r.path());
+  if (route == nullptr)
+    return result;
+  if (route->members.empty()) {
+    result.route_gone = rules_.legacy && is_over(*route, now);
+    if (result.route_gone)
+      forget(*route);
+    return result;
+  }
+  auto* m = route->members.find(r.target->address(), r.target->address_hash());
+  if (m == nullptr || !(same_tag(*m->target, *r.target) || succeeds(*r.target, *m->target)))
+    return result;
+  result.outcome = unregister_outcome::removed;
+  remove_member(*route, m);
+  result.route_emptied = route->members.empty();
+  result.route_gone = result.route_emptied && settle_empty(*route, now, false);
+  return result;
+}
+
+void slice::remove_member(slice_route& r, slice_member* m) {
+  const auto target = m->target;
+  r.left(*target);
+  if (r.derivation)
+    r.derivation->marks.erase(std::string{target->address()});
+  std::size_t follow = 0;
+  r.members.remove(m, follow);
+  --endpoints_;
+  if (auto* dirt = dirt_of(r)) {
+    dirt->of(target) = {.first = dirt->of(target).first, .removed = true};
+    dirt->traits = true;
+  }
+}
+
+// -- Routes without endpoints
+
+nanoseconds slice::empty_time() const {
+  if (!rules_.legacy)
+    return rules_.keep;
+  return rules_.response_503 ? rules_.empty_timeout : nanoseconds{0};
+}
+
+bool slice::is_over(const slice_route& empty, time_point now) const {
+  // With gorouter's rules and no timeout the next prune cycle ends it, whenever that is.
+  return empty_time() <= nanoseconds{0} || now - empty.members.vacancy().heard() > empty_time();
+}
+
+bool slice::settle_empty(slice_route& r, time_point now, bool by_failure) {
+  ages_.remove(r);
+  r.derivation.reset();
+  if (empty_time() <= nanoseconds{0} && !(rules_.legacy && by_failure)) {
+    forget(r);
+    return true;
+  }
+  r.members.vacancy().touch(now, false);
+  ages_.add_empty(r);
+  return trim_empty_routes(&r);
+}
+
+/// True if `newest` itself had to go. gorouter bounds nothing here, so its rules are not bounded.
+bool slice::trim_empty_routes(const slice_route* newest) {
+  bool newest_gone = false;
+  while (!rules_.legacy && ages_.empty_count() > rules_.keep_routes_max) {
+    newest_gone |= ages_.oldest_empty() == newest;
+    forget(*ages_.oldest_empty());
+  }
+  return newest_gone;
+}
+
+void slice::forget(slice_route& r) {
+  ages_.remove(r);
+  dirt_of(r); // Whoever leases it is told that it is gone: its path is looked up when they are.
+  slice_host& h = r.host();
+  h.erase(r);
+  --routes_;
+  release_host(&h);
+}
+
+// -- Failures
+
+failure_report slice::report_failure(std::string_view host, std::string_view path,
+                                     std::string_view address, bool prune_tls, time_point now) {
+  slice_host* h = find_host(host, host_hash(host));
+  slice_route* r = h == nullptr ? nullptr : h->find(path);
+  auto* m = r == nullptr ? nullptr : r->members.find(address, endpoint::hash_address(address));
+  if (m == nullptr)
+    return failure_report::unknown;
+  if (prune_tls && m->target->tls()) {
+    remove_member(*r, m);
+    if (r->members.empty())
+      settle_empty(*r, now, true);
+    return failure_report::pruned;
+  }
+  r->deriving().marks[std::string{address}] = now + rules_.stale_threshold / 4;
+  if (auto* dirt = dirt_of(*r))
+    dirt->of(m->target).marked = true;
+  return failure_report::marked;
+}
+
+} // namespace shunt::routing

@@ -1,0 +1,122 @@
+// What a slice tells those who lease its hosts: whole hosts on request, and afterwards only what
+// has changed. Changes are noted by address while they happen and read off the state when they are
+// asked for, so that any number of changes of one endpoint costs its leases one.
+#include "routing/slice.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace shunt::routing {
+
+namespace {
+
+host_grant grant_of(slice_host& h) {
+  host_grant granted{std::string{h.text()}, {}};
+  h.for_each_route([&](const slice_route& r) {
+    path_grant path{std::string{r.path()}, r.traits(), {}};
+    path.endpoints.reserve(r.members.size());
+    r.members.for_each([&](const slice_member& m) {
+      path.endpoints.push_back({m.target, r.failed_until(*m.target)});
+    });
+    granted.paths.push_back(std::move(path));
+  });
+  return granted;
+}
+
+using kind = endpoint_change::kind;
+
+/// Those that left first; then those that joined, in the order in which they stand in the pool.
+void collect_endpoints(const slice_route& r, const path_dirt& dirt, path_change& change) {
+  std::vector<std::pair<std::size_t, endpoint_ptr>> put, marked;
+  for (const auto& [address, e] : dirt.endpoints) {
+    if (e.removed)
+      change.endpoints.push_back({kind::remove, e.first, {}});
+    const auto* m = r.members.find(address, e.first->address_hash());
+    if (m == nullptr)
+      continue;
+    if (e.put)
+      put.emplace_back(r.members.slot_of(m), m->target);
+    if (e.marked)
+      marked.emplace_back(r.members.slot_of(m), m->target);
+  }
+  std::sort(put.begin(), put.end(), [](auto& a, auto& b) { return a.first < b.first; });
+  for (auto& [slot, target] : put)
+    change.endpoints.push_back({kind::put, std::move(target), {}});
+  for (auto& [slot, target] : marked) {
+    const auto until = r.failed_until(*target);
+    change.endpoints.push_back({kind::mark, std::move(target), until});
+  }
+}
+
+} // namespace
+
+void slice::watch(std::string_view host) {
+  if (is_acceptable(host, {}))
+    make_host(host, host_hash(host)).more_of().watched = true;
+}
+
+void slice::unwatch(std::string_view host) {
+  slice_host* h = find_host(host, host_hash(host));
+  if (h == nullptr || is_wildcard(host) || !h->watched())
+    return;
+  h->more->watched = false;
+  h->more->dirt.reset();
+  release_host(h);
+}
+
+host_grant slice::grant(std::string_view host) const {
+  slice_host* h = find_host(host, host_hash(host));
+  return h == nullptr ? host_grant{std::string{host}, {}} : grant_of(*h);
+}
+
+std::vector<host_grant> slice::grant_wildcards() const {
+  std::vector<host_grant> all;
+  for (auto* h : wildcards_)
+    all.push_back(grant_of(*h));
+  return all;
+}
+
+path_dirt* slice::dirt_of(slice_route& r) {
+  slice_host& h = r.host();
+  if (!h.watched())
+    return nullptr;
+  auto& more = *h.more;
+  if (!more.dirt)
+    more.dirt = std::make_unique<host_dirt>();
+  if (!std::exchange(more.queued, true))
+    dirty_.push_back(&h);
+  return &(*more.dirt)[std::string{r.path()}];
+}
+
+std::vector<host_change> slice::take_changes() {
+  std::vector<host_change> changes;
+  for (slice_host* h : std::exchange(dirty_, {})) {
+    h->more->queued = false;
+    if (const auto dirt = std::move(h->more->dirt))
+      changes.push_back(collect(*h, *dirt));
+    release_host(h);
+  }
+  return changes;
+}
+
+host_change slice::collect(slice_host& h, const host_dirt& dirt) {
+  using enum path_change::state;
+  host_change change{std::string{h.text()}, {}};
+  for (const auto& [path, noted] : dirt) {
+    const slice_route* r = h.find(path);
+    path_change out{path, r == nullptr ? gone : r->members.empty() ? empty : live, {}, {}};
+    if (out.now != gone && noted.traits)
+      out.traits = r->traits();
+    if (out.now == live)
+      collect_endpoints(*r, noted, out);
+    change.paths.push_back(std::move(out));
+  }
+  return change;
+}
+
+void slice::set_rules(table_rules rules) {
+  rules_ = std::move(rules);
+  trim_empty_routes(nullptr);
+}
+
+} // namespace shunt::routing

@@ -1,0 +1,95 @@
+// How the routes of a slice age. A cycle takes the routes that are due out of the order of ages,
+// removes what is stale and puts the rest off to their next date; then it forgets the oldest empty
+// routes.
+#include "routing/slice.hpp"
+
+#include <algorithm>
+
+namespace shunt::routing {
+
+prune_result slice::prune(time_point now) {
+  prune_result result;
+  while (!prune_step(now, 4096, result)) {
+  }
+  return result;
+}
+
+bool slice::prune_step(time_point now, std::size_t budget, prune_result& result) {
+  if (!ages_.is_cycle_open())
+    ages_.open_cycle(now);
+  for (std::size_t spent = 0; spent < budget;) {
+    slice_route* due = ages_.take_due();
+    if (due == nullptr) {
+      const bool done = prune_empty(now, budget - spent, result);
+      if (done)
+        ages_.close_cycle();
+      return done;
+    }
+    spent += prune_route(*due, now, result);
+  }
+  return false;
+}
+
+/// Returns how much there was to look at.
+std::size_t slice::prune_route(slice_route& r, time_point now, prune_result& result) {
+  std::vector<endpoint_ptr> stale;
+  const slice_member* next = nullptr;
+  const auto looked_at = r.members.slot_count();
+  r.members.for_each([&](const slice_member& m) {
+    if (m.target->tls())
+      return; // These leave by unregistering or by failing, never by age.
+    if (stale_after(m) < now)
+      stale.push_back(m.target);
+    else if (next == nullptr || stale_after(m) < stale_after(*next))
+      next = &m;
+  });
+  if (next != nullptr)
+    schedule(r, *next);
+  if (!stale.empty())
+    remove_stale(r, stale, now, result);
+  return looked_at + 8 * stale.size() + 1;
+}
+
+void slice::remove_stale(slice_route& r, const std::vector<endpoint_ptr>& stale, time_point now,
+                         prune_result& result) {
+  pruned_route report;
+  report.uri = r.host().text();
+  if (!r.path().empty())
+    report.uri.append("/").append(r.path());
+  report.isolation_segment = stale.front()->isolation_segment();
+  for (const auto& e : stale) {
+    report.addresses.emplace_back(e->address());
+    remove_member(r, r.members.find(e->address(), e->address_hash()));
+  }
+  result.endpoints += stale.size();
+  result.routes.push_back(std::move(report));
+  if (r.members.empty())
+    result.routes_gone += settle_empty(r, now, false);
+}
+
+bool slice::prune_empty(time_point now, std::size_t budget, prune_result& result) {
+  for (std::size_t spent = 0; spent < budget; spent += 8) {
+    slice_route* oldest = ages_.oldest_empty();
+    if (oldest == nullptr || !is_over(*oldest, now))
+      return true;
+    forget(*oldest);
+    ++result.routes_gone;
+  }
+  return false;
+}
+
+void slice::schedule(slice_route& r, const slice_member& m) {
+  if (!m.target->tls())
+    ages_.schedule(r, stale_after(m));
+}
+
+time_point slice::stale_after(const slice_member& m) const {
+  return std::max(m.heard(), refreshed_floor_) + stale_threshold(*m.target);
+}
+
+nanoseconds slice::stale_threshold(const endpoint& e) const {
+  const nanoseconds own = std::chrono::seconds{e.stale_threshold_seconds()};
+  return own == nanoseconds{0} || own > rules_.stale_threshold ? rules_.stale_threshold : own;
+}
+
+} // namespace shunt::routing
