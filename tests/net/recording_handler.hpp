@@ -1,0 +1,95 @@
+// A registry handler that writes down what it is told and lets tests wait for it. On demand it
+// keeps its batches, as a slow consumer would.
+#pragma once
+
+#include "net/registry_handler.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace shunt::net {
+
+class recording_handler final : public registry_handler {
+public:
+  struct heard {
+    std::string subject;
+    std::string reply;
+    std::string payload;
+  };
+
+  void on_messages(nats_batch batch) noexcept override {
+    std::lock_guard lock{mutex_};
+    for (const auto& message : batch.messages)
+      messages_.push_back({std::string{message.subject()}, std::string{message.reply()},
+                           std::string{message.payload()}});
+    if (holding_)
+      held_.push_back(std::move(batch));
+    most_alive_ = std::max(most_alive_, held_.size());
+    changed_.notify_all();
+  }
+  void on_dropped(std::uint64_t messages) noexcept override { add(dropped_, messages); }
+  void on_connected() noexcept override { add(connects_, 1); }
+  void on_disconnected() noexcept override { add(disconnects_, 1); }
+  void on_closed() noexcept override { add(closes_, 1); }
+
+  void hold_batches() { holding_ = true; }
+  void release_batches() {
+    std::lock_guard lock{mutex_};
+    holding_ = false;
+    held_.clear();
+  }
+
+  /// True once `condition` holds; it runs with the lock held. Looks again at every event, and now
+  /// and then besides, for what is not one.
+  template <class Condition>
+  bool await(Condition condition) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    std::unique_lock lock{mutex_};
+    while (!condition())
+      if (changed_.wait_for(lock, std::chrono::milliseconds{5}) == std::cv_status::timeout
+          && std::chrono::steady_clock::now() > deadline)
+        return false;
+    return true;
+  }
+  bool await_messages(std::size_t count) {
+    return await([&] { return messages_.size() >= count; });
+  }
+
+  std::vector<heard> messages() { return read(messages_); }
+  std::size_t most_alive() { return read(most_alive_); }
+  std::uint64_t dropped() { return read(dropped_); }
+  int connects() { return read(connects_); }
+  int closes() { return read(closes_); }
+
+  // For conditions of await():
+  std::vector<nats_batch> held_;
+  std::uint64_t dropped_ = 0;
+  int connects_ = 0;
+  int disconnects_ = 0;
+  int closes_ = 0;
+
+private:
+  template <class Number>
+  void add(Number& to, std::uint64_t more) noexcept {
+    std::lock_guard lock{mutex_};
+    to += static_cast<Number>(more);
+    changed_.notify_all();
+  }
+  template <class T>
+  T read(const T& from) {
+    std::lock_guard lock{mutex_};
+    return from;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool holding_ = false;
+  std::vector<heard> messages_;
+  std::size_t most_alive_ = 0;
+};
+
+} // namespace shunt::net
