@@ -91,16 +91,19 @@ void check_status(const settings& s, const found_keys& keys, report& out) {
   const auto& tls = s.status.tls;
   if (!tls.active())
     return;
-  const auto line = keys.line("status.tls");
   if (tls.key.empty())
-    out.error(line, "status.tls.key", "router.status.tls.key must be provided");
+    out.error(keys.line("status.tls.key"), "status.tls.key",
+              "router.status.tls.key must be provided");
   if (tls.certificate.empty())
-    out.error(line, "status.tls.certificate", "router.status.tls.certificate must be provided");
+    out.error(keys.line("status.tls.certificate"), "status.tls.certificate",
+              "router.status.tls.certificate must be provided");
   if (tls.port == 0)
-    out.error(line, "status.tls.port", "router.status.tls.port must not be 0");
+    out.error(keys.line("status.tls.port"), "status.tls.port",
+              "router.status.tls.port must not be 0");
   if (!tls.key.empty() && !tls.certificate.empty())
-    check_pair(tls.certificate, tls.key, line, "status.tls.certificate",
-               "Error loading router.status.tls certificate/key pair", out);
+    check_pair(tls.certificate, tls.key, keys.line("status.tls.certificate"),
+               "status.tls.certificate", "Error loading router.status.tls certificate/key pair",
+               out);
 }
 
 /// The client certificate may be missing, as in newer gorouters, but then both parts of it.

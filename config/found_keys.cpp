@@ -43,8 +43,14 @@ bool found_keys::has(std::string_view path) const {
 }
 
 int found_keys::line(std::string_view path) const {
-  const auto found = lines_.find(path);
-  return found == lines_.end() ? 0 : found->second;
+  for (;;) {
+    if (const auto found = lines_.find(path); found != lines_.end())
+      return found->second;
+    const auto dot = path.rfind('.');
+    if (dot == std::string_view::npos)
+      return 0;
+    path = path.substr(0, dot);
+  }
 }
 
 void found_keys::visit(const yaml_node& map, const std::string& prefix, report& out) {

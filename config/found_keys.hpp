@@ -26,7 +26,7 @@ public:
   /// Whether the file says something at `path`; an explicit null says nothing.
   bool has(std::string_view path) const;
 
-  /// The line of `path`, or 0.
+  /// The line of `path`, or of the innermost section around it that the file has, or 0.
   int line(std::string_view path) const;
 
 private:

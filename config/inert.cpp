@@ -96,4 +96,11 @@ std::string_view inert_reason(std::string_view path) {
   return found == keys.end() ? std::string_view{} : found->reason;
 }
 
+std::vector<std::string_view> inert_keys() {
+  std::vector<std::string_view> paths;
+  for (const auto& key : keys)
+    paths.push_back(key.path);
+  return paths;
+}
+
 } // namespace shunt::config

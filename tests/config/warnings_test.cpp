@@ -1,0 +1,115 @@
+// Warnings: mistyped keys and keys that do nothing yet.
+#include "config/inert.hpp"
+#include "config/schema.hpp"
+#include "support.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace shunt::config::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+TEST(Warnings, AnUnknownKeyComesWithTheNearestKnownOne) {
+  const std::vector<refusal> table{
+    {"\nprot: 80", "f.yml:2: prot: unknown key, ignored; did you mean port?"},
+    {"nats:\n  host: a", "f.yml:2: nats.host: unknown key, ignored; did you mean nats.hosts?"},
+    {"access_logs: {file: a}", "access_logs: unknown key, ignored; did you mean access_log?"},
+    {"max_conns: 5", "max_conns: unknown key, ignored; did you mean backends.max_conns?"},
+    {"endpoint-timeout: 5s", "did you mean endpoint_timeout?"},
+    {"status: {route: {port: 1}}", "did you mean status.routes?"},
+    {"nats: {hosts: [{hostname: a, port: 1, prot: 2}]}",
+     "f.yml:1: nats.hosts[0].prot: unknown key, ignored; did you mean nats.hosts[0].port?"},
+    {"nats.user: a", "nats.user: unknown key, ignored"},
+  };
+  for (const auto& [yaml, message] : table)
+    EXPECT_THAT(warnings_of(yaml), HasSubstr(message)) << yaml;
+}
+
+TEST(Warnings, AKeyLikeNoOtherGetsNoSuggestion) {
+  EXPECT_EQ(warnings_of("completely_different: {a: 1}"),
+            "f.yml:1: completely_different: unknown key, ignored\n");
+  EXPECT_EQ(warnings_of("\"\\e[2J\": 1"), "f.yml:1: \\x1b[2J: unknown key, ignored\n");
+}
+
+TEST(Warnings, ADottedKeyDoesNotReachIntoASection) {
+  EXPECT_EQ(loaded("nats.user: a").nats.user, "");
+}
+
+TEST(Warnings, KeysOfOlderJobsAreToleratedInSilence) {
+  EXPECT_THAT(warnings_of("ip_local_port_range: 1024 65535\nmax_header_bytes: 1024\n"
+                          "logging: {enable_attempts_details: true}\n"),
+              IsEmpty());
+}
+
+TEST(Warnings, VeryManyUnknownKeysAreCountedAndNotListed) {
+  std::string yaml;
+  for (int i = 0; i < 50'000; ++i)
+    yaml += std::string{"unknown_"} + std::to_string(i) + ": 1\n";
+  const auto result = load(yaml, "f.yml");
+  ASSERT_EQ(result.warnings.size(), 101u);
+  EXPECT_EQ(result.warnings.back(), "f.yml: and 49900 more");
+}
+
+TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
+  const std::vector<refusal> table{
+    {"\nenable_proxy: true",
+     "f.yml:2: enable_proxy: has no effect: the PROXY protocol is not understood yet"},
+    {"enable_http2: false", "enable_http2: has no effect: HTTP/2 is not served yet"},
+    {"prometheus: {port: 9100}", "prometheus.port: has no effect"},
+    {"route_services_secret: x", "route_services_secret: has no effect"},
+    {"route_services: {max_attempts: 3}", "route_services.max_attempts: has no effect"},
+    {"tracing: {enable_w3c: true}", "tracing.enable_w3c: has no effect"},
+    {"sticky_session_cookie_names: []", "sticky_session_cookie_names: has no effect"},
+    {"forwarded_client_cert: forward", "forwarded_client_cert: has no effect"},
+    {"http_rewrite: {responses: {remove_headers: [{name: a}]}}", "has no effect"},
+    {"debug_addr: a:1", "debug_addr: has no effect"},
+    {"logging: {loggregator_enabled: true}", "logging.loggregator_enabled: has no effect"},
+  };
+  for (const auto& [yaml, message] : table)
+    EXPECT_THAT(warnings_of(yaml), HasSubstr(message)) << yaml;
+}
+
+TEST(Warnings, AnInertKeyAtItsDefaultIsNoNews) {
+  for (const std::string_view yaml :
+       {"enable_proxy: false", "enable_http2: true", "route_services_timeout: 60s",
+        "sticky_session_cookie_names: [JSESSIONID]", "forwarded_client_cert: always_forward",
+        "prometheus: {enabled: false, port: 0}", "hop_by_hop_headers_to_filter: []", "zone: \"\"",
+        "debug_addr: null", "client_cert_validation: request"})
+    EXPECT_THAT(warnings_of(yaml), IsEmpty()) << yaml;
+}
+
+TEST(Warnings, KeysThatWorkAreSilent) {
+  EXPECT_THAT(warnings_of("port: 80\nendpoint_timeout: 9s\nbackends: {max_conns: 5}\n"
+                          "balancing_algorithm: least-connection\npid_file: /tmp/p\n"
+                          "empty_pool: {status: 502}\nlogging: {level: info}\n"
+                          "disable_keep_alives: false\nmax_idle_conns: 5\n"
+                          "isolation_segments: [a]\nlimits: {connections: 5}\n"),
+              IsEmpty());
+}
+
+TEST(Warnings, TheInertListNamesOnlyKeysThatExist) {
+  // A name that no key has would silently warn of nothing.
+  std::size_t inert = 0;
+  for (const auto& row : settings_schema())
+    inert += inert_reason(row.path).empty() ? 0 : 1;
+  EXPECT_GE(inert, inert_keys().size());
+  for (const auto& key : inert_keys()) {
+    const auto matches = [&](const auto& row) {
+      return key.ends_with('.') ? row.path.starts_with(key) : row.path == key;
+    };
+    const auto& schema = settings_schema();
+    EXPECT_TRUE(std::any_of(schema.begin(), schema.end(), matches)) << key;
+  }
+  EXPECT_THAT(std::string{inert_reason("port")}, IsEmpty());
+  EXPECT_THAT(std::string{inert_reason("prometheus.port")}, Not(IsEmpty()));
+}
+
+} // namespace
+} // namespace shunt::config::test
