@@ -260,11 +260,16 @@ private:
 
 void put_time(line_writer& line, std::int64_t ns) {
   thread_local second_text seconds;
-  const std::chrono::sys_time<std::chrono::nanoseconds> time{std::chrono::nanoseconds{ns}};
-  const auto second = std::chrono::floor<std::chrono::seconds>(time);
-  line.put(seconds.of(second));
+  constexpr std::int64_t ns_per_second = 1'000'000'000;
+  auto second = ns / ns_per_second; // By hand: chrono's floor overflows near the type's limits.
+  auto rest = ns % ns_per_second;
+  if (rest < 0) {
+    rest += ns_per_second;
+    --second;
+  }
+  line.put(seconds.of(std::chrono::sys_seconds{std::chrono::seconds{second}}));
   line.put('.');
-  line.put_padded<9>(static_cast<std::uint64_t>((time - second).count()));
+  line.put_padded<9>(static_cast<std::uint64_t>(rest));
   line.put('Z');
 }
 

@@ -480,8 +480,8 @@ TEST_F(SyslogSink, NeitherBlocksOnASlowServerNorTearsItsLines) {
   std::size_t written = 0;
   for (; sink->dropped() == 0; ++written)
     sink->write(line + "\n");
-  EXPECT_FALSE(sink->flush(1ms));
-  EXPECT_THAT(trouble.all, ElementsAre(HasSubstr("too slow")));
+  ASSERT_FALSE(trouble.all.empty());
+  EXPECT_THAT(trouble.all.front(), HasSubstr("too slow"));
 
   std::string received;
   const auto expected_bytes = (written - sink->dropped()) * (message_of(line).size() + 1);
