@@ -195,12 +195,15 @@ TEST_F(AccessLogWriter, LetsABatchOverTheBoundInIfNothingWaits) {
 }
 
 TEST_F(AccessLogWriter, GivesBatchesBackEmpty) {
+  hold_up(); // Or the batch might be back before its successor is taken.
   start();
   auto batch = queue->take();
   const auto* first = batch.get();
   batch->append(record_of("a"));
   EXPECT_TRUE(queue->try_submit(batch));
+  EXPECT_NE(batch.get(), first);
   EXPECT_TRUE(batch->empty());
+  open_gate.set_value();
   EXPECT_TRUE(flush());
   const auto again = queue->take();
   EXPECT_EQ(again.get(), first);
