@@ -9,6 +9,7 @@ import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -74,6 +75,11 @@ def running(process):
         yield process
     finally:
         process.stop()
+
+
+def end_on_sigterm():
+    """Lets SIGTERM unwind the program, so that everything started is stopped and removed."""
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 
 def wait_until(condition, seconds, what, process=None):
