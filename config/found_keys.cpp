@@ -80,14 +80,17 @@ bool found_keys::is_section(std::string_view path) const {
   return first != known_.end() && first->starts_with(prefix);
 }
 
-void found_keys::warn_unknown(int line, const std::string& path, report& out) const {
+void found_keys::warn_unknown(int line, const std::string& path, report& out) {
   if (shown_prefix_.empty()
       && std::find(tolerated.begin(), tolerated.end(), path) != tolerated.end())
     return;
   std::string message = "unknown key, ignored";
-  if (out.takes_warnings()) // A suggestion is dear, and a file may hold very many unknown keys.
-    if (const auto meant = nearest_key(path, with_sections(known_)); !meant.empty())
+  if (out.takes_warnings()) { // A suggestion is dear, and a file may hold very many unknown keys.
+    if (suggestions_.empty())
+      suggestions_ = with_sections(known_);
+    if (const auto meant = nearest_key(path, suggestions_); !meant.empty())
       message += cat("; did you mean ", shown_prefix_, meant, "?");
+  }
   out.warn(line, shown_prefix_ + shown(path), message);
 }
 

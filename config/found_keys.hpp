@@ -33,10 +33,11 @@ private:
   void visit(const yaml_node& map, const std::string& prefix, report& out);
   void visit_entry(const yaml_node::entry& entry, const std::string& path, report& out);
   bool is_section(std::string_view path) const;
-  void warn_unknown(int line, const std::string& path, report& out) const;
+  void warn_unknown(int line, const std::string& path, report& out);
 
   std::string shown_prefix_;
   path_set known_;
+  path_set suggestions_; ///< Filled when the first unknown key turns up.
   std::map<std::string, const yaml_node*, std::less<>> values_;
   std::map<std::string, int, std::less<>> lines_;
 };
