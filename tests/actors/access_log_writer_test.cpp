@@ -318,7 +318,9 @@ TEST(AccessLogSettings, ShapeTheLine) {
   EXPECT_FALSE(other.disable_log_forwarded_for);
   EXPECT_TRUE(other.disable_log_source_ip);
   EXPECT_EQ(other.redaction, routing::query_redaction::all);
-  EXPECT_EQ(access_format_of({}).redaction, routing::query_redaction::none);
+
+  const config::settings defaults;
+  EXPECT_EQ(access_format_of(defaults).redaction, routing::query_redaction::none);
 }
 
 TEST(AccessLogSettings, BoundTheQueue) {
