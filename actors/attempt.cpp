@@ -96,8 +96,13 @@ net::task<attempt_result> attempt::talk() {
   if (auto sent = co_await send_request(); sent.ended == attempt_result::kind::failed)
     co_return sent;
   auto result = co_await read_response();
-  if (result.ended == attempt_result::kind::answered)
-    result = of_.response_.status == 101 ? co_await open_tunnel() : co_await answer_client();
+  // One await a statement: GCC 12 loses those inside ?:, && and ||.
+  if (result.ended == attempt_result::kind::answered) {
+    if (of_.response_.status == 101)
+      result = co_await open_tunnel();
+    else
+      result = co_await answer_client();
+  }
   co_await stop_pump();
   co_return result;
 }
@@ -138,6 +143,7 @@ net::task<attempt_result> attempt::send_request() {
     if (pumped_.end != net::relay_end::complete)
       co_return write_failure(pumped_.code);
     written_ = true;
+    of_.body_spent_ = of_.request_body_.bytes_taken() > 0;
     client_.wire->listen();
     co_return attempt_result{};
   }
@@ -155,6 +161,7 @@ net::task<void> attempt::pump_request() {
     co_await await_go_ahead();
   if (final_ || of_.client_gone_)
     co_return;
+  of_.body_spent_ = true;
   pumped_ = co_await net::relay_body(client_.wire, of_.request_body_, up_, of_.head.framing, {},
                                      here_.router.settings.read_body_timeout);
   if (pumped_.end == net::relay_end::complete)

@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t lingering_bytes_max = 256 * 1024;
 constexpr auto lingering_time_max = 2s;
+constexpr auto first_request_patience = 1s; ///< For connections accepted just before a drain.
 
 /// An exchange from the loop's store, given back at the end of the request.
 class borrowed_exchange {
@@ -49,16 +50,23 @@ public:
   }
 
   net::task<void> run() {
-    while (co_await wait_for_request())
-      if (!co_await serve_one() || client_.close_after)
-        break;
+    for (bool open = true; open && !client_.close_after;) {
+      open = co_await wait_for_request();
+      if (open)
+        open = co_await serve_one();
+    }
     co_await linger();
     client_.wire->close();
   }
 
   void drain() {
     client_.close_after = true;
-    if (client_.idle)
+    if (!client_.idle)
+      return;
+    // A client that connected a moment ago may have sent its request already.
+    if (served_ == 0)
+      client_.wire->rest(first_request_patience);
+    else
       client_.wire->abort(net::asio::error::operation_aborted);
   }
 

@@ -66,8 +66,9 @@ void exchange::begin(client_connection& client) {
   request_body_.begin(head.framing, head.content_length);
   response_body_.begin(net::body_framing::none, 0);
   status_ = 0;
+  own_body_bytes_ = 0;
   failed_attempts_ = 0;
-  tunnelled_ = client_gone_ = false;
+  tunnelled_ = client_gone_ = body_spent_ = false;
   router_error_.clear();
   backend_.clear();
   local_address_.clear();
@@ -155,7 +156,10 @@ net::task<void> exchange::proxy() {
     co_await respond(no_route(found));
     co_return;
   }
-  if (auto too_large = check_size()) {
+  routing::attempt_state attempts;
+  if (auto too_large = check_size()) { // The log names the app all the same.
+    endpoint_ = routing::leased_endpoint_ptr{routing::pick(
+      *found.pool, attempts, here_.balancing, exchange_times::clock::now(), here_.random)};
     co_await respond(std::move(*too_large));
     co_return;
   }
@@ -170,7 +174,6 @@ net::task<void> exchange::proxy() {
   last.ended = attempt_result::kind::failed;
   last.rule = routing::rule_of(routing::failure_class::no_endpoint);
   last.detail = "No endpoints available";
-  routing::attempt_state attempts;
   for (std::size_t made = 0; made < here_.attempts_max; ++made) {
     // The table may have changed since the attempt before: read the lease anew.
     if (made > 0)
@@ -191,7 +194,7 @@ net::task<void> exchange::proxy() {
     times_.last_failure = exchange_times::clock::now();
     ++failed_attempts_;
     report_failure(last, *endpoint_);
-    if (!last.rule.retry)
+    if (!last.rule.retry || body_spent_)
       break;
   }
   if (last.ended != attempt_result::kind::answered)
@@ -246,7 +249,9 @@ net::task<void> exchange::respond(net::error_response answer) {
     loop_counters::add(here_.counters.rejected_requests);
   status_ = answer.status;
   router_error_ = answer.router_error;
+  own_body_bytes_ = head.method == "HEAD" ? 0 : net::body_of(answer).size();
   if (client_gone_) {
+    own_body_bytes_ = 0;
     client_->close_after = true;
     co_return;
   }
@@ -273,6 +278,7 @@ net::task<void> exchange::respond_health() {
   answer_.append(net::reason_of(status_));
   answer_.append("\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nX-Vcap-Request-Id: ");
   answer_.append(net::view(id_)).append(healthy ? "\r\nContent-Length: 3" : "\r\nContent-Length: 0");
+  own_body_bytes_ = healthy && head.method != "HEAD" ? 3 : 0;
   answer_.append(client_->close_after ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
   if (healthy && head.method != "HEAD")
     answer_.append("ok\n");
@@ -285,9 +291,11 @@ net::task<void> exchange::respond_health() {
 net::task<void> exchange::finish_request_body() {
   if (request_body_.done() || tunnelled_ || client_->wire->ended())
     co_return;
-  if (client_->close_after || head.expect_continue
-      || !co_await net::discard_body(client_->wire, request_body_, drained_bytes_max,
-                                     here_.router.settings.read_body_timeout))
+  bool read = false;
+  if (!client_->close_after && !head.expect_continue)
+    read = co_await net::discard_body(client_->wire, request_body_, drained_bytes_max,
+                                      here_.router.settings.read_body_timeout);
+  if (!read)
     client_->close_after = client_->unread = true;
 }
 
@@ -346,7 +354,7 @@ void exchange::log() {
     record.dns_time_ns = times_.resolve.count();
   }
   record.rx_bytes = tunnelled_ ? 0 : request_body_.bytes_taken();
-  record.tx_bytes = tunnelled_ ? 0 : response_body_.bytes_taken();
+  record.tx_bytes = tunnelled_ ? 0 : response_body_.bytes_taken() + own_body_bytes_;
   record.failed_attempts = failed_attempts_;
   record.status = static_cast<std::uint16_t>(status_);
   here_.log_access(record);

@@ -100,8 +100,10 @@ private:
   routing::leased_endpoint_ptr endpoint_;
   exchange_times times_;
   int status_ = 0;
+  std::uint64_t own_body_bytes_ = 0; ///< Of an answer of the router's own.
   std::uint32_t failed_attempts_ = 0;
   bool tunnelled_ = false;
+  bool body_spent_ = false; ///< Bytes of the request's body are gone: it cannot be sent again.
   bool client_gone_ = false;
 };
 

@@ -41,6 +41,7 @@ struct wire_allocator {
   }
 };
 
+constexpr auto doze_after = std::chrono::seconds{1}; ///< Idle for longer, a wire needs no buffer.
 constexpr std::size_t least_room = 1024; ///< Reading into less would mean more reads than needed.
 
 } // namespace
@@ -75,6 +76,7 @@ struct wire::send_handler {
       return;
     }
     self->stall_deadline_.disarm();
+    self->sending_ = false;
     awaiter->sender.resume();
   }
 };
@@ -175,7 +177,6 @@ void wire::tell() noexcept {
 }
 
 void wire::rest(std::chrono::nanoseconds idle) {
-  constexpr auto doze_after = std::chrono::seconds{1};
   const auto now = std::chrono::steady_clock::now();
   idle_ = true;
   idle_until_ = idle.count() > 0 ? now + idle : steady_time::max();
@@ -204,6 +205,10 @@ void wire::wake() {
 void wire::on_receive_deadline() {
   const auto now = std::chrono::steady_clock::now();
   if (idle_ && now < idle_until_) {
+    if (sending_) { // Cancelling the read would cancel the send too.
+      receive_deadline_.expires_after(doze_after);
+      return;
+    }
     receive_deadline_.expires_at(idle_until_);
     if (reading_ == phase::reading) {
       doze_next_ = true;
@@ -248,6 +253,7 @@ bool wire::try_send(std::span<iovec>& parts, error_code& code) noexcept {
 }
 
 void wire::continue_send(send_awaiter& awaiter) {
+  sending_ = true;
   if (stall_limit_.count() > 0)
     stall_deadline_.expires_after(stall_limit_);
   const auto& next = awaiter.parts.front();

@@ -142,6 +142,7 @@ private:
   bool pinned_ = false;
   bool idle_ = false;      ///< The awaiting receiver agreed to a doze.
   bool interrupted_ = false;
+  bool sending_ = false;   ///< A send waits for the peer.
   bool doze_next_ = false; ///< The read under way was cancelled to give its buffer back.
   event_loop& loop_;
   tcp_socket socket_;
