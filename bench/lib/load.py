@@ -36,7 +36,7 @@ class Load:
 def run_wrk(port, path, connections, seconds, close=False, upload_bytes=0):
     """`connections` clients, each sending its next request as soon as it has an answer."""
     command = ["wrk", "-t", "1", "-c", str(connections), "-d", f"{math.ceil(seconds)}s",
-               "--timeout", "10s", "-s", str(WRK_SCRIPT), f"http://127.0.0.1:{port}{path}", "--"]
+               "--timeout", "10s", "-s", str(WRK_SCRIPT), f"http://127.0.0.2:{port}{path}", "--"]
     command += ["--close"] if close else []
     command += ["--upload", str(upload_bytes)] if upload_bytes else []
     said = _run(command, seconds)
@@ -49,13 +49,13 @@ def run_wrk(port, path, connections, seconds, close=False, upload_bytes=0):
     return Load(**fields)
 
 
-def run_fixed_rate(port, path, rate, seconds, log, host="127.0.0.1"):
+def run_fixed_rate(port, path, rate, seconds, log, host="127.0.0.2"):
     """`rate` requests a second for `host`; `log` is a scratch file for h2load's latencies."""
     log.unlink(missing_ok=True)
     clients = min(CLIENTS_MAX, max(1, math.ceil(rate / RATE_PER_CLIENT)))
     command = ["h2load", "--h1", "-t", "1", "-c", str(clients), f"--rps={rate / clients:.3f}",
                "-D", str(math.ceil(seconds)), "-N", "10s", f"--log-file={log}",
-               f"--connect-to=127.0.0.1:{port}", f"http://{host}{path}"]
+               f"--connect-to=127.0.0.2:{port}", f"http://{host}{path}"]
     said = _run(command, seconds)
     counts = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", said)
     if not counts or not log.exists():

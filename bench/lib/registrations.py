@@ -56,7 +56,7 @@ class Registrations:
         output = self._directory / f"{name}.out"
         output.unlink(missing_ok=True)
         return Process("table_nats", [
-            self._program, "--url", f"nats://127.0.0.1:{self._nats.port}", "publish",
+            self._program, "--url", f"nats://127.0.0.2:{self._nats.port}", "publish",
             "--routes", self.routes, "--live-every", self._live_every,
             "--backend-port", self._backend_port, *options], output)
 
@@ -67,7 +67,7 @@ class EmptySubscriber:
     def __init__(self, program, nats, directory):
         output = directory / "counter.out"
         self.process = Process("empty subscriber", [
-            program, "--url", f"nats://127.0.0.1:{nats.port}", "count"], output)
+            program, "--url", f"nats://127.0.0.2:{nats.port}", "count"], output)
         wait_until(lambda: "ready" in output.read_text(), 10, "the empty subscriber", self.process)
         self._output = output
         self.messages = None  # Known after stop().

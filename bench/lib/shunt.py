@@ -18,12 +18,12 @@ CONFIG = """\
 port: {port}
 status:
   port: {status_port}
-  host: 127.0.0.1
+  host: 127.0.0.2
   user: bench
   pass: bench
   routes: {{port: {routes_port}}}
 nats:
-  hosts: [{{hostname: 127.0.0.1, port: {nats_port}}}]
+  hosts: [{{hostname: 127.0.0.2, port: {nats_port}}}]
 go_max_procs: {workers}
 start_response_delay_interval: {start_delay}
 droplet_stale_threshold: {stale_threshold}
@@ -98,7 +98,7 @@ class Router:
 
 
 class Shunt:
-    """Shunt with one route, 127.0.0.1, to the backend, kept alive by a heartbeat over NATS."""
+    """Shunt with one route, 127.0.0.2, to the backend, kept alive by a heartbeat over NATS."""
 
     name = "shunt"
 
