@@ -96,8 +96,12 @@ private:
 template <class Item>
 Item* address_list<Item>::find(std::string_view address, std::uint32_t address_hash) {
   crowd* m = many();
-  if (m == nullptr)
+  if (m == nullptr) {
+    if (one().about() == nullptr)
+      return nullptr;
+    one().about()->prefetch();
     return is(one(), address, address_hash) ? &one() : nullptr;
+  }
   if (!m->positions.empty()) {
     constexpr std::uint32_t none = 0xffffffff;
     const auto at = m->positions.find(

@@ -87,6 +87,12 @@ public:
   static std::uint32_t hash_address(std::string_view address);
   bool operator==(const endpoint& other) const; ///< All fields.
   std::size_t allocated_bytes() const;
+  /// Has the blob fetched into the cache while something else is looked at. All of it at once: in a
+  /// table of a million, comparing line by line would wait for memory line by line.
+  void prefetch() const {
+    for (std::size_t at = 0; at < 384; at += 64)
+      __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+  }
 
 private:
   template <class T>

@@ -44,6 +44,12 @@ public:
     return found == nullptr ? none : found->get();
   }
 
+  /// Has the slot of `hash` fetched into the cache.
+  void prefetch(std::uint32_t hash) const {
+    if (size_ != 0)
+      __builtin_prefetch(slots_.get() + home(tag(hash)));
+  }
+
   /// Adds a value; the caller knows that it is not there yet.
   void insert(std::uint32_t hash, Value value) {
     if (size_ + 1 > capacity_ - capacity_ / 5)

@@ -28,8 +28,8 @@ lease_table::lease_table(lease_rules rules, std::uint64_t seed) : rules_{rules},
 }
 
 lease_table::~lease_table() {
-  hosts_.for_each([](leased_host* h) { delete h; });
-  wildcards_.for_each([](leased_host* h) { delete h; });
+  hosts_.for_each(&leased_host::destroy);
+  wildcards_.for_each(&leased_host::destroy);
 }
 
 // -- Leases come and go
@@ -89,7 +89,7 @@ leased_host& lease_table::make_host(std::string_view host) {
   if (auto* known = look_up(host))
     return *known;
   const auto hash = text_hash(without_star(host), seed_);
-  auto* made = new leased_host{host, hash};
+  auto* made = leased_host::make(host, hash).release();
   made->used_ = made->checked_ = now_;
   made->in_misses_ = true;
   index_of(host).insert(index_hash(hash), made);
@@ -106,16 +106,17 @@ void lease_table::destroy(leased_host* h) {
   else
     queue_of(*h).remove(*h);
   index_of(h->host()).erase(index_hash(h->hash_), [h](leased_host* other) { return other == h; });
-  delete h;
+  leased_host::destroy(h);
 }
 
 /// After a change: a wildcard without paths goes, a host moves between misses and the others.
 leased_host& lease_table::settle(leased_host& h) {
+  h.settle();
   if (is_wildcard(h.host())) {
     if (!h.is_miss())
       return h;
     destroy(&h);
-    return no_wildcard_;
+    return *no_wildcard_;
   }
   if (h.in_misses_ != h.is_miss()) {
     queue_of(h).remove(h);
@@ -156,7 +157,7 @@ void lease_table::make_room(queue& q, std::size_t most) {
       q.remove(*h);
       q.push(*h);
     } else {
-      dropped_.push_back(h->host());
+      dropped_.emplace_back(h->host());
       destroy(h);
     }
   }
@@ -174,7 +175,7 @@ void lease_table::expire(queue& q, time_point now, nanoseconds idle,
   while (q.oldest != nullptr && q.oldest->checked_ + idle <= now) {
     leased_host* h = q.oldest;
     if (h->used_ + idle <= now) {
-      const std::string host = h->host();
+      const std::string host{h->host()};
       destroy(h);
       dropped(host);
     } else {
@@ -194,7 +195,7 @@ std::vector<std::string> lease_table::take_dropped() {
 leased_host* lease_table::find(std::string_view host) {
   leased_host* h = look_up(host);
   if (h == nullptr)
-    return is_wildcard(host) ? &no_wildcard_
+    return is_wildcard(host) ? no_wildcard_.get()
                              : nullptr; // All wildcards are here: that is an answer.
   h->used_ = now_;
   h->referenced_ = true;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "routing/leased_host.hpp"
+#include "routing/segmented_index.hpp"
 #include "routing/uri.hpp"
 
 #include <cstddef>
@@ -76,7 +77,7 @@ private:
     void remove(leased_host& h);
   };
   queue& queue_of(const leased_host& h) { return h.in_misses_ ? misses_ : used_; }
-  hash_index<leased_host*>& index_of(std::string_view host) {
+  segmented_index<leased_host*>& index_of(std::string_view host) {
     return is_wildcard(host) ? wildcards_ : hosts_;
   }
 
@@ -96,11 +97,12 @@ private:
   lease_rules rules_;
   std::uint64_t seed_;
   time_point now_{};
-  hash_index<leased_host*> hosts_;     ///< Owned.
-  hash_index<leased_host*> wildcards_; ///< Owned; never evicted.
-  std::uint64_t wildcard_depths_ = 0;  ///< Bit n: some wildcard has n dots (63: that many or more).
+  segmented_index<leased_host*> hosts_;     ///< Owned.
+  segmented_index<leased_host*> wildcards_; ///< Owned; never evicted.
+  std::uint64_t wildcard_depths_ = 0; ///< Bit n: some wildcard has n dots (63: that many or more).
   std::uint32_t wildcard_counts_[64] = {};
-  leased_host no_wildcard_{"*.", 0}; ///< Stands for every wildcard host that is not known.
+  leased_host_ptr no_wildcard_ =
+    leased_host::make("*.", 0); ///< Stands for every wildcard host that is not known.
   queue used_, misses_;
   std::vector<std::string> dropped_;
 };

@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstring>
+#include <new>
 
 namespace shunt::routing {
 
@@ -45,6 +47,22 @@ leased_pool* look_up(const hash_index<leased_pool*>& pools, std::uint64_t hash,
 
 } // namespace
 
+leased_host_ptr leased_host::make(std::string_view host, std::uint64_t hash) {
+  auto* h = new (::operator new(sizeof(leased_host) + host.size())) leased_host{hash};
+  h->host_bytes_ = static_cast<std::uint32_t>(host.size());
+  std::memcpy(reinterpret_cast<char*>(h + 1), host.data(), host.size());
+  return leased_host_ptr{h};
+}
+
+void leased_host::destroy(leased_host* h) {
+  h->~leased_host();
+  ::operator delete(h);
+}
+
+void leased_host_deleter::operator()(leased_host* h) const {
+  leased_host::destroy(h);
+}
+
 leased_host::~leased_host() {
   if (deep_)
     deep_->pools.for_each([](leased_pool* p) { delete p; });
@@ -63,7 +81,7 @@ leased_pool* leased_host::pool(std::string_view path) const {
 leased_pool& leased_host::make_pool(std::string_view path) {
   if (auto* known = pool(path))
     return *known;
-  auto made = std::make_unique<leased_pool>(host_, path);
+  auto made = std::make_unique<leased_pool>(host(), path);
   if (path.empty())
     return *(root_ = std::move(made));
   if (!deep_)
@@ -94,7 +112,7 @@ leased_host::meeting leased_host::meet(std::string_view path) const {
   meeting met = deep_ && !path.empty() ? meet_deep(path) : meeting{};
   if (!root_ || met.live != nullptr)
     return met;
-  if (!root_->empty())
+  if (root_live_)
     met.live = root_.get();
   else if (met.empty == nullptr)
     met.empty = root_.get();

@@ -15,14 +15,21 @@
 
 namespace shunt::routing {
 
+class leased_host;
+struct leased_host_deleter {
+  void operator()(leased_host* h) const;
+};
+using leased_host_ptr = std::unique_ptr<leased_host, leased_host_deleter>;
+
 class leased_host {
 public:
-  leased_host(std::string_view host, std::uint64_t hash) : hash_{hash}, host_{host} {}
-  ~leased_host();
+  /// The text stands behind the object: in a large table every cache miss is a third of a lookup.
+  static leased_host_ptr make(std::string_view host, std::uint64_t hash);
+  static void destroy(leased_host* h);
   leased_host(const leased_host&) = delete;
   leased_host& operator=(const leased_host&) = delete;
 
-  const std::string& host() const { return host_; }
+  std::string_view host() const { return {reinterpret_cast<const char*>(this + 1), host_bytes_}; }
   std::size_t path_count() const { return (root_ ? 1 : 0) + (deep_ ? deep_->pools.size() : 0); }
   /// Nothing is known under this host: neither endpoints nor a route that lost them.
   bool is_miss() const { return path_count() == 0; }
@@ -55,20 +62,27 @@ private:
     std::uint32_t counts[64] = {};  ///< How many, by segments.
   };
   leased_pool& make_pool(std::string_view path);
+  /// To be called when pools have changed.
+  void settle() { root_live_ = root_ && !root_->empty(); }
   void erase(std::string_view path);
   meeting meet_deep(std::string_view path) const;
 
-  std::uint64_t hash_;
-  std::unique_ptr<leased_pool> root_;
-  std::unique_ptr<deep_paths> deep_;
+  explicit leased_host(std::uint64_t hash) : hash_{hash} {}
+  ~leased_host();
+
   // For the lease table: where it stands among the least recently used.
   leased_host* older_ = nullptr;
   leased_host* newer_ = nullptr;
-  time_point used_{};
   time_point checked_{};
+  // From here on: what a lookup touches.
+  std::uint64_t hash_;
+  time_point used_{};
+  std::unique_ptr<leased_pool> root_;
+  std::unique_ptr<deep_paths> deep_;
   bool referenced_ = false;
   bool in_misses_ = false;
-  std::string host_;
+  bool root_live_ = false; ///< The root pool has endpoints; so it need not be looked at.
+  std::uint32_t host_bytes_ = 0;
 };
 
 } // namespace shunt::routing

@@ -149,6 +149,23 @@ void slice::replace(slice_route& r, slice_member& m, const registration& heard) 
   }
 }
 
+void slice::warm(std::span<const registration> soon) const {
+  const auto peek = [this](const registration& r) {
+    return hosts_.find(index_hash(r.hash()), [](const slice_host*) { return true; });
+  };
+  for (const auto& r : soon)
+    hosts_.prefetch(index_hash(r.hash()));
+  for (const auto& r : soon)
+    if (const slice_host* h = peek(r)) {
+      __builtin_prefetch(h);
+      __builtin_prefetch(reinterpret_cast<const char*>(h) + 64);
+    }
+  for (const auto& r : soon)
+    if (const slice_host* h = peek(r); h != nullptr && h->members.size() == 1)
+      if (const slice_member* m = h->members.at(0))
+        m->target->prefetch();
+}
+
 // -- Unregistering
 
 unregister_result slice::unregister_endpoint(const registration& r, time_point now) {

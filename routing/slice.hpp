@@ -5,11 +5,11 @@
 // small one.
 #pragma once
 
-#include "routing/hash_index.hpp"
 #include "routing/host_change.hpp"
 #include "routing/host_grant.hpp"
 #include "routing/registration.hpp"
 #include "routing/route_ages.hpp"
+#include "routing/segmented_index.hpp"
 #include "routing/slice_host.hpp"
 #include "routing/table_results.hpp"
 #include "routing/table_rules.hpp"
@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,10 @@ public:
 
   /// `now_ns` is the wall clock in Unix nanoseconds, to judge the endpoint's stamp by.
   register_result register_endpoint(const registration& r, time_point now, std::int64_t now_ns);
+  /// Has whatever `soon` will be compared with fetched into the cache. Worth calling with a few
+  /// dozen at a time before they are applied: finding one endpoint in a table that exceeds the
+  /// cache means waiting for memory three times in a row, and here all of them wait together.
+  void warm(std::span<const registration> soon) const;
   unregister_result unregister_endpoint(const registration& r, time_point now);
   /// An attempt failed: avoid the endpoint for a quarter of the stale threshold, or, if `prune_tls`
   /// and it is a TLS endpoint, remove it. Only in the pool of exactly this host and path.
@@ -107,7 +112,7 @@ public:
     for (std::uint64_t at = 0; at != walk_end;)
       at = for_each_route(at, 1024, visit);
   }
-  static constexpr std::uint64_t walk_end = hash_index<slice_host*>::end_of_walk;
+  static constexpr std::uint64_t walk_end = segmented_index<slice_host*>::end_of_walk;
 
 private:
   bool accepts_segment(std::string_view segment) const;
@@ -143,7 +148,7 @@ private:
   static host_change collect(slice_host& h, const host_dirt& dirt);
 
   table_rules rules_;
-  hash_index<slice_host*> hosts_; ///< Owned.
+  segmented_index<slice_host*> hosts_; ///< Owned.
   route_ages ages_;
   time_point refreshed_floor_ = time_point::min();
   std::size_t routes_ = 0;
