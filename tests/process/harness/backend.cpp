@@ -45,6 +45,11 @@ void backend_session::wait_for_close() {
   close();
 }
 
+bool backend_session::stopping() const {
+  const std::lock_guard lock{owner_.mutex_};
+  return owner_.stopping_;
+}
+
 backend::backend() : backend{answers::ok("hello")} {
 }
 
@@ -101,6 +106,8 @@ void backend::serve(backend_session& session) {
     faults_.emplace_back(error.what());
   }
   session.close();
+  const std::lock_guard lock{mutex_};
+  ++ended_count_;
 }
 
 bool backend::serve_one(backend_session& session) {
@@ -153,6 +160,11 @@ bool backend::wait_for_requests(std::size_t count, milliseconds time) const {
 std::size_t backend::connection_count() const {
   const std::lock_guard lock{mutex_};
   return sessions_.size();
+}
+
+std::size_t backend::ended_count() const {
+  const std::lock_guard lock{mutex_};
+  return ended_count_;
 }
 
 std::uint64_t backend::bytes_received() const {

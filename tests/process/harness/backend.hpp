@@ -42,6 +42,7 @@ public:
   std::size_t request_count() const;
   bool wait_for_requests(std::size_t count, milliseconds time = step_time) const;
   std::size_t connection_count() const; ///< Accepted so far.
+  std::size_t ended_count() const;      ///< Of those, the ones that are over.
   std::uint64_t bytes_received() const;
   /// Protocol errors that a test expects are taken out by it, or they fail it.
   std::vector<std::string> take_faults();
@@ -62,6 +63,7 @@ private:
   std::list<backend_session> sessions_;
   std::vector<std::thread> threads_;
   std::uint64_t bytes_received_ = 0;
+  std::size_t ended_count_ = 0;
   bool stopping_ = false;
   stream_socket listener_;
   std::uint16_t port_ = 0;

@@ -28,12 +28,15 @@ public:
   }
   /// What comes after the request: of a body that is not read as such, or of a tunnel.
   message_reader& reader() { return reader_; }
+  stream_socket& socket() { return socket_; }
   void half_close() { socket_.half_close(); }
   /// Ends the connection after this request.
   void close();
   void reset();
   /// Until the peer closed, or the test ended. Whatever it still sends is thrown away.
   void wait_for_close();
+  /// Whether the test is over and scripts had better come to their end.
+  bool stopping() const;
 
 private:
   friend class backend;

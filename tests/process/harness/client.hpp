@@ -27,6 +27,7 @@ public:
   }
   message_reader& reader() { return reader_; }
   stream_socket& socket() { return socket_; }
+  std::uint16_t local_port() const { return socket_.local_port(); }
 
   /// Whether the router closes, in good order, without sending another byte.
   bool sees_close(milliseconds time = step_time);

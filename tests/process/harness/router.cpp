@@ -2,6 +2,7 @@
 
 #include "tests/process/harness/ports.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <sstream>
 #include <stdexcept>
@@ -117,6 +118,11 @@ std::vector<nlohmann::json> router::log() const {
     if (auto entry = nlohmann::json::parse(line, nullptr, false); entry.is_object())
       parsed.push_back(std::move(entry));
   return parsed;
+}
+
+std::string router::log_tail() const {
+  const auto all = process_->output();
+  return all.substr(all.size() - std::min<std::size_t>(all.size(), 4000));
 }
 
 nlohmann::json router::wait_for_log(const std::string& message, milliseconds time) const {

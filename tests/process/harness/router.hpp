@@ -40,6 +40,7 @@ public:
   bool lists(const std::string& uri, const std::string& address) const;
 
   std::vector<nlohmann::json> log() const;
+  std::string log_tail() const; ///< The last lines, whatever they are.
   /// The first log line with that message, perhaps not yet there.
   nlohmann::json wait_for_log(const std::string& message, milliseconds time = step_time) const;
 

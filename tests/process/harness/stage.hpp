@@ -56,7 +56,12 @@ protected:
 
   static void SetUpTestSuite() { shared_ = std::make_unique<stage>(Derived::configuration()); }
   static void TearDownTestSuite() { shared_.reset(); }
-  void SetUp() override { ASSERT_TRUE(shared_) << "the suite's router did not start"; }
+  void SetUp() override {
+    ASSERT_TRUE(shared_) << "the suite's router did not start";
+    // Without this every later test would wait in vain for what the first crash took away.
+    ASSERT_TRUE(shared_->under_test.process().running()) << "the suite's router is dead:\n"
+                                                         << shared_->under_test.log_tail();
+  }
 
   static stage& here() { return *shared_; }
   static std::uint16_t port() { return shared_->under_test.port(); }

@@ -1,0 +1,244 @@
+// Connections of clients and to backends: how long they live and what they carry one after another.
+#include "tests/process/harness/gate.hpp"
+#include "tests/process/harness/stage.hpp"
+
+#include <gmock/gmock.h>
+
+namespace shunt::test {
+namespace {
+
+using testing::ElementsAre;
+
+class Connections : public SharedStage<Connections> {};
+
+TEST_F(Connections, CarryRequestAfterRequestOnBothSides) {
+  const backend there{answers::echo()};
+  const auto host = here().mapped(there);
+  client one{port()};
+  for (int i = 0; i < 50; ++i)
+    EXPECT_EQ(one.send(post_request(host, std::to_string(i))).response("POST").body,
+              std::to_string(i));
+  EXPECT_EQ(there.connection_count(), 1u);
+}
+
+TEST_F(Connections, OfTheRouterToABackendAreSharedByClients) {
+  const backend there;
+  const auto host = here().mapped(there);
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(here().get(host).status, 200);
+  EXPECT_EQ(there.connection_count(), 1u);
+}
+
+TEST_F(Connections, ServePipelinedRequestsInOrder) {
+  const backend there{[](backend_session& session) {
+    answers::ok(session.request.target + session.read_body())(session);
+  }};
+  const auto host = here().mapped(there);
+  std::string all;
+  for (int i = 0; i < 20; ++i)
+    all += i % 3 == 0 ? post_request(host, "+" + std::to_string(i))
+                      : get_request(host, "/" + std::to_string(i));
+  client one{port()};
+  one.send(all);
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(one.response().body, i % 3 == 0 ? "/+" + std::to_string(i) : "/" + std::to_string(i));
+}
+
+TEST_F(Connections, DoNotStartAPipelinedRequestBeforeTheOneInFrontIsAnswered) {
+  const gate held;
+  const backend there{held.holding("/first")};
+  const auto host = here().mapped(there);
+  client one{port()};
+  one.send(get_request(host, "/first") + get_request(host, "/second"));
+  ASSERT_TRUE(there.wait_for_requests(1));
+  client other{port()}; // Its answer shows that the loop has had time for the second request.
+  EXPECT_EQ(other.send(get_request(host, "/other")).response().status, 200);
+  EXPECT_EQ(there.request_count(), 2u);
+  held.open();
+  EXPECT_EQ(one.response().status, 200);
+  EXPECT_EQ(one.response().status, 200);
+  EXPECT_EQ(there.last_request().target, "/second");
+}
+
+TEST_F(Connections, SurviveTheRoutersOwnErrors) {
+  const backend there;
+  const auto host = here().mapped(there);
+  client one{port()};
+  EXPECT_EQ(one.send(get_request("nowhere.test")).response().status, 404);
+  EXPECT_EQ(one.send(post_request("nowhere.test", "unread")).response().status, 404);
+  EXPECT_EQ(one.send(get_request(host)).response().status, 200);
+}
+
+TEST_F(Connections, EndWhenTheClientSaysSo) {
+  const backend there;
+  const auto host = here().mapped(there);
+  for (const auto* value : {"close", "Close", "foo, close", "close, X-Y"}) {
+    client one{port()};
+    const std::string field = "Connection: " + std::string{value} + "\r\n";
+    const auto answer = one.send(get_request(host, "/", field)).response();
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_TRUE(answer.lists("Connection", "close")) << value;
+    EXPECT_TRUE(one.sees_close()) << value;
+  }
+  client lost{port()};
+  EXPECT_EQ(lost.send(get_request("nowhere.test", "/", "Connection: close\r\n")).response().status,
+            404);
+  EXPECT_TRUE(lost.sees_close());
+}
+
+TEST_F(Connections, AnswerAClientThatHalfClosed) {
+  const backend there;
+  const auto host = here().mapped(there);
+  client one{port()};
+  one.send(get_request(host, "/", "Connection: close\r\n"));
+  one.socket().half_close();
+  EXPECT_EQ(one.response().body, "hello");
+  EXPECT_TRUE(one.sees_close());
+}
+
+TEST_F(Connections, ToABackendThatSaysCloseAreNotUsedAgain) {
+  const backend there{answers::ok("hello", "Connection: close\r\n")};
+  const auto host = here().mapped(there);
+  client one{port()};
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = one.send(get_request(host)).response();
+    EXPECT_EQ(answer.body, "hello");
+    EXPECT_FALSE(answer.has("Connection")); // That was between the router and its backend.
+  }
+  EXPECT_EQ(there.connection_count(), 3u);
+}
+
+TEST_F(Connections, ToABackendOfHttp10AreNotUsedAgain) {
+  const backend there{
+    answers::bytes_then_close("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello")};
+  const auto host = here().mapped(there);
+  client one{port()};
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(one.send(get_request(host)).response().body, "hello");
+  EXPECT_EQ(there.connection_count(), 3u);
+}
+
+TEST_F(Connections, ToABackendThatSentTooMuchAreNotUsedAgain) {
+  const backend there{[](backend_session& session) {
+    answers::ok("hello")(session);
+    session.send("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsmuggle");
+    session.wait_for_close();
+  }};
+  const auto host = here().mapped(there);
+  client one{port()};
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(one.send(get_request(host)).response().body, "hello");
+}
+
+TEST_F(Connections, ToBackendsEndWhenTheirClientIsGone) {
+  const backend there{answers::silent()};
+  const auto host = here().mapped(there);
+  {
+    client one{port()};
+    one.send(get_request(host, "/gone"));
+    ASSERT_TRUE(there.wait_for_requests(1));
+  }
+  EXPECT_TRUE(eventually([&] { return there.ended_count() == 1; }));
+}
+
+TEST_F(Connections, EndlessOnesDoNotDisturbOthers) {
+  const gate held;
+  const backend slow{held.holding("/hold")};
+  const auto host = here().mapped(slow);
+  std::vector<std::unique_ptr<client>> busy;
+  for (int i = 0; i < 50; ++i) {
+    busy.push_back(std::make_unique<client>(port()));
+    busy.back()->send(get_request(host, "/hold"));
+  }
+  ASSERT_TRUE(slow.wait_for_requests(50));
+  EXPECT_EQ(here().get(host).status, 200);
+  held.open();
+  for (auto& each : busy)
+    EXPECT_EQ(each->response().status, 200);
+}
+
+/// Short patience with clients that say nothing.
+class QuietClients : public SharedStage<QuietClients> {
+public:
+  static nlohmann::json configuration() {
+    return {{"frontend_idle_timeout", slowed_text(300ms)},
+            {"read_header_timeout", slowed_text(300ms)},
+            {"read_body_timeout", slowed_text(300ms)}};
+  }
+
+protected:
+  /// Whether the router ends the connection, after at most a 408.
+  static bool is_ended(client& one) {
+    one.reader().patience = 5s;
+    try {
+      const auto said = one.reader().rest();
+      return said.empty() || said.starts_with("HTTP/1.1 408 ");
+    } catch (const socket_error& error) {
+      return error.reason == socket_error::kind::reset;
+    }
+  }
+};
+
+TEST_F(QuietClients, AreEndedBetweenRequests) {
+  const backend there;
+  const auto host = here().mapped(there);
+  client one{port()};
+  EXPECT_EQ(one.send(get_request(host)).response().status, 200);
+  EXPECT_TRUE(one.sees_close());
+}
+
+TEST_F(QuietClients, AreEndedBeforeTheirFirstRequest) {
+  client one{port()};
+  EXPECT_TRUE(is_ended(one));
+}
+
+TEST_F(QuietClients, AreEndedInTheMiddleOfAHead) {
+  const backend there;
+  const auto host = here().mapped(there);
+  client one{port()};
+  one.send("GET / HTTP/1.1\r\nHost: " + host + "\r\nX-Slow: ");
+  EXPECT_TRUE(is_ended(one));
+  EXPECT_EQ(there.bytes_received(), 0u);
+}
+
+TEST_F(QuietClients, CannotBuyTimeByDrippingAHead) {
+  client one{port()};
+  one.send("GET / HTTP/1.1\r\nX-Slow: ");
+  one.reader().patience = 50ms;
+  const bool ended = eventually(
+    [&] {
+      try {
+        one.send("a");
+        one.reader().some();
+        return true; // The end, or a 408.
+      } catch (const socket_error& error) {
+        return error.reason != socket_error::kind::timed_out;
+      }
+    },
+    5s);
+  EXPECT_TRUE(ended);
+}
+
+TEST_F(QuietClients, AreEndedInTheMiddleOfABody) {
+  const backend there{answers::echo()};
+  const auto host = here().mapped(there);
+  client one{port()};
+  one.send("POST / HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 10\r\n\r\nhalf");
+  EXPECT_TRUE(is_ended(one));
+}
+
+TEST_F(QuietClients, MayWaitLongForTheirBackend) {
+  const gate held;
+  const backend there{held.holding("/hold")};
+  const auto host = here().mapped(there);
+  client one{port()};
+  one.send(get_request(host, "/hold"));
+  ASSERT_TRUE(there.wait_for_requests(1));
+  client idle{port()}; // Whose end shows that the idle time is over for everyone.
+  EXPECT_TRUE(is_ended(idle));
+  held.open();
+  EXPECT_EQ(one.response().status, 200);
+}
+
+} // namespace
+} // namespace shunt::test
