@@ -37,7 +37,7 @@ struct instance_filter {
 struct attempt_state {
   std::uint32_t attempts = 0;            ///< Selections so far.
   std::size_t position = 0;              ///< Where its own round robin goes on.
-  std::vector<std::uint32_t> tried;      ///< Address hashes, but for the last selection's.
+  std::vector<std::uint32_t> tried{};    ///< Address hashes, but for the last selection's.
   std::uint32_t last = 0;                ///< Address hash of the last selection.
   const instance_filter* only = nullptr; ///< Must outlive the request; null: any instance.
 };

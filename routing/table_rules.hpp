@@ -17,7 +17,7 @@ struct table_rules {
   nanoseconds stale_threshold =
     std::chrono::seconds{120}; ///< `droplet_stale_threshold`; also the cap.
   segment_mode sharding = segment_mode::all;
-  std::vector<std::string> isolation_segments;
+  std::vector<std::string> isolation_segments{};
 
   /// How long a route whose last endpoint left stays known, and how many such routes a slice keeps;
   /// the oldest go first. A node with several slices divides its total among them.
