@@ -309,7 +309,7 @@ void attempt::hand_back(bool response_complete) {
       || here_.router.settings.disable_keep_alives || of_.head.expect_continue)
     return; // The destructor closes it.
   up_->receive_within(0s);
-  up_->want_buffer(net::buffer_store::small_bytes);
+  up_->want_buffer(net::buffer_store::block_bytes);
   here_.upstreams.put(address_, std::move(up_));
   up_ = nullptr;
 }

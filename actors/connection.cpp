@@ -141,7 +141,7 @@ private:
       }
     }
     client_.wire->receive_within(0s);
-    client_.wire->want_buffer(net::buffer_store::small_bytes);
+    client_.wire->want_buffer(net::buffer_store::block_bytes);
     co_return true;
   }
 

@@ -57,13 +57,7 @@ std::span<const field> body_reader::trailers() const noexcept {
                                                     : std::span<const field>{};
 }
 
-std::uint64_t body_reader::bytes_left() const noexcept {
-  return framing_ == body_framing::length ? left_ : 0;
-}
-
 namespace {
-
-constexpr std::uint64_t streamed_from = 32 * 1024; ///< Longer bodies are worth a larger buffer.
 
 /// What one turn of a relay sends: head, chunk size, data, chunk end, last chunk.
 class gathered {
@@ -108,8 +102,6 @@ private:
 
 task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, body_framing out,
                               std::string_view head, std::chrono::nanoseconds silence_max) {
-  if (body.bytes_left() > streamed_from)
-    from->want_buffer(buffer_store::large_bytes);
   bool ended = body.done();
   for (;;) {
     const auto step = body.take(from->bytes());
@@ -130,14 +122,16 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
       continue; // The list of pieces was full.
     if (silence_max.count() > 0)
       from->receive_within(silence_max);
-    if (const auto code = co_await from->receive()) {
+    const auto code = co_await from->receive();
+    // Until the next read the sender waits for us: a slow receiver is not its silence.
+    if (silence_max.count() > 0)
+      from->receive_within(std::chrono::nanoseconds{0});
+    if (code) {
       if (code != asio::error::eof || !body.finish_at_close())
         co_return relay_result{relay_end::source_failed, code};
       ended = true;
     }
   }
-  if (silence_max.count() > 0)
-    from->receive_within(std::chrono::nanoseconds{0});
   co_return relay_result{};
 }
 

@@ -33,8 +33,6 @@ public:
   bool done() const noexcept { return done_; }
   std::uint64_t bytes_taken() const noexcept { return taken_; }
   std::span<const field> trailers() const noexcept;
-  /// How much of the body is known to be still to come; 0 when unknown or done.
-  std::uint64_t bytes_left() const noexcept;
 
 private:
   body_framing framing_ = body_framing::none;

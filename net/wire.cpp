@@ -110,40 +110,40 @@ void wire::listen() {
   if (reading_ != phase::none || ended_ || !make_room())
     return;
   reading_ = phase::reading;
-  socket_.async_read_some(asio::mutable_buffer{block_.data.get() + end_, block_.size - end_},
+  socket_.async_read_some(asio::mutable_buffer{block_.data() + end_, block_.size() - end_},
                           read_handler{wire_ptr{this}});
 }
 
 bool wire::make_room() {
-  if (block_.size == 0) {
+  if (block_.size() == 0) {
     block_ = loop_.buffers().take(wanted_bytes_);
     begin_ = end_ = 0;
     return true;
   }
-  const bool head_elsewhere = !pinned_ || pinned_block_.size > 0;
+  const bool head_elsewhere = !pinned_ || pinned_block_.size() > 0;
   if (head_elsewhere && begin_ == end_)
     begin_ = end_ = 0;
-  const bool too_small = head_elsewhere && block_.size < wanted_bytes_;
-  if (block_.size - end_ >= least_room && !too_small)
+  const bool too_small = head_elsewhere && block_.size() < wanted_bytes_;
+  if (block_.size() - end_ >= least_room && !too_small)
     return true;
   if (head_elsewhere && !too_small && begin_ > 0) {
-    std::memmove(block_.data.get(), block_.data.get() + begin_, end_ - begin_);
+    std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
-    return block_.size > end_;
+    return block_.size() > end_;
   }
   const auto unconsumed = end_ - begin_;
-  if (head_elsewhere && block_.size >= wanted_bytes_)
-    return block_.size > end_;
+  if (head_elsewhere && block_.size() >= wanted_bytes_)
+    return block_.size() > end_;
   move_to(loop_.buffers().take(std::max(wanted_bytes_, unconsumed + least_room)));
   return true;
 }
 
 void wire::move_to(block bigger) noexcept {
-  std::memcpy(bigger.data.get(), block_.data.get() + begin_, end_ - begin_);
+  std::memcpy(bigger.data(), block_.data() + begin_, end_ - begin_);
   end_ -= begin_;
   begin_ = 0;
-  if (pinned_ && pinned_block_.size == 0)
+  if (pinned_ && pinned_block_.size() == 0)
     pinned_block_ = std::move(block_);
   else
     loop_.buffers().give_back(std::move(block_));
@@ -185,7 +185,7 @@ void wire::rest(std::chrono::nanoseconds idle) {
 }
 
 void wire::start_doze() {
-  if (begin_ == end_ && (!pinned_ || pinned_block_.size > 0)) {
+  if (begin_ == end_ && (!pinned_ || pinned_block_.size() > 0)) {
     loop_.buffers().give_back(std::move(block_));
     block_ = {};
     begin_ = end_ = 0;

@@ -49,7 +49,7 @@ public:
   // -- Receiving.
 
   /// What arrived and was not consumed. Stays in place while pinned, even when consumed.
-  std::string_view bytes() const noexcept { return {block_.data.get() + begin_, end_ - begin_}; }
+  std::string_view bytes() const noexcept { return {block_.data() + begin_, end_ - begin_}; }
   void consume(std::size_t count) noexcept { begin_ += count; }
   /// Starts a read unless one is under way, the connection ended, or there is no room.
   void listen();
@@ -67,7 +67,7 @@ public:
   }
   /// Makes `bytes` the least size of the buffer, from the next read on.
   void want_buffer(std::size_t bytes) noexcept { wanted_bytes_ = bytes; }
-  std::size_t buffer_bytes() const noexcept { return block_.size; }
+  std::size_t buffer_bytes() const noexcept { return block_.size(); }
   /// Keeps the bytes of a message head where they are until `unpin`.
   void pin() noexcept { pinned_ = true; }
   void unpin() noexcept;
@@ -150,7 +150,7 @@ private:
   block pinned_block_; ///< Where the pinned head stayed when the rest had to move on.
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
-  std::size_t wanted_bytes_ = buffer_store::small_bytes;
+  std::size_t wanted_bytes_ = buffer_store::block_bytes;
   error_code ended_;
   std::coroutine_handle<> receiver_;
   watcher watcher_ = nullptr;
