@@ -18,7 +18,7 @@ struct route_traits {
   std::string route_service_url{};
   routing::algorithm algorithm = algorithm::router_default;
   std::string hash_header{}; ///< Only with `algorithm::hash`.
-  double hash_balance = 0; ///< Only with `algorithm::hash`; 0 = off.
+  double hash_balance = 0;   ///< Only with `algorithm::hash`; 0 = off.
   std::string spelling{};    ///< "Host/Path" without query and outer slashes; empty: as the key.
 
   bool operator==(const route_traits&) const = default;
