@@ -31,7 +31,7 @@ struct publish_options {
   std::uint64_t rate = 50'000;     ///< Messages a second.
   double seconds = 0;              ///< Go round and round for so long; 0 = one pass.
   std::uint64_t live_every = 1000; ///< Every so many routes lead to a backend that answers.
-  std::uint16_t backend_port = 0;  ///< That backend, on 127.0.0.1.
+  std::uint16_t backend_port = 0;  ///< That backend, on 127.0.0.2.
   std::uint64_t change_every = 0;  ///< Every so many messages name a new instance; 0 = none does.
 };
 
@@ -96,7 +96,7 @@ guid make_guid(std::uint64_t kind, std::uint64_t number) {
 std::string endpoint_of(std::uint64_t i, const publish_options& o) {
   char text[64];
   if (i % o.live_every == 0 || i + 1 == o.routes) {
-    std::snprintf(text, sizeof text, R"("host":"127.0.0.1","port":%u)", o.backend_port);
+    std::snprintf(text, sizeof text, R"("host":"127.0.0.2","port":%u)", o.backend_port);
   } else {
     const auto cell = i / 254;
     std::snprintf(text, sizeof text, R"("host":"10.%u.%u.%u","port":%u)",
@@ -205,7 +205,7 @@ void add_publish_options(CLI::App& to, publish_options& o) {
     ->check(CLI::Range(0, 3600));
   to.add_option("--live-every", o.live_every, "Every Nth route has a backend")
     ->check(CLI::Range(1, 10'000'000));
-  to.add_option("--backend-port", o.backend_port, "Port of that backend on 127.0.0.1");
+  to.add_option("--backend-port", o.backend_port, "Port of that backend on 127.0.0.2");
   to.add_option("--change-every", o.change_every, "Every Nth message is a new instance; 0: none");
 }
 
@@ -214,7 +214,7 @@ void add_publish_options(CLI::App& to, publish_options& o) {
 int main(int argc, char** argv) {
   try {
     CLI::App app{"Publishes and counts route registrations, for bench/table"};
-    std::string url = "nats://127.0.0.1:4222";
+    std::string url = "nats://127.0.0.2:4222";
     publish_options options;
     app.add_option("--url", url, "The NATS server");
     auto* publish_command = app.add_subcommand("publish", "Publish registrations");
