@@ -31,20 +31,19 @@ lease_cache_actor::behavior_type behave(lease_cache_self* self, lease_cache* cac
 } // namespace
 
 lease_cache::asked::asked(lease_cache& cache, std::string of)
-  : owner{cache}, host{std::move(of)},
-    limit{cache.home_.events().deadlines(),
-          [](void* self) {
-            auto& late = *static_cast<asked*>(self);
-            late.owner.answer(late.host, false);
-          },
-          this} {}
+  : owner{cache},
+    host{std::move(of)},
+    limit{cache.home_.events().deadlines(), [](void* late) { give_up(*static_cast<asked*>(late)); },
+          this} {
+}
 
 lease_cache::lease_cache(loop& home, lease_cache_options options)
-  : home_{home}, options_{options}, table_{options.rules, options.seed} {}
+  : home_{home}, options_{options}, table_{options.rules, options.seed} {
+}
 
 lease_cache_actor lease_cache::open(std::vector<route_shard_actor> shards) {
   for (auto& each : shards)
-    shards_.push_back({std::move(each)});
+    shards_.emplace_back().actor = std::move(each);
   self_ = spawn_pinned<lease_cache_actor, lease_cache_state>(home_, behave, this);
   for (const auto& each : shards_)
     caf::anon_send(each.actor, lease_wildcards{self_});
@@ -69,23 +68,32 @@ bool lease_cache::ask(std::string_view host, waiter& who) {
       return false;
     found = asked_.try_emplace(std::string{host}, std::make_unique<asked>(*this, std::string{host}))
               .first;
-    found->second->limit.expires_after(options_.wait_max);
     caf::anon_send(shards_[shard_index(host)].actor, lease_host{std::string{host}, self_});
   }
-  found->second->waiters.push_back(&who);
+  auto& open = *found->second;
+  if (open.waiters.empty())
+    open.limit.expires_after(options_.wait_max);
+  open.waiters.push_back(&who);
   return true;
 }
 
-void lease_cache::answer(std::string_view host, bool granted) {
+void lease_cache::answer(std::string_view host) {
   const auto found = asked_.find(host);
   if (found == asked_.end())
     return;
   const auto done = std::move(found->second); // Whoever is resumed may ask again.
   asked_.erase(found);
   for (auto* each : done->waiters) {
-    each->granted = granted;
+    each->granted = true;
     each->awaiting.resume();
   }
+}
+
+/// Nobody waits any longer, but the question stays open: asked twice, the shard would count two
+/// leases where one is given back, and go on pushing for ever.
+void lease_cache::give_up(asked& late) {
+  for (auto* each : std::exchange(late.waiters, {}))
+    each->awaiting.resume();
 }
 
 void lease_cache::give_back(std::string_view host) {
@@ -98,37 +106,81 @@ void lease_cache::granted(const host_granted& message) {
   auto& shard = shards_[message.shard];
   if (message.incarnation < shard.incarnation)
     return;
-  shard.incarnation = message.incarnation;
-  shard.sequence = message.sequence;
-  shard.in_sync = message.in_sync;
-  if (message.grant == nullptr)
-    return; // Only the shard's word that it has no more wildcards.
+  heard(shard, message.incarnation, message.sequence, message.in_sync);
+  if (message.grant == nullptr) { // The shard's word that it has no more wildcards.
+    forget_unconfirmed(shard);
+    return;
+  }
   table_.grant(*message.grant, std::chrono::steady_clock::now());
+  note_wildcard(shard, message.grant->host);
+  shard.unconfirmed.erase(message.grant->host);
   for (const auto& dropped : table_.take_dropped())
     give_back(dropped);
-  answer(message.grant->host, true);
+  answer(message.grant->host);
 }
 
 void lease_cache::changed(const hosts_changed& message) {
   auto& shard = shards_[message.shard];
   if (message.incarnation != shard.incarnation || message.sequence <= shard.sequence)
     return;
-  shard.sequence = message.sequence;
-  shard.in_sync = message.in_sync;
+  heard(shard, message.incarnation, message.sequence, message.in_sync);
   if (message.changes != nullptr)
-    for (const auto& each : *message.changes)
+    for (const auto& each : *message.changes) {
       table_.apply(each);
+      note_wildcard(shard, each.host);
+    }
   caf::anon_send(shard.actor, changes_applied{message.incarnation, message.sequence, self_});
 }
+
+void lease_cache::heard(shard_view& shard, std::uint64_t incarnation, std::uint64_t sequence,
+                        bool in_sync) {
+  shard.incarnation = incarnation;
+  shard.sequence = sequence;
+  shard.in_sync = in_sync;
+  if (shard.outlived && in_sync)
+    renew(shard);
+}
+
+// -- A shard that died.
 
 void lease_cache::shard_replaced_by(const shard_replaced& message) {
   auto& shard = shards_[message.shard];
   shard.actor = message.successor;
+  ++shard.incarnation;   // Whatever its predecessor still says counts no more.
   shard.in_sync = false; // What is leased stays in use; nothing new is denied.
+  shard.outlived = true;
   caf::anon_send(shard.actor, lease_wildcards{self_});
   for (const auto& [host, pending] : asked_)
     if (shard_index(host) == message.shard)
       caf::anon_send(shard.actor, lease_host{host, self_});
+}
+
+/// The successor is in sync: from now on it knows better than what is leased. It was never asked
+/// for those hosts, so it pushes nothing about them; each is leased anew when a request wants it.
+/// (All hosts, because the table has no list of one shard's. Shards hardly ever die.)
+void lease_cache::renew(shard_view& shard) {
+  shard.outlived = false;
+  shard.unconfirmed = shard.wildcards;
+  table_.expire_idle(std::chrono::steady_clock::now(), std::chrono::nanoseconds{0},
+                     [this](const std::string& host) { give_back(host); });
+  caf::anon_send(shard.actor, lease_wildcards{self_});
+}
+
+void lease_cache::note_wildcard(shard_view& shard, const std::string& host) {
+  if (!routing::is_wildcard(host))
+    return;
+  if (table_.find(host)->is_miss())
+    shard.wildcards.erase(host);
+  else
+    shard.wildcards.insert(host);
+}
+
+/// All wildcards were granted: what a predecessor granted besides is gone.
+void lease_cache::forget_unconfirmed(shard_view& shard) {
+  for (const auto& host : std::exchange(shard.unconfirmed, {})) {
+    table_.grant({host, {}}, std::chrono::steady_clock::now());
+    shard.wildcards.erase(host);
+  }
 }
 
 void lease_cache::expire() {
@@ -138,9 +190,9 @@ void lease_cache::expire() {
 
 void lease_cache::endpoint_failed(std::string_view host, std::string_view path,
                                   std::string_view address, bool prune_tls) {
-  caf::anon_send(shards_[shard_index(host)].actor,
-                 shunt::endpoint_failed{std::string{host}, std::string{path}, std::string{address},
-                                        prune_tls});
+  caf::anon_send(
+    shards_[shard_index(host)].actor,
+    shunt::endpoint_failed{std::string{host}, std::string{path}, std::string{address}, prune_tls});
 }
 
 } // namespace shunt

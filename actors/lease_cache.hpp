@@ -12,14 +12,15 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace shunt {
 
 struct lease_cache_options {
-  std::chrono::nanoseconds wait_max = std::chrono::seconds{2};      ///< For a shard's answer.
-  std::chrono::nanoseconds idle_max = std::chrono::minutes{5};      ///< Then a lease is given back.
-  std::size_t hosts_asked_max = 10'000;                             ///< At the same time.
+  std::chrono::nanoseconds wait_max = std::chrono::seconds{2}; ///< For a shard's answer.
+  std::chrono::nanoseconds idle_max = std::chrono::minutes{5}; ///< Then a lease is given back.
+  std::size_t hosts_asked_max = 10'000;                        ///< At the same time.
   routing::lease_rules rules;
   std::uint64_t seed = 0; ///< Of the hashes; not to be guessed from outside.
 };
@@ -74,6 +75,9 @@ private:
     std::uint64_t incarnation = 0;
     std::uint64_t sequence = 0;
     bool in_sync = false;
+    bool outlived = false; ///< What is leased was granted by a predecessor, who pushes no more.
+    std::unordered_set<std::string> wildcards;   ///< That it granted.
+    std::unordered_set<std::string> unconfirmed; ///< Of these, what only its predecessor granted.
   };
   struct hash {
     using is_transparent = void;
@@ -83,7 +87,12 @@ private:
   };
 
   bool ask(std::string_view host, waiter& who);
-  void answer(std::string_view host, bool granted);
+  void answer(std::string_view host);
+  static void give_up(asked& late);
+  void heard(shard_view& shard, std::uint64_t incarnation, std::uint64_t sequence, bool in_sync);
+  void renew(shard_view& shard);
+  void note_wildcard(shard_view& shard, const std::string& host);
+  void forget_unconfirmed(shard_view& shard);
   std::size_t shard_index(std::string_view host) const;
   void give_back(std::string_view host);
 
