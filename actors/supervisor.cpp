@@ -8,6 +8,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 namespace shunt {
@@ -33,6 +34,8 @@ struct supervisor_state {
   std::uint64_t incarnation = 1;
   int exit_code = 0;
   clock::time_point stop_began{};
+  std::optional<fatal_failure> early_failure; ///< Before there was anything to stop.
+  std::optional<stop_router> early_stop;
 };
 
 using supervisor_self = supervisor_actor::stateful_pointer<supervisor_state>;
@@ -53,6 +56,10 @@ public:
     for (const auto& each : parts().acceptors)
       self_->monitor(each);
     enter(waiting, settings().start_response_delay_interval);
+    if (const auto failure = std::exchange(state().early_failure, std::nullopt))
+      fatal(*failure);
+    if (const auto how = std::exchange(state().early_stop, std::nullopt))
+      stop(*how);
   }
 
   void open_doors() const {
@@ -69,12 +76,15 @@ public:
   // -- Stop.
 
   void stop(const stop_router& how) const {
-    if (state().now >= draining_wait || state().now == idle) {
+    if (state().now == idle) {
+      state().early_stop = how;
+      return;
+    }
+    if (state().now >= draining_wait) {
       log().info({}, "gorouter.signal.ignored", {});
       return;
     }
-    state().stop_began = clock::now();
-    parts().context->state.store(health::degraded);
+    begin_stop();
     if (!how.drain || state().now < serving) {
       log().info({}, "gorouter.stopping", {});
       cut();
@@ -115,8 +125,14 @@ public:
   }
 
   void fatal(const fatal_failure& failure) const {
+    if (state().now == idle) {
+      state().early_failure = failure;
+      return;
+    }
     log().error({}, failure.message, {{"error", failure.error}});
     state().exit_code = 1;
+    if (state().now < draining_wait)
+      begin_stop();
     if (state().now < cutting)
       cut();
   }
@@ -158,19 +174,22 @@ private:
 
   bool open_listeners() const {
     try {
-      const auto sockets =
-        net::open_listening_sockets(settings().port, parts().acceptors.size());
+      const auto sockets = net::open_listening_sockets(settings().port, parts().acceptors.size());
       log().info(".router", "tcp-listener-started",
                  {{"address", "0.0.0.0:" + std::to_string(net::port_of(sockets.front()))}});
       for (std::size_t i = 0; i < sockets.size(); ++i)
         self_->send(parts().acceptors[i], open_listener{sockets[i]});
       return true;
     } catch (const boost::system::system_error& failed) {
-      fatal({"tcp-listener-error",
-             "port " + std::to_string(settings().port) + ": " + failed.what()
-               + "; is another process listening there?"});
+      fatal({"tcp-listener-error", "port " + std::to_string(settings().port) + ": " + failed.what()
+                                     + "; is another process listening there?"});
       return false;
     }
+  }
+
+  void begin_stop() const {
+    state().stop_began = clock::now();
+    parts().context->state.store(health::degraded);
   }
 
   void all_loops_busy() const {
@@ -216,10 +235,13 @@ private:
   }
 
   void replace_registrar() const {
-    parts().registrar =
-      spawn_registrar(self_->system(), parts().shards, log(), *parts().counters);
+    parts().registrar = spawn_registrar(self_->system(), parts().shards, log(), *parts().counters);
     self_->monitor(parts().registrar);
     parts().registrar_replaced(parts().registrar);
+    // What waited in its mailbox is lost, and nobody knows what it was.
+    for (const auto& each : parts().shards)
+      self_->send(each, nats_changed{.connected = true, .dropped = true});
+    parts().announce();
   }
 
   supervisor_self self_;
