@@ -48,24 +48,22 @@ public:
       return;
     }
     const auto least = least_busy();
-    if (least != here_->home.events().index() && !self_->state.ending) {
-      // Counted at once, or a burst would all go to the same loop.
-      here_->router.counters[least]->arriving.fetch_add(1, std::memory_order_relaxed);
-      caf::anon_send(directory_->by_loop[least], adopt_connection{descriptor});
-    } else {
+    // Before a drain is over, no loop gets connections that it does not know of yet.
+    if (least == here_->home.events().index() || here_->router.state.load() == health::degraded)
       serve(descriptor);
-    }
+    else
+      pass_on(descriptor, least);
   }
 
   void adopt(int descriptor) const {
-    here_->counters.arriving.fetch_sub(1, std::memory_order_relaxed);
+    here_->counters.arriving.fetch_sub(1);
     serve(descriptor);
   }
 
   void drain() const {
     here_->draining = true;
-    close_listener();
     self_->state.ending = true;
+    close_listener();
     for (const auto& [id, connection] : self_->state.connections)
       caf::anon_send(connection, drain_connection{});
     here_->upstreams.clear();
@@ -74,8 +72,8 @@ public:
 
   void cut() const {
     here_->draining = true;
-    close_listener();
     self_->state.ending = true;
+    close_listener();
     for (const auto& [id, connection] : self_->state.connections)
       caf::anon_send(connection, cut_connection{});
     here_->upstreams.clear();
@@ -93,7 +91,16 @@ private:
     const auto id = self_->state.next_id++;
     loop_counters::add(here_->counters.connections, std::size_t{1});
     auto connection = spawn_connection(*here_, descriptor, self_, id);
+    if (self_->state.ending) // It came after the others were told.
+      caf::anon_send(connection, drain_connection{});
     self_->state.connections.emplace(id, std::move(connection));
+  }
+
+  /// Counted on the other loop at once, or a burst would all go to the same; and until it arrives
+  /// that loop is not quiet.
+  void pass_on(int descriptor, std::size_t other) const {
+    here_->router.counters[other]->arriving.fetch_add(1);
+    caf::anon_send(directory_->by_loop[other], adopt_connection{descriptor});
   }
 
   /// A loop keeps its client unless another has at least two fewer: moving one costs a wake-up.
@@ -138,7 +145,8 @@ private:
   }
 
   void tell_when_quiet() const {
-    if (self_->state.ending && self_->state.connections.empty())
+    if (self_->state.ending && self_->state.connections.empty()
+        && here_->counters.arriving.load() == 0)
       caf::anon_send(supervisor_, loop_quiet{here_->home.events().index()});
   }
 
