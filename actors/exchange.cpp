@@ -113,6 +113,8 @@ net::task<exchange::route> exchange::find_route() {
     if (!co_await here_.leases.obtain(key_.host))
       co_return route{route::kind::unknown, nullptr};
     leased = here_.leases.find(key_.host);
+    if (leased == nullptr) // Gone before this request had its turn: not known is not "not there".
+      co_return route{route::kind::unknown, nullptr};
   }
   const auto matched = here_.leases.match(key_.host, leased, key_.path);
   switch (matched.what) {
