@@ -12,10 +12,10 @@ namespace shunt {
 namespace {
 
 constexpr auto push_every = std::chrono::milliseconds{10};
-constexpr std::size_t prune_budget = 2'000;   ///< Routes and endpoints a step looks at.
-constexpr std::size_t list_budget = 500;      ///< Hosts a piece of a list shows.
+constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
+constexpr std::size_t list_budget = 500;    ///< Hosts a piece of a list shows.
 
-using clock = std::chrono::steady_clock;
+using clock = caf::actor_clock; // The steady clock, unless a test moves it.
 
 std::int64_t unix_now_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -61,7 +61,7 @@ public:
   // -- What is heard.
 
   void apply(const registration_batch& batch) const {
-    const auto now = clock::now();
+    const auto now = this->now();
     const auto now_ns = unix_now_ns();
     for (const auto& each : *batch.registrations) {
       if (each.unregister)
@@ -74,7 +74,7 @@ public:
 
   void fail(const endpoint_failed& failed) const {
     const auto report = state().slice->report_failure(failed.host, failed.path, failed.address,
-                                                      failed.prune_tls, clock::now());
+                                                      failed.prune_tls, now());
     log_failure(*log_, failed.address, report);
     push_soon();
   }
@@ -110,20 +110,20 @@ public:
   void push_soon() const {
     if (state().push_scheduled || !anything_to_push())
       return;
-    const auto now = clock::now();
-    if (now >= state().push_not_before) {
+    const auto wait = state().push_not_before - now();
+    if (wait.count() <= 0) {
       push();
       return;
     }
     state().push_scheduled = true;
-    self_->delayed_send(self_, state().push_not_before - now, push_changes{});
+    self_->delayed_send(self_, wait, push_changes{});
   }
 
   void push() const {
     state().push_scheduled = false;
     if (!anything_to_push())
       return;
-    state().push_not_before = clock::now() + push_every;
+    state().push_not_before = now() + push_every;
     std::shared_ptr<const std::vector<routing::host_change>> changes;
     if (state().slice->has_changes())
       changes =
@@ -138,10 +138,11 @@ public:
   // -- Doubt.
 
   void nats(const nats_changed& change) const {
-    state().nats_connected = change.connected;
-    if (!change.connected)
+    if (!change.dropped) // Of messages that were dropped one may hear after the connection went.
+      state().nats_connected = change.connected;
+    if (!state().nats_connected)
       state().refresh_before_pruning = true;
-    doubt(change.connected);
+    doubt(state().nats_connected);
   }
 
   void certain(const heard_all& since) const {
@@ -161,7 +162,7 @@ public:
         log_->info(".registry", "prune-suspended", {});
         return;
       }
-      s.cycle_began = clock::now();
+      s.cycle_began = now();
       s.pruned = {};
       if (std::exchange(s.refresh_before_pruning, false) && options_.suspend_pruning_without_nats)
         s.slice->refresh_all(s.cycle_began);
@@ -187,6 +188,7 @@ public:
 
 private:
   route_shard_state& state() const { return self_->state; }
+  clock::time_point now() const { return self_->clock().now(); }
 
   bool anything_to_push() const { return state().slice->has_changes() || state().sync_changed; }
 
@@ -197,10 +199,9 @@ private:
   }
 
   void grant(const lease_cache_actor& holder, routing::host_grant granted) const {
-    self_->send(holder,
-                host_granted{options_.index, options_.incarnation, state().sequence,
-                             state().in_sync,
-                             std::make_shared<const routing::host_grant>(std::move(granted))});
+    self_->send(
+      holder, host_granted{options_.index, options_.incarnation, state().sequence, state().in_sync,
+                           std::make_shared<const routing::host_grant>(std::move(granted))});
   }
 
   /// Nothing unknown is denied from now on; `heals`: not until everybody had time to register.
@@ -249,7 +250,9 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
   auto& rules = options.rules;
   rules.stale_threshold = settings.droplet_stale_threshold;
   switch (settings.routing_table_sharding_mode) {
-    case config::routing_table_sharding_mode::all: rules.sharding = routing::segment_mode::all; break;
+    case config::routing_table_sharding_mode::all:
+      rules.sharding = routing::segment_mode::all;
+      break;
     case config::routing_table_sharding_mode::segments:
       rules.sharding = routing::segment_mode::segments;
       break;
