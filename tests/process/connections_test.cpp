@@ -86,16 +86,6 @@ TEST_F(Connections, EndWhenTheClientSaysSo) {
   EXPECT_TRUE(lost.sees_close());
 }
 
-TEST_F(Connections, AnswerAClientThatHalfClosed) {
-  const backend there;
-  const auto host = here().mapped(there);
-  client one{port()};
-  one.send(get_request(host, "/", "Connection: close\r\n"));
-  one.socket().half_close();
-  EXPECT_EQ(one.response().body, "hello");
-  EXPECT_TRUE(one.sees_close());
-}
-
 TEST_F(Connections, ToABackendThatSaysCloseAreNotUsedAgain) {
   const backend there{answers::ok("hello", "Connection: close\r\n")};
   const auto host = here().mapped(there);
@@ -118,16 +108,32 @@ TEST_F(Connections, ToABackendOfHttp10AreNotUsedAgain) {
   EXPECT_EQ(there.connection_count(), 3u);
 }
 
+const std::string smuggled = "HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsmuggle";
+
 TEST_F(Connections, ToABackendThatSentTooMuchAreNotUsedAgain) {
-  const backend there{[](backend_session& session) {
-    answers::ok("hello")(session);
-    session.send("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsmuggle");
-    session.wait_for_close();
-  }};
+  const backend there{
+    answers::bytes("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello" + smuggled)};
   const auto host = here().mapped(there);
   client one{port()};
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(one.send(get_request(host)).response().body, "hello");
+  EXPECT_EQ(there.connection_count(), 5u);
+}
+
+TEST_F(Connections, ToABackendThatSpeaksUnaskedAreNotUsedAgain) {
+  const gate held;
+  const backend there{[held](backend_session& session) {
+    answers::ok("hello")(session);
+    held.wait(session);
+    session.send(smuggled);
+    session.wait_for_close();
+  }};
+  const auto host = here().mapped(there);
+  client one{port()};
+  EXPECT_EQ(one.send(get_request(host)).response().body, "hello");
+  held.open();
+  EXPECT_TRUE(eventually([&] { return there.ended_count() == 1; }));
+  EXPECT_EQ(one.send(get_request(host)).response().body, "hello");
 }
 
 TEST_F(Connections, ToBackendsEndWhenTheirClientIsGone) {

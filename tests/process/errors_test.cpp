@@ -49,10 +49,9 @@ protected:
 };
 
 TEST_F(Errors, EmptyHostIsRefused) {
-  for (const std::string request :
-       {"GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.0\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: :80\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n"}) {
+  for (const std::string request : {"GET / HTTP/1.1\r\nHost:\r\n\r\n", "GET / HTTP/1.0\r\n\r\n",
+                                    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+                                    "GET / HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n"}) {
     const auto answer = here().ask(request);
     EXPECT_EQ(answer.status, 400) << request;
     EXPECT_EQ(answer.body, "400 Bad Request: Request had empty Host header\n");

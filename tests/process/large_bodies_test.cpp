@@ -140,8 +140,10 @@ TEST_F(LargeBodies, WaitForAClientThatDoesNotRead) {
 }
 
 TEST_F(LargeBodies, WaitForABackendThatDoesNotRead) {
-  const backend there{
-    [](backend_session& session) { eventually([&] { return session.stopping(); }, 60s); }};
+  const backend there{[](backend_session& session) {
+    eventually([&] { return session.stopping(); }, 60s);
+    session.close();
+  }};
   client one{port()};
   one.send("POST / HTTP/1.1\r\nHost: " + here().mapped(there)
            + "\r\nContent-Length: 209715200\r\n\r\n");

@@ -124,7 +124,8 @@ TEST_F(Status, RoutesAreSortedAndInPoolOrder) {
   const auto body = routes("Authorization: Basic dGVzdGVyOnNlY3JldA==\r\n").body;
   EXPECT_LT(body.find("\"a." + host), body.find("\"b." + host));
   std::vector<std::string> order;
-  for (const auto& endpoint : nlohmann::json::parse(body).at("a." + host))
+  const auto all = nlohmann::json::parse(body);
+  for (const auto& endpoint : all.at("a." + host))
     order.push_back(endpoint.at("address"));
   EXPECT_THAT(order, ElementsAre("127.0.0.1:9", "127.0.0.1:1"));
 }
@@ -138,7 +139,8 @@ TEST_F(Status, ManyRoutesAreListedWhole) {
   int count = 0;
   EXPECT_TRUE(eventually([&] {
     count = 0;
-    for (const auto& [uri, endpoints] : here().under_test.routes().items())
+    const auto routes = here().under_test.routes();
+    for (const auto& [uri, endpoints] : routes.items())
       count += uri.ends_with("." + host) ? 1 : 0;
     return count == 3000;
   }))

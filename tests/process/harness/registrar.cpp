@@ -29,7 +29,8 @@ registrar::registrar(const std::string& url) {
                                                                            natsOptions_Destroy};
   check(natsOptions_SetURL(options, url.c_str()), "natsOptions_SetURL");
   check(natsOptions_SetMaxReconnect(options, -1), "natsOptions_SetMaxReconnect");
-  check(natsOptions_SetReconnectWait(options, 20), "natsOptions_SetReconnectWait");
+  check(natsOptions_SetReconnectWait(options, 5), "natsOptions_SetReconnectWait");
+  check(natsOptions_SetReconnectJitter(options, 0, 0), "natsOptions_SetReconnectJitter");
   natsConnection* connection = nullptr;
   check(natsConnection_Connect(&connection, options), "natsConnection_Connect");
   connection_.reset(connection);
