@@ -316,8 +316,20 @@ void attempt::hand_back(bool response_complete) {
 
 net::task<attempt_result> attempt::open_tunnel() {
   if (!of_.head.upgrade || !of_.response_.upgrade
-      || !net::iequals(of_.head.upgrade_protocol, of_.response_.upgrade_protocol))
-    co_return attempt_result{.ended = attempt_result::kind::bad_upgrade};
+      || !net::iequals(of_.head.upgrade_protocol, of_.response_.upgrade_protocol)) {
+    // Spelt out: with a temporary here, GCC 12 lays out this coroutine's frame in two ways, and it
+    // never starts.
+    attempt_result refused;
+    refused.ended = attempt_result::kind::bad_upgrade;
+    co_return refused;
+  }
+  if (pumping_) {
+    // What the client sends belongs to the request until that is complete, whatever the backend
+    // thinks; two readers of one connection would lose each other's bytes.
+    co_await pump_ended_;
+    if (!of_.request_body_.done() || pumped_.end != net::relay_end::complete)
+      co_return receive_failure(pumped_.code);
+  }
   final_ = true;
   client_.close_after = true;
   of_.tunnelled_ = true;
