@@ -46,7 +46,7 @@ net::task<attempt_result> attempt::run() {
       if (auto dialled = co_await dial_backend(); dialled.ended == attempt_result::kind::failed)
         co_return dialled;
     auto result = co_await talk();
-    if (result.ended == attempt_result::kind::answered || !may_resend())
+    if (result.ended != attempt_result::kind::failed || !may_resend())
       co_return result;
     // The backend closed the pooled connection in the very moment of its use. That is no failure
     // of the backend's, and nobody needs to know.
@@ -59,7 +59,9 @@ net::task<attempt_result> attempt::run() {
 bool attempt::may_resend() const {
   if (!reused_ || of_.client_gone_ || pumping_ || !up_->bytes().empty())
     return false;
-  return up_->ended() != asio::error::timed_out && (!written_ || idempotent());
+  // What the backend said before it stayed open, it meant.
+  const auto ended = up_->ended();
+  return ended != asio::error::timed_out && (!written_ || (ended && idempotent()));
 }
 
 bool attempt::idempotent() const {
