@@ -210,7 +210,10 @@ void attempt::watch_client() {
 
 void attempt::client_event(void* context) {
   auto& self = *static_cast<attempt*>(context);
-  if (!self.client_.wire->ended() || self.final_)
+  const auto ended = self.client_.wire->ended();
+  // A client that closed its side behind further requests still waits for the answers.
+  const bool more_to_serve = ended == asio::error::eof && !self.client_.wire->bytes().empty();
+  if (!ended || more_to_serve)
     return;
   self.of_.client_gone_ = true;
   if (self.up_)
@@ -291,11 +294,16 @@ net::task<attempt_result> attempt::answer_client() {
   const auto relayed =
     co_await net::relay_body(up_, of_.response_body_, client_.wire, framing, of_.answer_, 0s);
   if (relayed.end != net::relay_end::complete) {
-    // Half a response: only the end of the connection can tell the client so.
+    // Half a response: only the end of the connection can tell the client so, and where its end
+    // would say that all is well, a reset.
+    const bool client_left = of_.client_gone_ || relayed.end == net::relay_end::sink_failed
+                             || pumped_.end == net::relay_end::source_failed
+                             || pumped_.end == net::relay_end::source_malformed;
     if (of_.router_error_.empty())
-      of_.router_error_ = relayed.end == net::relay_end::sink_failed
-                            ? "client connection closed during response streaming"
-                            : "backend connection closed during response streaming";
+      of_.router_error_ = client_left ? "client connection closed during response streaming"
+                                      : "backend connection closed during response streaming";
+    if (error_code ignored; framing == net::body_framing::until_close)
+      client_.wire->socket().set_option(asio::socket_base::linger{true, 0}, ignored);
     client_.wire->abort(asio::error::connection_aborted);
     client_.close_after = true;
   }
