@@ -314,9 +314,14 @@ net::task<attempt_result> attempt::answer_client() {
 
 void attempt::hand_back(bool response_complete) {
   const bool request_sent = !pumping_ || pump_ended_.is_open();
+  const auto& settings = here_.router.settings;
+  const bool asked_to_close =
+    settings.disable_keep_alives
+    || (of_.head.expect_continue && !settings.keep_alive_100_continue_requests);
+  // During a drain nothing idle is kept: nobody would close it.
   if (!response_complete || !request_sent || !of_.request_body_.done()
-      || pumped_.end != net::relay_end::complete || !of_.response_.keep_alive
-      || here_.router.settings.disable_keep_alives || of_.head.expect_continue)
+      || pumped_.end != net::relay_end::complete || !of_.response_.keep_alive || asked_to_close
+      || here_.draining)
     return; // The destructor closes it.
   up_->receive_within(0s);
   up_->want_buffer(net::buffer_store::block_bytes);
