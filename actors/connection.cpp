@@ -103,9 +103,8 @@ private:
 
   net::task<bool> serve_one() {
     borrowed_exchange request{here_};
-    if (here_.router.buffers.exhausted() && served_ == 0) {
-      loop_counters::add(here_.counters.shed);
-      co_await refuse(overloaded_answer());
+    if (here_.router.buffers.exhausted()) {
+      co_await shed();
       co_return false;
     }
     if (!co_await read_head(*request))
@@ -133,7 +132,10 @@ private:
         co_await refuse(exchange::rejection(status.error));
         co_return false;
       }
-      make_room();
+      if (!make_room()) {
+        co_await shed();
+        co_return false;
+      }
       if (const auto failed = co_await client_.wire->receive()) {
         if (failed == net::asio::error::timed_out)
           co_await refuse_late();
@@ -146,10 +148,15 @@ private:
   }
 
   /// A head that fills the buffer gets one twice as large; the parser refuses it before it is huge.
-  void make_room() {
+  /// False when the router has no memory left for that.
+  bool make_room() {
     auto& wire = *client_.wire;
-    if (wire.buffer_bytes() > 0 && wire.bytes().size() + 2048 > wire.buffer_bytes())
-      wire.want_buffer(wire.buffer_bytes() * 2);
+    if (wire.buffer_bytes() == 0 || wire.bytes().size() + 2048 <= wire.buffer_bytes())
+      return true;
+    if (here_.router.buffers.exhausted())
+      return false;
+    wire.want_buffer(wire.buffer_bytes() * 2);
+    return true;
   }
 
   net::task<void> refuse(std::string_view answer) {
@@ -166,13 +173,14 @@ private:
     co_return;
   }
 
-  static std::string_view overloaded_answer() {
-    static const std::string answer = [] {
-      std::string text;
-      net::append_response(text, net::describe(net::router_error::overloaded, {}), {});
-      return text;
-    }();
-    return answer;
+  /// Any request may be the one that there is no memory for, not only a connection's first.
+  net::task<void> shed() {
+    loop_counters::add(here_.counters.shed);
+    const auto id = here_.ids.next();
+    std::string answer;
+    net::append_response(answer, net::describe(net::router_error::overloaded, {}),
+                         {.request_id = net::view(id), .date = {}});
+    co_await refuse(answer);
   }
 
   /// Closing while bytes of the client are unread would reset the connection, and the client might
