@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t lingering_bytes_max = 256 * 1024;
 constexpr auto lingering_time_max = 2s;
+/// After a burst the rest goes back to the heap.
+constexpr std::size_t spare_exchanges_max = 1024;
 constexpr auto first_request_patience = 1s; ///< For connections accepted just before a drain.
 
 /// An exchange from the loop's store, given back at the end of the request.
@@ -30,7 +32,10 @@ public:
   }
   borrowed_exchange(const borrowed_exchange&) = delete;
   borrowed_exchange& operator=(const borrowed_exchange&) = delete;
-  ~borrowed_exchange() { here_.spare_exchanges.push_back(std::move(held_)); }
+  ~borrowed_exchange() {
+    if (here_.spare_exchanges.size() < spare_exchanges_max)
+      here_.spare_exchanges.push_back(std::move(held_));
+  }
 
   exchange& operator*() const noexcept { return *held_; }
   exchange* operator->() const noexcept { return held_.get(); }

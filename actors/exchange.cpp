@@ -28,6 +28,14 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, host.find(':'));
 }
 
+/// One huge head must not make an exchange huge for good: the next request may be small.
+template <class Container>
+void trim(Container& reused) {
+  constexpr std::size_t kept_bytes_max = 64 * 1024;
+  if (reused.capacity() * sizeof(typename Container::value_type) > kept_bytes_max)
+    Container{}.swap(reused);
+}
+
 std::string_view value_of(const net::request_head& head, net::field_id id) {
   const auto* found = net::find_field(head.fields, id);
   return found == nullptr ? std::string_view{} : found->value;
@@ -55,6 +63,10 @@ net::task<void> exchange::serve(client_connection& client) {
   co_await finish_request_body();
   log();
   endpoint_ = nullptr;
+  trim(out_);
+  trim(answer_);
+  trim(head.fields);
+  trim(response_.fields);
 }
 
 void exchange::begin(client_connection& client) {
