@@ -234,6 +234,10 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
       answer.status = last.ended == attempt_result::kind::late_request ? 408 : 400;
       client_->close_after = client_->unread = true;
       co_await respond(std::move(answer));
+      // The deadline has ended the wire: only the socket itself can still say why.
+      if (last.ended == attempt_result::kind::late_request)
+        ::send(client_->wire->socket().native_handle(), answer_.data(), answer_.size(),
+               MSG_NOSIGNAL | MSG_DONTWAIT);
       break;
     }
     default:
@@ -303,7 +307,7 @@ net::task<void> exchange::respond_health() {
 /// request. A little is read and forgotten; for more, or for a client that waits to be asked, the
 /// connection ends.
 net::task<void> exchange::finish_request_body() {
-  if (request_body_.done() || tunnelled_ || client_->wire->ended())
+  if (request_body_.done() || tunnelled_)
     co_return;
   bool read = false;
   if (!client_->close_after && !head.expect_continue)
