@@ -127,12 +127,17 @@ void append_kept_fields(std::string& out, const request_head& head, const nomina
   }
 }
 
+/// Backends may answer 411 to these when nothing says that they have none (RFC 9110, section 8.6).
+bool usually_has_body(std::string_view method) noexcept {
+  return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
 void append_framing(writer& to, const request_head& head, bool length_written) {
   if (head.framing == body_framing::chunked) {
     to.line("Transfer-Encoding", "chunked");
     if (const auto* announced = find_field(head.fields, trailer))
       to.line(announced->name, announced->value);
-  } else if (!length_written && head.has_content_length) {
+  } else if (!length_written && (head.has_content_length || usually_has_body(head.method))) {
     to.line("Content-Length", head.content_length);
   }
 }
@@ -270,9 +275,11 @@ void append_framing(std::string& out, const response_head& head, const response_
 void append_response_head(std::string& out, const response_head& head,
                           const response_facts& facts) {
   append_status_line(out, head, facts.http_1_0);
-  // A length is said when it is true: also for what is not sent, after HEAD and with 304.
+  // A length is said when it is true: also for what is not sent, after HEAD and with 304. Never
+  // with 204, where some clients would wait for that many bytes (RFC 9110, section 8.6).
   const bool with_length =
-    facts.framing == body_framing::length || facts.framing == body_framing::none;
+    head.status != 204
+    && (facts.framing == body_framing::length || facts.framing == body_framing::none);
   const auto seen = append_kept_fields(out, head, with_length);
   append_added_fields(out, facts, seen);
   append_framing(out, head, facts);
