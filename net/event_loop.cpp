@@ -10,9 +10,8 @@ namespace shunt::net {
 
 event_loop::event_loop(std::size_t index, buffer_budget& budget)
   // The sockets of a loop are touched by its thread alone; only `post` comes from outside.
-  : index_{index}, context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO},
-    deadlines_{std::chrono::steady_clock::now()},
-    buffers_{budget}, ticker_{context_.get_executor()} {}
+  : index_{index}, deadlines_{std::chrono::steady_clock::now()}, buffers_{budget},
+    context_{BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO}, ticker_{context_.get_executor()} {}
 
 event_loop::~event_loop() {
   stop();

@@ -65,9 +65,11 @@ private:
   void tick();
 
   std::size_t index_;
-  asio::io_context context_;
+  // Before the context: handlers that never ran die with it, and the wires that these hold give
+  // back what they borrowed.
   deadline_wheel deadlines_;
   buffer_store buffers_;
+  asio::io_context context_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              executor>
     ticker_;
