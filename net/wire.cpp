@@ -1,5 +1,7 @@
 #include "net/wire.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -97,7 +99,7 @@ wire::wire(event_loop& loop, tcp_socket socket)
     receive_deadline_{loop.deadlines(), [](void* w) { static_cast<wire*>(w)->on_receive_deadline(); },
                       this},
     stall_deadline_{loop.deadlines(),
-                    [](void* w) { static_cast<wire*>(w)->abort(asio::error::timed_out); }, this} {}
+                    [](void* w) { static_cast<wire*>(w)->on_stall_deadline(); }, this} {}
 
 wire::~wire() {
   loop_.buffers().give_back(std::move(block_));
@@ -254,11 +256,28 @@ bool wire::try_send(std::span<iovec>& parts, error_code& code) noexcept {
 
 void wire::continue_send(send_awaiter& awaiter) {
   sending_ = true;
-  if (stall_limit_.count() > 0)
+  if (stall_limit_.count() > 0) {
+    unacknowledged_ = unacknowledged_bytes();
     stall_deadline_.expires_after(stall_limit_);
+  }
   const auto& next = awaiter.parts.front();
   socket_.async_write_some(asio::const_buffer{next.iov_base, next.iov_len},
                            send_handler{wire_ptr{this}, &awaiter});
+}
+
+int wire::unacknowledged_bytes() noexcept {
+  int bytes = 0;
+  return ::ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+/// The kernel reports room only once a third of its buffer is free. For megabytes of buffer a slow
+/// peer needs longer than the limit, and takes bytes all the while: that is no stall.
+void wire::on_stall_deadline() {
+  const auto before = std::exchange(unacknowledged_, unacknowledged_bytes());
+  if (unacknowledged_ < before)
+    stall_deadline_.expires_after(stall_limit_);
+  else
+    abort(asio::error::timed_out);
 }
 
 // -- Both.

@@ -54,6 +54,7 @@ public:
   /// Starts a read unless one is under way, the connection ended, or there is no room.
   void listen();
   /// Suspends until more bytes than now are there, or the connection ended (the code tells how).
+  /// Fails with `no_buffer_space`, and goes on, while the buffer is full of unconsumed bytes.
   auto receive() noexcept;
   /// The same, while idle: after a second without bytes the buffer is given back; after `idle`
   /// (0 = never) the connection ends with `timed_out`.
@@ -132,6 +133,8 @@ private:
   void wake();
   void on_read(error_code failed, std::size_t count);
   void on_receive_deadline();
+  void on_stall_deadline();
+  int unacknowledged_bytes() noexcept;
   void tell() noexcept;
   /// Sends without waiting. True when all is sent or sending failed (`code`).
   bool try_send(std::span<iovec>& parts, error_code& code) noexcept;
@@ -159,6 +162,7 @@ private:
   steady_time idle_until_{};
   deadline stall_deadline_;
   std::chrono::nanoseconds stall_limit_{0};
+  int unacknowledged_ = 0; ///< When the stall deadline was armed.
   operation_memory read_memory_;
 };
 
@@ -168,22 +172,24 @@ using wire_ptr = boost::intrusive_ptr<wire>;
 
 struct wire::receive_awaiter {
   wire& self;
+  bool full = false;
 
   bool await_ready() const noexcept { return static_cast<bool>(self.ended_); }
   bool await_suspend(std::coroutine_handle<> awaiting) noexcept {
     self.receiver_ = awaiting;
     self.listen();
-    if (self.reading_ == phase::none) { // No room: the caller asks for more than it may have.
+    full = self.reading_ == phase::none; // The caller asks for more than it may have.
+    if (full)
       self.receiver_ = nullptr;
-      return false;
-    }
-    return true;
+    return !full;
   }
   error_code await_resume() const noexcept {
     if (self.idle_)
       self.resume_use();
     if (std::exchange(self.interrupted_, false))
       return asio::error::operation_aborted;
+    if (full)
+      return asio::error::no_buffer_space;
     return self.ended_;
   }
 };
