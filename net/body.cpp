@@ -146,10 +146,11 @@ task<bool> discard_body(wire_ptr from, body_reader& body, std::uint64_t bytes_ma
     if (step.done || (step.consumed > 0 && !from->bytes().empty()))
       continue;
     from->receive_within(silence_max);
-    if (co_await from->receive())
+    const auto code = co_await from->receive();
+    from->receive_within(std::chrono::nanoseconds{0});
+    if (code)
       co_return false;
   }
-  from->receive_within(std::chrono::nanoseconds{0});
   co_return body.done();
 }
 
