@@ -35,6 +35,9 @@ void attempt::headers_arrived() {
 }
 
 net::task<attempt_result> attempt::run() {
+  if (to_.about().tls()) // Plain bytes to a port that promised TLS would betray both sides.
+    co_return failed_unsent(routing::failure_class::other,
+                            "TLS to backends is not supported by this version");
   websocket_ = of_.head.upgrade && net::iequals(of_.head.upgrade_protocol, "websocket");
   if (!here_.router.settings.disable_keep_alives) {
     up_ = here_.upstreams.take(address_);

@@ -177,6 +177,11 @@ net::task<void> exchange::proxy() {
     co_await respond(std::move(*too_large));
     co_return;
   }
+  // A route with a route service is closed without it, never open: it may be what lets nobody in.
+  if (!found.pool->traits().route_service_url.empty()) {
+    co_await respond(net::describe(router_error::route_service_unsupported, head.host));
+    co_return;
+  }
   const auto now = exchange_times::clock::now();
   if (routing::all_overloaded(*found.pool, here_.balancing)) {
     loop_counters::add(here_.counters.backend_exhausted_conns);

@@ -1,9 +1,13 @@
 #include "actors/registrar.hpp"
 
 #include "net/log_limiter.hpp"
+#include "net/payload_hash.hpp"
 #include "net/registry_message.hpp"
+#include "net/request_id.hpp"
 
 #include <caf/all.hpp>
+
+#include <deque>
 
 namespace shunt {
 
@@ -17,6 +21,9 @@ struct registrar_state {
   std::vector<std::shared_ptr<std::vector<routing::registration>>> batches; ///< One a shard.
   net::parse_scratch scratch;
   std::vector<routing::registration> parsed; ///< Of the message at hand; kept for its memory.
+  routing::known_messages known;
+  std::deque<std::weak_ptr<net::nats_batch>> unapplied; ///< What shards have not finished yet.
+  std::uint64_t seed = net::request_ids{}.random();
   net::log_limiter rejections{10};
 };
 
@@ -28,19 +35,46 @@ public:
     : self_{self}, log_{log}, counters_{counters} {}
 
   void take(const registry_messages& messages) const {
+    settle();
+    const auto now = self_->clock().now();
     for (const auto& each : messages.batch->messages)
-      take(each);
+      take(each, now);
+    bool handed_over = false;
     auto& batches = self_->state.batches;
     for (std::size_t shard = 0; shard < batches.size(); ++shard)
-      if (auto batch = std::exchange(batches[shard], nullptr))
+      if (auto batch = std::exchange(batches[shard], nullptr)) {
+        handed_over = true;
         self_->send(self_->state.shards[shard],
                     registration_batch{std::move(batch), messages.batch});
+      }
+    if (handed_over)
+      self_->state.unapplied.push_back(messages.batch);
+    self_->state.known.sweep(2 * messages.batch->messages.size());
   }
 
 private:
-  void take(const net::nats_message& message) const {
+  /// Once the shards are through with everything, nothing is in doubt any more.
+  void settle() const {
+    auto& unapplied = self_->state.unapplied;
+    if (unapplied.empty())
+      return;
+    while (!unapplied.empty() && unapplied.front().expired())
+      unapplied.pop_front();
+    if (unapplied.empty())
+      self_->state.known.settle();
+  }
+
+  void take(const net::nats_message& message, routing::time_point now) const {
     const bool unregister = message.subject() == unregister_subject;
     auto& state = self_->state;
+    routing::message_hash hash;
+    if (!unregister) {
+      hash = net::hash_payload(message.payload(), state.seed);
+      if (state.known.hear_again(hash, now)) {
+        counters_->refreshed.fetch_add(1, std::memory_order_relaxed);
+        return;
+      }
+    }
     const auto read = net::parse(message.payload(), unregister, state.scratch);
     if (!read) {
       reject(message, read.reason());
@@ -52,6 +86,12 @@ private:
     }
     auto& counter = unregister ? counters_->unregisters : counters_->registers;
     counter.fetch_add(state.parsed.size(), std::memory_order_relaxed);
+    if (state.parsed.empty())
+      return;
+    const auto& target = state.parsed.front().target;
+    state.known.doubt(*target);
+    if (!unregister)
+      state.known.remember(hash, target, static_cast<std::uint32_t>(state.parsed.size()));
     for (auto& each : state.parsed) {
       auto& batch = state.batches[each.hash() % state.batches.size()];
       if (batch == nullptr)

@@ -11,7 +11,8 @@ namespace shunt {
 
 /// What the registrar counts. Read by any thread.
 struct registrar_counters {
-  std::atomic<std::uint64_t> registers{0};   ///< One per uri.
+  std::atomic<std::uint64_t> registers{0};   ///< One per uri, of messages that had to be read.
+  std::atomic<std::uint64_t> refreshed{0};   ///< Messages that repeated an earlier one to the letter.
   std::atomic<std::uint64_t> unregisters{0}; ///< One per uri.
   std::atomic<std::uint64_t> rejected{0};    ///< Messages that were malformed.
 };

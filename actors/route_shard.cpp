@@ -6,12 +6,14 @@
 #include <caf/all.hpp>
 
 #include <algorithm>
+#include <span>
 
 namespace shunt {
 
 namespace {
 
 constexpr auto push_every = std::chrono::milliseconds{10};
+constexpr std::size_t warmed_together = 32;   ///< Registrations whose memory is awaited at once.
 constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
 constexpr std::size_t list_budget = 500;    ///< Hosts a piece of a list shows.
 
@@ -63,7 +65,11 @@ public:
   void apply(const registration_batch& batch) const {
     const auto now = this->now();
     const auto now_ns = unix_now_ns();
-    for (const auto& each : *batch.registrations) {
+    const std::span all{*batch.registrations};
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (i % warmed_together == 0)
+        state().slice->warm(all.subspan(i, std::min(warmed_together, all.size() - i)));
+      const auto& each = all[i];
       if (each.unregister)
         log_unregistered(*log_, each, state().slice->unregister_endpoint(each, now));
       else

@@ -14,6 +14,7 @@
 
 #include <csignal>
 #include <future>
+#include <optional>
 #include <thread>
 
 namespace shunt::app {
@@ -50,6 +51,34 @@ struct loop_parts {
   loop_parts(std::size_t index, caf::actor_system& system, router_context& shared)
     : events{index, shared.buffers}, unit{system, events},
       context{std::make_unique<loop_context>(shared, unit)} {}
+};
+
+/// Ends what lives on the loops, then the loops, however the router ends: CAF's clock may send to a
+/// pinned actor as long as that actor is not told to exit.
+class loops_end {
+public:
+  loops_end(router_parts& parts, std::vector<std::unique_ptr<loop_parts>>& loops,
+            supervisor_actor supervisor, access_log_writer_actor writer)
+    : parts_{parts}, loops_{loops}, supervisor_{std::move(supervisor)},
+      writer_{std::move(writer)} {}
+  loops_end(const loops_end&) = delete;
+  loops_end& operator=(const loops_end&) = delete;
+  ~loops_end() {
+    parts_.shut_down();
+    for (auto& each : loops_) {
+      each->events.run([&each] { each->context->flush_access_log(); });
+      each->events.stop();
+    }
+    if (writer_) // Which first writes all that was submitted.
+      caf::anon_send_exit(writer_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(supervisor_, caf::exit_reason::kill);
+  }
+
+private:
+  router_parts& parts_;
+  std::vector<std::unique_ptr<loop_parts>>& loops_;
+  supervisor_actor supervisor_;
+  access_log_writer_actor writer_;
 };
 
 /// Turns signals into messages, until everything has stopped (which is told by SIGUSR2).
@@ -150,6 +179,7 @@ int run_router(const config::settings& settings, net::component_log& log) {
   acceptors.by_loop = parts->acceptors;
   for (auto& each : loops)
     each->events.start();
+  std::optional<loops_end> ending{std::in_place, *parts, loops, supervisor, access_writer};
 
   status_server status{context, [&system, shards = parts->shards](auto answered) {
                          list_all_routes(system, shards, std::move(answered));
@@ -180,14 +210,7 @@ int run_router(const config::settings& settings, net::component_log& log) {
   // Down in the opposite order. No loop runs when what lives on it goes.
   bus.stop();
   status.close();
-  parts->shut_down();
-  for (auto& each : loops) {
-    each->events.run([&each] { each->context->flush_access_log(); });
-    each->events.stop();
-  }
-  if (access_writer)
-    caf::anon_send_exit(access_writer, caf::exit_reason::user_shutdown);
-  caf::anon_send_exit(supervisor, caf::exit_reason::kill);
+  ending.reset();
   log.info({}, "gorouter.exited", {});
   return code;
 }

@@ -73,6 +73,8 @@ error_response describe(router_error error, std::string_view host) {
     case connection_limit:
       return plain(503, "Connection Limit Reached",
                    quoted_route(host, "has reached the connection limit."), {});
+    case route_service_unsupported:
+      return plain(502, "route_service_unsupported", "Support for route services is disabled.", {});
     case endpoint_failure: return net::endpoint_failure(502, {});
     case bad_upgrade: return empty(502, {});
     case overloaded: {

@@ -22,6 +22,7 @@ enum class router_error : std::uint8_t {
   no_endpoints,
   not_in_sync,
   connection_limit,
+  route_service_unsupported,
   endpoint_failure,
   bad_upgrade,
   overloaded,

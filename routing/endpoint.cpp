@@ -22,8 +22,8 @@ namespace {
 
 constexpr std::string_view http1 = "http1";
 constexpr std::string_view http2 = "http2";
-constexpr std::size_t header_bytes = 24;
-constexpr std::size_t blob_offset = 8; ///< Behind the count and the hash.
+constexpr std::size_t header_bytes = 32;
+constexpr std::size_t blob_offset = 16; ///< Behind the counts and the hash.
 
 template <class T>
 std::string_view bytes_of(const T& value) {

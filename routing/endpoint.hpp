@@ -7,6 +7,7 @@
 
 #include "routing/balancing_choice.hpp"
 #include "routing/intrusive_ptr.hpp"
+#include "routing/time.hpp"
 
 #include <atomic>
 #include <cstddef>
@@ -86,6 +87,19 @@ public:
   std::uint32_t address_hash() const { return address_hash_; }
   static std::uint32_t hash_address(std::string_view address);
   bool operator==(const endpoint& other) const; ///< All fields.
+
+  /// How many routes hold this very object. Whoever hears the same message again may `hear` it,
+  /// instead of telling each route, as long as all routes of the message still hold it. Any thread.
+  std::uint32_t placed() const noexcept { return placed_.load(); }
+  void place() const noexcept { placed_.fetch_add(1); }
+  void displace() const noexcept { placed_.fetch_sub(1); }
+  /// When it was last heard so; the beginning of time if it was not. Accurate to 10 ms.
+  time_point heard() const noexcept {
+    return time_point{std::chrono::duration_cast<time_point::duration>(heard_tick * heard_ticks_.load())};
+  }
+  void hear(time_point now) const noexcept {
+    heard_ticks_.store(static_cast<std::uint32_t>(now.time_since_epoch() / heard_tick));
+  }
   std::size_t allocated_bytes() const;
   /// Has the blob fetched into the cache while something else is looked at. All of it at once: in a
   /// table of a million, comparing line by line would wait for memory line by line.
@@ -115,6 +129,7 @@ private:
     modification_guid,
     modification_index,
   };
+  static constexpr std::chrono::milliseconds heard_tick{10};
   static constexpr std::size_t field_count = 15;
   static constexpr std::uint16_t flag_tls = 1;
   static constexpr std::uint16_t flag_http2 = 2;
@@ -147,6 +162,8 @@ private:
   T number(field which) const;
 
   mutable std::atomic<std::uint32_t> refs_{0};
+  mutable std::atomic<std::uint32_t> placed_{0};
+  mutable std::atomic<std::uint32_t> heard_ticks_{0};
   std::uint32_t address_hash_ = 0;
   // What follows is the blob that is compared; slots, tag slots and text come right behind it.
   std::uint16_t blob_bytes_ = 0;

@@ -110,8 +110,10 @@ register_outcome slice::renew(slice_route& r, slice_member& m, const registratio
                               time_point now, std::int64_t now_ns) {
   const endpoint& fresh = *heard.target;
   const bool counts = stamp_counts(fresh, now_ns);
-  if (m.target == heard.target || *m.target == fresh) {
+  if (m.target.get() == &fresh || *m.target == fresh) {
     m.touch(now, counts);
+    if (m.target.get() != &fresh) // So that whoever hears this message again knows it is held.
+      m.target = placed_endpoint{heard.target};
     respell(r, m, heard);
     return register_outcome::refreshed;
   }
@@ -140,7 +142,7 @@ void slice::respell(slice_route& r, const slice_member& m, const registration& h
 
 void slice::replace(slice_route& r, slice_member& m, const registration& heard) {
   r.left(*m.target);
-  m.target = heard.target;
+  m.target = placed_endpoint{heard.target};
   r.joined(*m.target, heard.spelling());
   schedule(r, m);
   if (auto* dirt = dirt_of(r)) {
@@ -193,7 +195,7 @@ unregister_result slice::unregister_endpoint(const registration& r, time_point n
 }
 
 void slice::remove_member(slice_route& r, slice_member* m) {
-  const auto target = m->target;
+  const endpoint_ptr target = m->target;
   r.left(*target);
   if (r.derivation)
     r.derivation->marks.erase(std::string{target->address()});

@@ -5,9 +5,38 @@
 #include "routing/endpoint.hpp"
 #include "routing/time.hpp"
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 
 namespace shunt::routing {
+
+/// Holds an endpoint in a route, and has the endpoint know that it is held.
+class placed_endpoint {
+public:
+  placed_endpoint() = default;
+  explicit placed_endpoint(endpoint_ptr held) : held_{std::move(held)} {
+    if (held_)
+      held_->place();
+  }
+  placed_endpoint(placed_endpoint&&) noexcept = default;
+  placed_endpoint& operator=(placed_endpoint&& other) noexcept {
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~placed_endpoint() {
+    if (held_)
+      held_->displace();
+  }
+
+  operator const endpoint_ptr&() const noexcept { return held_; }
+  const endpoint* get() const noexcept { return held_.get(); }
+  const endpoint& operator*() const noexcept { return *held_; }
+  const endpoint* operator->() const noexcept { return held_.get(); }
+
+private:
+  endpoint_ptr held_;
+};
 
 class slice_member {
 public:
@@ -17,7 +46,10 @@ public:
   }
 
   const endpoint* about() const { return target.get(); }
-  time_point heard() const { return time_point{nanoseconds{packed_ >> 1}}; }
+  time_point heard() const {
+    const time_point told{nanoseconds{packed_ >> 1}};
+    return target.get() == nullptr ? told : std::max(told, target->heard());
+  }
   /// When the endpoint was heard, whether its stamp was too far in the future to be believed: it
   /// must not come to count later, just because time passes.
   std::int64_t stamp_ns() const { return (packed_ & 1) != 0 ? target->updated_at_ns() : 0; }
@@ -27,7 +59,7 @@ public:
       static_cast<std::int64_t>(static_cast<std::uint64_t>(ns) << 1) | (stamp_counts ? 1 : 0);
   }
 
-  endpoint_ptr target;
+  placed_endpoint target;
 
 private:
   std::int64_t packed_ = 0; ///< Nanoseconds, and in the lowest bit whether the stamp counts.

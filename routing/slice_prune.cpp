@@ -58,10 +58,22 @@ void slice::remove_stale(slice_route& r, const std::vector<endpoint_ptr>& stale,
     report.uri.append("/").append(r.path());
   report.isolation_segment = stale.front()->isolation_segment();
   for (const auto& e : stale) {
+    auto* member = r.members.find(e->address(), e->address_hash());
+    // Its message may be heard at this very moment by somebody who still sees it held: from here on
+    // it is seen not to be, and if it was heard before that, it stays.
+    e->displace();
+    const bool stays = stale_after(*member) >= now;
+    e->place();
+    if (stays) {
+      schedule(r, *member);
+      continue;
+    }
     report.addresses.emplace_back(e->address());
-    remove_member(r, r.members.find(e->address(), e->address_hash()));
+    remove_member(r, member);
   }
-  result.endpoints += stale.size();
+  if (report.addresses.empty())
+    return;
+  result.endpoints += report.addresses.size();
   result.routes.push_back(std::move(report));
   if (r.members.empty())
     result.routes_gone += settle_empty(r, now, false);

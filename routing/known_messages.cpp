@@ -1,0 +1,62 @@
+#include "routing/known_messages.hpp"
+
+#include <algorithm>
+
+namespace shunt::routing {
+
+namespace {
+
+std::uint32_t index_hash_of(const message_hash& hash) {
+  return static_cast<std::uint32_t>(hash.low >> 32);
+}
+
+} // namespace
+
+std::uint32_t known_messages::position_of(const message_hash& hash) const {
+  return index_.find(
+    index_hash_of(hash), [&](std::uint32_t at) { return entries_[at].hash == hash; }, nowhere);
+}
+
+bool known_messages::hear_again(const message_hash& hash, time_point now) {
+  const auto at = position_of(hash);
+  if (at == nowhere)
+    return false;
+  const auto& known = entries_[at];
+  if (doubted_[slot_of(*known.target)])
+    return false;
+  known.target->hear(now);
+  return known.target->placed() == known.routes; // Asked last: a shard may just be letting go of it.
+}
+
+void known_messages::remember(const message_hash& hash, endpoint_ptr target, std::uint32_t routes) {
+  if (const auto at = position_of(hash); at != nowhere) {
+    entries_[at].target = std::move(target);
+    entries_[at].routes = routes;
+    return;
+  }
+  std::uint32_t at = 0;
+  if (free_.empty()) {
+    at = static_cast<std::uint32_t>(entries_.size());
+    entries_.emplace_back();
+  } else {
+    at = free_.back();
+    free_.pop_back();
+  }
+  entries_[at] = {hash, std::move(target), routes};
+  index_.insert(index_hash_of(hash), at);
+}
+
+void known_messages::sweep(std::size_t budget) {
+  for (budget = std::min(budget, entries_.size()); budget > 0; --budget) {
+    swept_ = swept_ + 1 < entries_.size() ? swept_ + 1 : 0;
+    auto& each = entries_[swept_];
+    if (!each.target || each.target->placed() > 0 || doubted_[slot_of(*each.target)])
+      continue;
+    index_.erase(index_hash_of(each.hash),
+                 [&](std::uint32_t at) { return at == static_cast<std::uint32_t>(swept_); });
+    each = {};
+    free_.push_back(static_cast<std::uint32_t>(swept_));
+  }
+}
+
+} // namespace shunt::routing
