@@ -69,18 +69,19 @@ void status_server::open() {
     listen("0.0.0.0", status.port, site::health, "status.port");
   listen("127.0.0.1", status.routes.port, site::routes, "status.routes.port");
   events_.start();
+  started_ = true;
   for (auto& each : ports_)
     events_.post([&each = *each] { each.listener.open(); });
 }
 
 void status_server::close() {
-  if (ports_.empty())
-    return;
-  events_.run([this] {
-    for (auto& each : ports_)
-      each->listener.close();
-  });
-  events_.stop();
+  if (std::exchange(started_, false)) {
+    events_.run([this] {
+      for (auto& each : ports_)
+        each->listener.close();
+    });
+    events_.stop();
+  }
   ports_.clear();
 }
 

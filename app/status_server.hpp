@@ -47,6 +47,7 @@ private:
   route_source routes_;
   net::buffer_budget budget_;
   net::event_loop events_;
+  bool started_ = false;
   std::vector<std::unique_ptr<port>> ports_;
   std::atomic<int> open_connections_{0};
 };
