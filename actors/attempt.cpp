@@ -39,6 +39,7 @@ net::task<attempt_result> attempt::run() {
     co_return failed_unsent(routing::failure_class::other,
                             "TLS to backends is not supported by this version");
   websocket_ = of_.head.upgrade && net::iequals(of_.head.upgrade_protocol, "websocket");
+  of_.times_.dial = of_.times_.resolve = -1ns; // A pooled connection has none of either.
   if (!here_.router.settings.disable_keep_alives) {
     up_ = here_.upstreams.take(address_);
     reused_ = up_ != nullptr;
@@ -97,6 +98,8 @@ net::task<attempt_result> attempt::talk() {
   const auto limit = here_.router.settings.endpoint_timeout_for(1);
   if (limit.count() > 0 && !websocket_)
     up_->receive_until(of_.times_.attempt + limit);
+  if (here_.router.log_local_address)
+    of_.local_address_ = local_address();
   build_head();
   if (auto sent = co_await send_request(); sent.ended == attempt_result::kind::failed)
     co_return sent;
@@ -383,15 +386,18 @@ attempt_result attempt::write_failure(error_code code) const {
   return failed_unsent(routing::failure_class::other, peer_text("write", code));
 }
 
-/// As Go words it: `read tcp 10.0.0.9:51234->10.0.0.1:8080: read: connection reset by peer`.
-std::string attempt::peer_text(std::string_view operation, error_code code) const {
+std::string attempt::local_address() const {
   error_code unknown;
   const auto local = up_->socket().local_endpoint(unknown);
+  if (unknown)
+    return {};
+  return local.address().to_string() + ":" + std::to_string(local.port());
+}
+
+/// As Go words it: `read tcp 10.0.0.9:51234->10.0.0.1:8080: read: connection reset by peer`.
+std::string attempt::peer_text(std::string_view operation, error_code code) const {
   std::string text{operation};
-  text.append(" tcp ");
-  if (!unknown)
-    text.append(local.address().to_string()).append(":").append(std::to_string(local.port()));
-  text.append("->").append(address_).append(": ").append(operation).append(": ");
+  text.append(" tcp ").append(local_address()).append("->").append(address_).append(": ").append(operation).append(": ");
   return text.append(net::go_words(code));
 }
 

@@ -36,6 +36,7 @@ private:
   attempt_result failed(routing::failure_class why, std::string detail) const;
   attempt_result failed_unsent(routing::failure_class why, std::string detail) const;
   attempt_result write_failure(net::error_code code) const;
+  std::string local_address() const;
   std::string peer_text(std::string_view operation, net::error_code code) const;
   attempt_result receive_failure(net::error_code code) const;
   attempt_result head_failure(net::parse_error error) const;

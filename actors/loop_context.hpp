@@ -54,6 +54,7 @@ struct router_context {
   net::buffer_budget& buffers;
   access_log_queue* access_log = nullptr; ///< Null: no access log.
   std::string own_ip;
+  bool log_local_address = false; ///< It costs a system call a request.
   std::vector<std::string> logged_headers; ///< extra_headers_to_log, without duplicates.
   std::atomic<health> state{health::initializing};
   std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.

@@ -12,6 +12,7 @@
 
 #include <caf/all.hpp>
 
+#include <algorithm>
 #include <csignal>
 #include <future>
 #include <optional>
@@ -155,6 +156,8 @@ int run_router(const config::settings& settings, net::component_log& log) {
       system, access_queue, {.format = access_format_of(settings), .sinks = std::move(sinks)});
     context.access_log = access_queue.get();
     context.logged_headers = access_log_headers(settings);
+    const auto& extra = settings.logging.extra_access_log_fields;
+    context.log_local_address = std::find(extra.begin(), extra.end(), "local_address") != extra.end();
   }
 
   auto parts = std::make_shared<router_parts>();
