@@ -221,9 +221,15 @@ struct kept {
   bool request_id = false;
 };
 
-/// Keeps the backend's fields but for those between it and us, and its framing, which is ours to
-/// say anew unless `with_length`.
-kept append_kept_fields(std::string& out, const response_head& head, bool with_length) {
+/// The way of a response, which the router tells to who may ask.
+bool tells_the_way(field_id id) noexcept {
+  return id == x_vcap_router || id == x_vcap_backend || id == x_cf_routeendpoint;
+}
+
+/// Keeps the backend's fields but for those between it and us, its framing, which is ours to say
+/// anew unless `with_length`, and, when `traced`, the way that it claims.
+kept append_kept_fields(std::string& out, const response_head& head, bool with_length,
+                        bool traced = false) {
   kept seen;
   writer to{out};
   const nominated dropped{head.fields, {}};
@@ -234,7 +240,8 @@ kept append_kept_fields(std::string& out, const response_head& head, bool with_l
         to.line(each.name, each.value);
       continue;
     }
-    if (hop_by_hop(each.id) || each.id == x_cf_proxy_signature || dropped(each.name))
+    if (hop_by_hop(each.id) || each.id == x_cf_proxy_signature || dropped(each.name)
+        || (traced && tells_the_way(each.id)))
       continue;
     seen.date = seen.date || each.id == date;
     seen.request_id = seen.request_id || each.id == x_vcap_request_id;
@@ -280,7 +287,7 @@ void append_response_head(std::string& out, const response_head& head,
   const bool with_length =
     head.status != 204
     && (facts.framing == body_framing::length || facts.framing == body_framing::none);
-  const auto seen = append_kept_fields(out, head, with_length);
+  const auto seen = append_kept_fields(out, head, with_length, !facts.trace_backend.empty());
   append_added_fields(out, facts, seen);
   append_framing(out, head, facts);
   out.append("\r\n");
