@@ -20,16 +20,17 @@ wire_ptr upstream_pool::take(std::string_view backend) {
 
 void upstream_pool::put(std::string_view backend, wire_ptr connection) {
   auto found = shelves_.find(backend);
+  const auto idle_here = found == shelves_.end() ? 0 : found->second.idle.size();
+  const bool usable = !connection->ended() && connection->bytes().empty();
+  if (!usable || idle_here >= limits_.idle_per_backend_max) {
+    connection->close();
+    return;
+  }
   if (found == shelves_.end()) {
     found = shelves_.try_emplace(std::string{backend}).first;
     found->second.backend = backend;
   }
   auto& home = found->second;
-  const bool usable = !connection->ended() && connection->bytes().empty();
-  if (!usable || home.idle.size() >= limits_.idle_per_backend_max) {
-    connection->close();
-    return;
-  }
   if (spare_.empty())
     spare_.push_back(std::make_unique<idle_connection>());
   auto entry = std::move(spare_.back());
