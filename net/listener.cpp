@@ -132,6 +132,8 @@ void listener::accept_some() {
       ::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
       on_accept_(descriptor);
+      if (!acceptor_.is_open()) // By whoever was handed the connection.
+        return;
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED)
