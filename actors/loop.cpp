@@ -1,9 +1,14 @@
 #include "actors/loop.hpp"
 
+#include <caf/scheduler/abstract_coordinator.hpp>
+
 namespace shunt {
 
 void loop::exec_later(caf::resumable* job) {
-  events_.post([this, job] { resume(job); });
+  if (job->subtype() == caf::resumable::io_actor)
+    events_.post([this, job] { resume(job); });
+  else
+    system().scheduler().enqueue(job);
 }
 
 void loop::resume(caf::resumable* job) {

@@ -18,7 +18,9 @@ public:
   loop(caf::actor_system& system, net::event_loop& events)
     : caf::execution_unit{&system}, events_{events} {}
 
-  /// Resumes `job` on the loop's thread, later. Any thread.
+  /// Resumes `job` later: a pinned actor on the loop's thread; any other, which CAF offers to
+  /// whatever unit its sender runs on, on CAF's scheduler, lest a shard work at a loop's cost. Any
+  /// thread.
   void exec_later(caf::resumable* job) override;
   net::event_loop& events() noexcept { return events_; }
 
@@ -41,6 +43,8 @@ public:
   void enqueue(caf::mailbox_element_ptr message, caf::execution_unit*) override {
     Handle::base::enqueue(std::move(message), home_);
   }
+  /// Marks it as one that a loop may resume; see `loop::exec_later`.
+  caf::resumable::subtype_t subtype() const override { return caf::resumable::io_actor; }
   loop& home() const noexcept { return *home_; }
 
 private:
