@@ -46,9 +46,11 @@ net::task<attempt_result> attempt::run() {
   }
   watch_client();
   for (;;) {
-    if (!up_)
-      if (auto dialled = co_await dial_backend(); dialled.ended == attempt_result::kind::failed)
+    if (!up_) {
+      auto dialled = co_await dial_backend();
+      if (dialled.ended == attempt_result::kind::failed)
         co_return dialled;
+    }
     auto result = co_await talk();
     if (result.ended != attempt_result::kind::failed || !may_resend())
       co_return result;
@@ -101,10 +103,12 @@ net::task<attempt_result> attempt::talk() {
   if (here_.router.log_local_address)
     of_.local_address_ = local_address();
   build_head();
-  if (auto sent = co_await send_request(); sent.ended == attempt_result::kind::failed)
+  auto sent = co_await send_request();
+  if (sent.ended == attempt_result::kind::failed)
     co_return sent;
   auto result = co_await read_response();
-  // One await a statement: GCC 12 loses those inside ?:, && and ||.
+  // Throughout, an await stands in a statement of its own: GCC 12 lays the frame out wrongly when
+  // one is part of a condition, of ?:, && or ||.
   if (result.ended == attempt_result::kind::answered) {
     if (of_.response_.status == 101)
       result = co_await open_tunnel();
@@ -155,7 +159,8 @@ net::task<attempt_result> attempt::send_request() {
     client_.wire->listen();
     co_return attempt_result{};
   }
-  if (const auto code = co_await up_->send(of_.out_))
+  const auto code = co_await up_->send(of_.out_);
+  if (code)
     co_return write_failure(code);
   written_ = true;
   pumping_ = true;
@@ -187,7 +192,8 @@ net::task<void> attempt::await_go_ahead() {
   if (final_ || told_continue_)
     co_return;
   told_continue_ = true;
-  if (co_await client_.wire->send("HTTP/1.1 100 Continue\r\n\r\n"))
+  const auto unheard = co_await client_.wire->send("HTTP/1.1 100 Continue\r\n\r\n");
+  if (unheard)
     up_->abort(asio::error::operation_aborted);
 }
 
@@ -242,13 +248,15 @@ net::task<attempt_result> attempt::read_response() {
         break;
       if (++interim > interim_max)
         co_return failed(routing::failure_class::other, "too many 1xx responses");
-      if (co_await pass_interim())
+      const auto unheard = co_await pass_interim();
+      if (unheard)
         co_return failed(routing::failure_class::client_cancelled, "context canceled");
       continue;
     }
     if (up_->buffer_bytes() > 0 && up_->bytes().size() + 2048 > up_->buffer_bytes())
       up_->want_buffer(up_->buffer_bytes() * 2);
-    if (const auto code = co_await up_->receive())
+    const auto code = co_await up_->receive();
+    if (code)
       co_return receive_failure(code);
   }
   headers_arrived();
@@ -359,7 +367,8 @@ net::task<attempt_result> attempt::open_tunnel() {
   of_.answer_.clear();
   net::append_upgrade_head(of_.answer_, of_.response_, net::view(of_.id_));
   up_->unpin();
-  if (co_await client_.wire->send(of_.answer_))
+  const auto unheard = co_await client_.wire->send(of_.answer_);
+  if (unheard)
     co_return attempt_result{};
   up_->receive_within(0s);
   co_await net::run_tunnel(client_.wire, up_);

@@ -112,7 +112,8 @@ private:
       co_await shed();
       co_return false;
     }
-    if (!co_await read_head(*request))
+    const bool complete = co_await read_head(*request);
+    if (!complete)
       co_return false;
     client_.wire->pin();
     client_.wire->consume(request->head.head_bytes);
@@ -141,7 +142,8 @@ private:
         co_await shed();
         co_return false;
       }
-      if (const auto failed = co_await client_.wire->receive()) {
+      const auto failed = co_await client_.wire->receive();
+      if (failed) {
         if (failed == net::asio::error::timed_out)
           co_await refuse_late();
         co_return false;
@@ -200,7 +202,8 @@ private:
     for (std::uint64_t read = 0; read <= lingering_bytes_max && !wire.ended();) {
       read += wire.bytes().size();
       wire.consume(wire.bytes().size());
-      if (co_await wire.receive())
+      const auto failed = co_await wire.receive();
+      if (failed)
         break;
     }
   }

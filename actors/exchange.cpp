@@ -122,7 +122,8 @@ net::task<exchange::route> exchange::find_route() {
   routing::normalise_request(head.host, head.target, key_);
   auto* leased = here_.leases.find(key_.host);
   if (leased == nullptr) {
-    if (!co_await here_.leases.obtain(key_.host))
+    const bool obtained = co_await here_.leases.obtain(key_.host);
+    if (!obtained)
       co_return route{route::kind::unknown, nullptr};
     leased = here_.leases.find(key_.host);
     if (leased == nullptr) // Gone before this request had its turn: not known is not "not there".

@@ -131,7 +131,8 @@ net::task<void> status_server::talk(net::wire_ptr client, site what) {
     }
     if (client->buffer_bytes() > 0 && client->bytes().size() + 2048 > client->buffer_bytes())
       client->want_buffer(client->buffer_bytes() * 2);
-    if (co_await client->receive()) {
+    const auto failed = co_await client->receive();
+    if (failed) {
       client->close();
       co_return;
     }

@@ -110,9 +110,12 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
     next.add_step(step, out);
     if ((step.done || ended) && out == body_framing::chunked)
       next.add_end(body.trailers());
-    if (auto parts = next.parts(); !parts.empty())
-      if (const auto code = co_await to->send(parts))
-        co_return relay_result{relay_end::sink_failed, code};
+    const auto parts = next.parts();
+    if (!parts.empty()) {
+      const auto unsent = co_await to->send(parts); // GCC 12 wants it in a statement of its own.
+      if (unsent)
+        co_return relay_result{relay_end::sink_failed, unsent};
+    }
     from->consume(step.consumed);
     if (step.done || ended)
       break;

@@ -13,13 +13,15 @@ namespace {
 task<void> pump(wire_ptr from, wire_ptr to, std::uint64_t& bytes, bool& failed) {
   for (;;) {
     if (const auto received = from->bytes(); !received.empty()) {
-      if (co_await to->send(received))
+      const auto unsent = co_await to->send(received);
+      if (unsent)
         break;
       bytes += received.size();
       from->consume(received.size());
       continue;
     }
-    if (const auto code = co_await from->receive_idle(std::chrono::nanoseconds{0})) {
+    const auto code = co_await from->receive_idle(std::chrono::nanoseconds{0});
+    if (code) {
       if (code != asio::error::eof)
         break;
       to->shutdown_send();
