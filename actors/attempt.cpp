@@ -13,6 +13,14 @@ namespace {
 constexpr auto continue_wait = 1s;   ///< For a backend's 100 (gorouter's value).
 constexpr int interim_max = 64;      ///< 1xx responses before a final one; more is abuse.
 
+/// Whether dialling failed for want of something of the router's own, which marks no endpoint.
+bool lacks_means(error_code code) {
+  namespace errc = boost::system::errc;
+  return code == errc::too_many_files_open || code == errc::too_many_files_open_in_system
+         || code == errc::no_buffer_space || code == errc::not_enough_memory
+         || code == errc::address_not_available;
+}
+
 } // namespace
 
 attempt::attempt(exchange& of, routing::leased_endpoint& to)
@@ -88,7 +96,9 @@ net::task<attempt_result> attempt::dial_backend() {
   of_.times_.dial = dialled.connect_time;
   of_.times_.resolve = dialled.resolve_time;
   if (!dialled.connection)
-    co_return failed_unsent(routing::failure_class::dial, net::describe(dialled, target.host(), address_));
+    co_return failed_unsent(lacks_means(dialled.code) ? routing::failure_class::other
+                                                      : routing::failure_class::dial,
+                            net::describe(dialled, target.host(), address_));
   up_ = dialled.connection;
   if (of_.client_gone_)
     co_return failed(routing::failure_class::client_cancelled, "context canceled");
