@@ -2,7 +2,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <utility>
 
 namespace shunt::net {
@@ -35,8 +34,7 @@ public:
 
 private:
   static char* put(char* to, std::string_view text) {
-    std::memcpy(to, text.data(), text.size());
-    return to + text.size();
+    return to + text.copy(to, text.size()); // Which, unlike memcpy, may be given nothing at all.
   }
   std::string& out_;
 };
