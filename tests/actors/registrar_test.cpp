@@ -1,0 +1,205 @@
+// From the messages of NATS to the shards' batches: who gets what, in which order, and when the
+// credit of a batch is given back.
+#include "actors/registrar.hpp"
+
+#include "actors/route_shard.hpp"
+#include "tests/actors/support/actors_by_hand.hpp"
+#include "tests/actors/support/recorders.hpp"
+#include "tests/net/log_capture.hpp"
+
+#include <gmock/gmock.h>
+#include <nats/nats.h>
+
+#include <array>
+
+namespace shunt {
+namespace {
+
+using namespace std::literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::size_t shard_count = 3;
+constexpr auto register_subject = "router.register"sv;
+constexpr auto unregister_subject = "router.unregister"sv;
+
+std::string payload_of(std::string_view uris, int port) {
+  return R"({"host":"10.0.0.1","port":)" + std::to_string(port) + R"(,"uris":[)" + std::string{uris}
+         + "]}";
+}
+
+std::string host_name(int number) {
+  return std::string{"host-"}.append(std::to_string(number)).append(".example");
+}
+
+std::string in_quotes(std::string_view text) {
+  return std::string{'"'}.append(text).append(1, '"');
+}
+
+class Registrar : public test::actors_by_hand {
+public:
+  static void SetUpTestSuite() { nats_Open(-1); } // Messages are the NATS library's.
+
+protected:
+  Registrar() {
+    std::vector<route_shard_actor> shards;
+    for (auto& record : records)
+      shards.push_back(own(test::spawn_recording_shard(system, record)));
+    registrar = own(spawn_registrar(system, shards, *log.log, counters));
+    run();
+  }
+
+  std::shared_ptr<net::nats_batch>
+  batch_of(std::initializer_list<std::pair<std::string_view, std::string>> messages,
+           std::shared_ptr<net::nats_credit> credit = {}) {
+    std::vector<net::nats_message> made;
+    for (const auto& [subject, payload] : messages)
+      made.emplace_back(subject, "", payload);
+    return std::make_shared<net::nats_batch>(std::move(made), std::move(credit));
+  }
+  void hear(std::initializer_list<std::pair<std::string_view, std::string>> messages) {
+    tell(registrar, registry_messages{batch_of(messages)});
+  }
+  /// All that reached the shards, as `+host:port` or `-host:port`, in the order of each shard.
+  std::vector<std::string> heard() const {
+    std::vector<std::string> all;
+    for (const auto& record : records)
+      for (const auto& batch : record.batches)
+        for (const auto& each : *batch.registrations)
+          all.push_back(std::string(each.unregister ? "-" : "+")
+                          .append(each.uri)
+                          .append(":")
+                          .append(std::to_string(each.target->port())));
+    return all;
+  }
+
+  net::log_capture log;
+  registrar_counters counters;
+  std::array<test::shard_record, shard_count> records;
+  registrar_actor registrar;
+};
+
+TEST_F(Registrar, SendsEachHostToTheShardThatLeaseCachesAsk) {
+  for (int i = 0; i < 40; ++i)
+    hear({{register_subject, payload_of(in_quotes(host_name(i).append("/path")), 80)}});
+  std::size_t seen = 0;
+  for (std::size_t shard = 0; shard < shard_count; ++shard)
+    for (const auto& batch : records[shard].batches)
+      for (const auto& each : *batch.registrations) {
+        EXPECT_EQ(routing::shard_of(each.host(), shard_count), shard) << each.uri;
+        ++seen;
+      }
+  EXPECT_EQ(seen, 40u);
+  for (const auto& record : records)
+    EXPECT_THAT(record.batches, testing::Not(IsEmpty()));
+}
+
+TEST_F(Registrar, SendsAShardOneBatchForAllItsMessages) {
+  hear({{register_subject, payload_of(R"("a.example")", 1)},
+        {unregister_subject, payload_of(R"("a.example")", 1)},
+        {register_subject, payload_of(R"("A.example/x","a.example/y")", 2)}});
+  const auto& record = records[routing::shard_of("a.example", shard_count)];
+  ASSERT_THAT(record.batches, SizeIs(1));
+  EXPECT_THAT(*record.batches.front().registrations, SizeIs(4));
+}
+
+TEST_F(Registrar, KeepsTheOrderOfOneHost) {
+  hear({{register_subject, payload_of(R"("a.example")", 1)},
+        {unregister_subject, payload_of(R"("a.example")", 1)},
+        {register_subject, payload_of(R"("a.example")", 2)}});
+  hear({{unregister_subject, payload_of(R"("a.example")", 2)}});
+  EXPECT_THAT(heard(), ElementsAre("+a.example:1", "-a.example:1", "+a.example:2", "-a.example:2"));
+}
+
+TEST_F(Registrar, CountsUris) {
+  hear({{register_subject, payload_of(R"("a.example","b.example")", 1)},
+        {unregister_subject, payload_of(R"("a.example")", 1)}});
+  EXPECT_EQ(counters.registers, 2u);
+  EXPECT_EQ(counters.unregisters, 1u);
+  EXPECT_EQ(counters.rejected, 0u);
+}
+
+TEST_F(Registrar, LetsAMalformedMessageChangeNothing) {
+  hear({{register_subject, payload_of(R"("a.example")", 1)},
+        {register_subject, "{"},
+        {register_subject, R"({"host":"10.0.0.1","port":"80","uris":["bad.example"]})"},
+        {register_subject, payload_of(R"("a.example")", 2)}});
+  EXPECT_THAT(heard(), ElementsAre("+a.example:1", "+a.example:2"));
+  EXPECT_EQ(counters.rejected, 2u);
+  const auto lines = log.lines("validation-error");
+  ASSERT_THAT(lines, SizeIs(2));
+  EXPECT_EQ(lines[0]["data"]["payload"], "{");
+  EXPECT_EQ(lines[1]["data"]["subject"], "router.register");
+}
+
+TEST_F(Registrar, RejectsAnEndpointWithMoreTextThanItMayHave) {
+  const std::string huge(routing::endpoint::text_bytes_max + 1, 'x');
+  hear({{register_subject,
+         R"({"host":"10.0.0.1","port":80,"app":")" + huge + R"(","uris":["a.example"]})"}});
+  EXPECT_THAT(heard(), IsEmpty());
+  EXPECT_EQ(counters.rejected, 1u);
+  const auto lines = log.lines("validation-error");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_LE(lines[0]["data"]["payload"].get<std::string>().size(), 1024u);
+}
+
+TEST_F(Registrar, LogsFewOfManyMalformedMessages) {
+  for (int i = 0; i < 500; ++i)
+    hear({{register_subject, "nonsense"}});
+  EXPECT_EQ(counters.rejected, 500u);
+  const auto logged = log.lines("validation-error").size();
+  EXPECT_GE(logged, 10u);
+  EXPECT_LT(logged, 250u); // Ten a second, however slow the machine: 25 seconds would be too slow.
+}
+
+TEST_F(Registrar, GivesCreditBackOnlyWhenEveryShardIsDone) {
+  auto credit = std::make_shared<net::nats_credit>(1);
+  ASSERT_TRUE(credit->take(0s));
+  std::string uris;
+  for (int i = 0; i < 20; ++i) // Enough for every shard.
+    uris.append(i == 0 ? "" : ",").append(in_quotes(host_name(i)));
+  tell(registrar, registry_messages{batch_of({{register_subject, payload_of(uris, 1)}}, credit)});
+  for (auto& record : records) {
+    ASSERT_THAT(record.batches, SizeIs(1));
+    EXPECT_FALSE(credit->take(0s)); // Somebody still has it.
+    record.batches.clear();
+  }
+  EXPECT_TRUE(credit->take(0s));
+}
+
+TEST_F(Registrar, GivesCreditBackForABatchThatSaysNothing) {
+  auto credit = std::make_shared<net::nats_credit>(1);
+  ASSERT_TRUE(credit->take(0s));
+  tell(registrar, registry_messages{batch_of({{register_subject, "nonsense"}}, credit)});
+  EXPECT_TRUE(credit->take(0s));
+}
+
+TEST_F(Registrar, TurnsToTheSuccessorOfAShard) {
+  const auto index = routing::shard_of("a.example", shard_count);
+  test::shard_record successor;
+  tell(registrar, shard_replaced{index, own(test::spawn_recording_shard(system, successor))});
+  hear({{register_subject, payload_of(R"("a.example")", 1)}});
+  EXPECT_THAT(records[index].batches, IsEmpty());
+  EXPECT_THAT(successor.batches, SizeIs(1));
+}
+
+TEST_F(Registrar, LetsTheSuccessorHearWhatItsPredecessorKnew) {
+  const auto index = routing::shard_of("a.example", shard_count);
+  route_shard_options options;
+  options.index = index;
+  const auto predecessor = own(spawn_route_shard(system, options, *log.log));
+  tell(registrar, shard_replaced{index, predecessor});
+  for (int i = 0; i < 3; ++i) // From the second on it changes nothing and may be passed over.
+    hear({{register_subject, payload_of(R"("a.example")", 1)}});
+  EXPECT_GE(counters.refreshed, 1u);
+  kill(predecessor);
+  test::shard_record successor;
+  tell(registrar, shard_replaced{index, own(test::spawn_recording_shard(system, successor))});
+  hear({{register_subject, payload_of(R"("a.example")", 1)}});
+  ASSERT_THAT(successor.batches, SizeIs(1));
+  EXPECT_EQ(successor.batches.front().registrations->front().uri, "a.example");
+}
+
+} // namespace
+} // namespace shunt

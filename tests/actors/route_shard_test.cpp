@@ -1,0 +1,487 @@
+// What a shard tells those who lease from it, and when it stops denying what it does not know.
+#include "actors/route_shard.hpp"
+
+#include "tests/actors/support/actors_by_hand.hpp"
+#include "tests/actors/support/recorders.hpp"
+#include "tests/actors/support/registrations.hpp"
+#include "tests/net/log_capture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+namespace shunt {
+namespace {
+
+using namespace std::literals;
+using test::batch_of;
+using test::registered;
+using test::unregistered;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+constexpr auto push_time = 10ms;
+using addresses = std::vector<std::string>;
+
+addresses addresses_of(const host_granted& granted, std::string_view path = {}) {
+  addresses found;
+  for (const auto& each : granted.grant->paths)
+    if (each.path == path)
+      for (const auto& endpoint : each.endpoints)
+        found.emplace_back(endpoint.target->address());
+  return found;
+}
+
+addresses hosts_of(const hosts_changed& pushed) {
+  addresses found;
+  for (const auto& each : *pushed.changes)
+    found.push_back(each.host);
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+class RouteShard : public test::actors_by_hand {
+protected:
+  RouteShard() {
+    options.index = 3;
+    options.incarnation = 7;
+    options.register_interval = 5s;
+    scheduler().advance_time(24h); // The steady clock of a machine that runs for a day.
+  }
+
+  void start() {
+    shard = own(spawn_route_shard(system, options, *log.log));
+    run();
+  }
+  void hear(std::initializer_list<routing::registration> heard) { tell(shard, batch_of(heard)); }
+  void lease(const std::string& host) { tell(shard, lease_host{host, holder}); }
+  route_list list(std::uint64_t cursor = 0) {
+    route_list piece;
+    auto request = self->request(shard, caf::infinite, list_routes{cursor});
+    run();
+    request.receive([&](route_list& answer) { piece = std::move(answer); },
+                    [](const caf::error&) { ADD_FAILURE() << "no list"; });
+    return piece;
+  }
+  /// All pieces, by uri.
+  std::map<std::string, std::string> list_all() {
+    std::map<std::string, std::string> routes;
+    for (std::uint64_t at = 0; at != routing::slice::walk_end; at = last_piece.next) {
+      last_piece = list(at);
+      for (const auto& [uri, json] : last_piece.routes)
+        EXPECT_TRUE(routes.emplace(uri, json).second) << uri;
+    }
+    return routes;
+  }
+  /// What the holder heard since this was called last, after time enough for any push.
+  test::holder_record news() {
+    advance(push_time);
+    return std::exchange(record, {});
+  }
+
+  net::log_capture log;
+  route_shard_options options;
+  test::holder_record record;
+  test::holder_record other_record;
+  lease_cache_actor holder = own(test::spawn_holder(system, record));
+  lease_cache_actor other_holder = own(test::spawn_holder(system, other_record));
+  caf::scoped_actor self{system};
+  route_shard_actor shard;
+  route_list last_piece;
+};
+
+// -- Leases
+
+TEST_F(RouteShard, GrantsAllItKnowsOfAHost) {
+  start();
+  hear({registered("a.example", 1), registered("a.example", 2), registered("a.example/deep", 3),
+        registered("b.example", 4)});
+  lease("a.example");
+  ASSERT_THAT(record.grants, SizeIs(1));
+  const auto& granted = record.grants.front();
+  EXPECT_EQ(granted.shard, 3u);
+  EXPECT_EQ(granted.incarnation, 7u);
+  EXPECT_TRUE(granted.in_sync);
+  EXPECT_EQ(granted.grant->host, "a.example");
+  EXPECT_THAT(addresses_of(granted), ElementsAre("127.0.0.1:1", "127.0.0.1:2"));
+  EXPECT_THAT(addresses_of(granted, "deep"), ElementsAre("127.0.0.1:3"));
+}
+
+TEST_F(RouteShard, GrantsAMissAndTellsWhenItIsNoneAnyMore) {
+  start();
+  lease("new.example");
+  ASSERT_THAT(record.grants, SizeIs(1));
+  EXPECT_THAT(record.grants.front().grant->paths, IsEmpty());
+  hear({registered("new.example", 1)});
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  EXPECT_THAT(hosts_of(heard.pushes.front()), ElementsAre("new.example"));
+}
+
+TEST_F(RouteShard, SaysNothingOfHostsThatNobodyLeases) {
+  start();
+  lease("a.example");
+  hear({registered("b.example", 1)});
+  EXPECT_THAT(news().pushes, IsEmpty());
+}
+
+TEST_F(RouteShard, SaysNothingWhenARegistrationChangesNothing) {
+  start();
+  hear({registered("a.example", 1)});
+  lease("a.example");
+  news();
+  hear({registered("a.example", 1)});
+  EXPECT_THAT(news().pushes, IsEmpty());
+}
+
+TEST_F(RouteShard, PushesAtOnceAfterAQuietTimeAndThenAtMostEveryTenMilliseconds) {
+  start();
+  lease("a.example");
+  advance(push_time);
+  hear({registered("a.example", 1)});
+  EXPECT_THAT(record.pushes, SizeIs(1));
+  for (std::uint16_t port = 2; port < 12; ++port)
+    hear({registered("a.example", port)});
+  advance(push_time - 1ms);
+  EXPECT_THAT(record.pushes, SizeIs(1));
+  advance(1ms);
+  ASSERT_THAT(record.pushes, SizeIs(2));
+  const auto& changes = *record.pushes.back().changes;
+  ASSERT_THAT(changes, SizeIs(1));
+  ASSERT_THAT(changes.front().paths, SizeIs(1));
+  EXPECT_THAT(changes.front().paths.front().endpoints, SizeIs(10));
+}
+
+TEST_F(RouteShard, NumbersItsPushesAndGrantsByTheLatest) {
+  start();
+  lease("a.example");
+  const auto first = record.grants.back().sequence;
+  hear({registered("a.example", 1)});
+  advance(push_time);
+  hear({registered("a.example", 2)});
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(2));
+  EXPECT_EQ(heard.pushes[0].sequence, first + 1);
+  EXPECT_EQ(heard.pushes[1].sequence, first + 2);
+  EXPECT_EQ(heard.pushes[1].incarnation, 7u);
+  EXPECT_EQ(heard.pushes[1].shard, 3u);
+  lease("b.example");
+  EXPECT_EQ(record.grants.back().sequence, first + 2);
+}
+
+TEST_F(RouteShard, PushesWhatWaitsBeforeItGrants) {
+  start();
+  lease("a.example");
+  hear({registered("a.example", 1)});
+  hear({registered("a.example", 2)}); // Waits for its turn...
+  tell(shard, lease_host{"a.example", other_holder});
+  ASSERT_THAT(record.pushes, SizeIs(2)); // ...which came with the other's lease.
+  ASSERT_THAT(other_record.grants, SizeIs(1));
+  EXPECT_EQ(other_record.grants.front().sequence, record.pushes.back().sequence);
+  other_record.clear();
+  EXPECT_THAT(news().pushes, SizeIs(2));
+  EXPECT_THAT(other_record.pushes, IsEmpty()); // Its grant had it all.
+}
+
+TEST_F(RouteShard, PushesUntilTheLastHolderDropsTheLease) {
+  start();
+  lease("a.example");
+  tell(shard, lease_host{"a.example", other_holder});
+  tell(shard, drop_lease{"a.example", holder});
+  hear({registered("a.example", 1)});
+  advance(push_time);
+  EXPECT_THAT(other_record.pushes, SizeIs(1));
+  tell(shard, drop_lease{"a.example", other_holder});
+  hear({registered("a.example", 2)});
+  advance(push_time);
+  EXPECT_THAT(other_record.pushes, SizeIs(1));
+}
+
+TEST_F(RouteShard, IgnoresADropOfALeaseItNeverGave) {
+  start();
+  tell(shard, drop_lease{"a.example", holder});
+  lease("a.example");
+  hear({registered("a.example", 1)});
+  EXPECT_THAT(news().pushes, SizeIs(1));
+}
+
+TEST_F(RouteShard, TellsWhenTheLastEndpointLeft) {
+  start();
+  hear({registered("a.example", 1)});
+  lease("a.example");
+  advance(push_time);
+  hear({unregistered("a.example", 1)});
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  EXPECT_EQ(heard.pushes.front().changes->front().paths.front().now,
+            routing::path_change::state::empty);
+}
+
+// -- Wildcards
+
+TEST_F(RouteShard, GrantsEveryWildcardAndThenSaysThatTheseWereAll) {
+  start();
+  hear({registered("*.one.example", 1), registered("*.two.example", 2),
+        registered("plain.example", 3)});
+  tell(shard, lease_wildcards{holder});
+  ASSERT_THAT(record.grants, SizeIs(3));
+  std::set<std::string> granted{record.grants[0].grant->host, record.grants[1].grant->host};
+  EXPECT_THAT(granted, ElementsAre("*.one.example", "*.two.example"));
+  EXPECT_EQ(record.grants[2].grant, nullptr);
+}
+
+TEST_F(RouteShard, PushesWildcardsToEveryHolder) {
+  start();
+  tell(shard, lease_wildcards{holder});
+  tell(shard, lease_wildcards{other_holder});
+  advance(push_time);
+  hear({registered("*.new.example", 1)});
+  for (const auto* each : {&record, &other_record}) {
+    ASSERT_THAT(each->pushes, SizeIs(1));
+    EXPECT_THAT(hosts_of(each->pushes.front()), ElementsAre("*.new.example"));
+  }
+}
+
+// -- Failures
+
+TEST_F(RouteShard, TellsEverybodyOfAFailedEndpoint) {
+  start();
+  hear({registered("a.example", 1), registered("a.example", 2)});
+  lease("a.example");
+  advance(push_time);
+  tell(shard, endpoint_failed{"a.example", "", "127.0.0.1:2", false});
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  const auto& changed = heard.pushes.front().changes->front().paths.front().endpoints;
+  ASSERT_THAT(changed, SizeIs(1));
+  EXPECT_EQ(changed.front().what, routing::endpoint_change::kind::mark);
+  EXPECT_EQ(changed.front().target->address(), "127.0.0.1:2");
+  EXPECT_THAT(log.lines("endpoint-marked-as-ineligible"), SizeIs(1));
+}
+
+TEST_F(RouteShard, RemovesAFailedTlsEndpoint) {
+  start();
+  hear({registered("a.example", 1), registered("a.example", 2, [](auto& e) { e.tls = true; })});
+  lease("a.example");
+  tell(shard, endpoint_failed{"a.example", "", "127.0.0.1:2", true});
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("127.0.0.1:1"));
+  EXPECT_THAT(log.lines("prune-failed-endpoint"), SizeIs(1));
+}
+
+TEST_F(RouteShard, IgnoresTheFailureOfAnEndpointItDoesNotKnow) {
+  start();
+  hear({registered("a.example", 1)});
+  lease("a.example");
+  advance(push_time);
+  tell(shard, endpoint_failed{"a.example", "", "127.0.0.1:9", false});
+  tell(shard, endpoint_failed{"a.example", "other", "127.0.0.1:1", false});
+  tell(shard, endpoint_failed{"b.example", "", "127.0.0.1:1", false});
+  EXPECT_THAT(news().pushes, IsEmpty());
+}
+
+// -- Doubt
+
+TEST_F(RouteShard, DeniesNothingWithoutNats) {
+  start();
+  lease("a.example");
+  tell(shard, nats_changed{.connected = false});
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  EXPECT_FALSE(heard.pushes.front().in_sync);
+  EXPECT_EQ(heard.pushes.front().changes, nullptr);
+  advance(1h);
+  lease("b.example");
+  EXPECT_FALSE(record.grants.front().in_sync);
+}
+
+TEST_F(RouteShard, IsCertainAgainWhenEverybodyHadTimeToRegister) {
+  start();
+  lease("a.example");
+  tell(shard, nats_changed{.connected = false});
+  tell(shard, nats_changed{.connected = true});
+  news();
+  advance(options.register_interval - push_time - 1ms);
+  lease("b.example");
+  EXPECT_FALSE(std::exchange(record, {}).grants.front().in_sync);
+  advance(1ms);
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  EXPECT_TRUE(heard.pushes.front().in_sync);
+}
+
+TEST_F(RouteShard, CountsTheTimeFromTheLastLoss) {
+  start();
+  tell(shard, nats_changed{.connected = false});
+  tell(shard, nats_changed{.connected = true});
+  advance(3s);
+  tell(shard, nats_changed{.connected = false});
+  tell(shard, nats_changed{.connected = true});
+  advance(3s);
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(2s);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShard, DoubtsForAWhileWhenMessagesWereDropped) {
+  start();
+  tell(shard, nats_changed{.connected = true, .dropped = true});
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(5s);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShard, TakesDroppedMessagesForNoSignOfAConnection) {
+  start();
+  tell(shard, nats_changed{.connected = false});
+  tell(shard, nats_changed{.connected = true, .dropped = true}); // Reported late.
+  advance(1h);
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShard, BeginsInDoubtAsTheSuccessorOfOneThatDied) {
+  options.in_sync = false;
+  start();
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(5s);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+// -- Ageing
+
+TEST_F(RouteShard, ForgetsEndpointsThatStoppedRegistering) {
+  options.prune_interval = 30s;
+  start();
+  hear({registered("a.example", 1), registered("a.example", 2)});
+  lease("a.example");
+  advance(90s);
+  hear({registered("a.example", 2)});
+  news();
+  advance(60s);
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("127.0.0.1:2"));
+  const auto lines = log.lines("pruned-route");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["data"]["uri"], "a.example");
+  EXPECT_THAT(lines[0]["data"]["endpoints"], ElementsAre("127.0.0.1:1"));
+}
+
+TEST_F(RouteShard, PrunesALargeTableInManySteps) {
+  options.prune_interval = 200s;
+  start();
+  for (int i = 0; i < 3'000; ++i)
+    hear({registered("host-" + std::to_string(i) + ".example", 1)});
+  advance(200s);
+  for (const auto* host : {"host-0.example", "host-1500.example", "host-2999.example"}) {
+    lease(host);
+    EXPECT_THAT(addresses_of(record.grants.back()), IsEmpty()) << host;
+  }
+}
+
+TEST_F(RouteShard, NeverPrunesWithoutAnInterval) {
+  start();
+  hear({registered("a.example", 1)});
+  advance(24h);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), SizeIs(1));
+}
+
+TEST_F(RouteShard, SuspendsPruningWithoutNatsIfAskedTo) {
+  options.prune_interval = 30s;
+  options.suspend_pruning_without_nats = true;
+  start();
+  hear({registered("a.example", 1)});
+  tell(shard, nats_changed{.connected = false});
+  for (int i = 0; i < 20; ++i)
+    advance(30s);
+  EXPECT_THAT(log.lines("prune-suspended"), SizeIs(20));
+  tell(shard, nats_changed{.connected = true});
+  advance(30s); // Counts everything as heard, because nobody could be.
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), SizeIs(1));
+  for (int i = 0; i < 5; ++i)
+    advance(30s);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), IsEmpty());
+}
+
+TEST_F(RouteShard, GoesOnPruningWithoutNatsIfNotAskedToSuspend) {
+  options.prune_interval = 30s;
+  start();
+  hear({registered("a.example", 1)});
+  tell(shard, nats_changed{.connected = false});
+  for (int i = 0; i < 5; ++i)
+    advance(30s);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), IsEmpty());
+}
+
+// -- Listing
+
+TEST_F(RouteShard, ListsRoutesAsTheirJson) {
+  start();
+  hear({registered("A.example/Path", 1), registered("b.example", 2)});
+  EXPECT_THAT(list_all(), ElementsAre(Pair("a.example/path", testing::HasSubstr(":1\"")),
+                                      Pair("b.example", testing::HasSubstr(":2\""))));
+}
+
+TEST_F(RouteShard, ListsALargeTableInPieces) {
+  start();
+  for (int i = 0; i < 2'000; ++i)
+    hear({registered("host-" + std::to_string(i) + ".example", 1)});
+  const auto first = list();
+  EXPECT_NE(first.next, routing::slice::walk_end);
+  EXPECT_LE(first.routes.size(), 1'000u);
+  EXPECT_THAT(list_all(), SizeIs(2'000));
+}
+
+TEST_F(RouteShard, ListsRoutesWithoutEndpointsToo) {
+  start();
+  hear({registered("a.example", 1), unregistered("a.example", 1)});
+  EXPECT_THAT(list_all(), ElementsAre(Pair("a.example", "[]")));
+}
+
+// -- Settings
+
+TEST(RouteShardOptions, FollowTheSettings) {
+  config::settings settings;
+  settings.prune_stale_droplets_interval = 7s;
+  settings.droplet_stale_threshold = 70s;
+  settings.start_response_delay_interval = 3s;
+  settings.suspend_pruning_if_nats_unavailable = true;
+  settings.routing_table_sharding_mode = config::routing_table_sharding_mode::shared_and_segments;
+  settings.isolation_segments = {"one"};
+  settings.empty_pool.keep = 1h;
+  settings.empty_pool.keep_routes_max = 10;
+  const auto options = route_shard_options_of(settings, 2, 4);
+  EXPECT_EQ(options.index, 2u);
+  EXPECT_TRUE(options.in_sync);
+  EXPECT_EQ(options.prune_interval, 7s);
+  EXPECT_EQ(options.register_interval, 3s);
+  EXPECT_TRUE(options.suspend_pruning_without_nats);
+  EXPECT_EQ(options.rules.stale_threshold, 70s);
+  EXPECT_EQ(options.rules.sharding, routing::segment_mode::shared_and_segments);
+  EXPECT_THAT(options.rules.isolation_segments, ElementsAre("one"));
+  EXPECT_EQ(options.rules.keep, 1h);
+  EXPECT_EQ(options.rules.keep_routes_max, 3u); // A quarter, rounded up.
+  EXPECT_FALSE(options.rules.legacy);
+
+  settings.empty_pool_response_code_503 = false;
+  EXPECT_TRUE(route_shard_options_of(settings, 0, 1).rules.legacy);
+}
+
+} // namespace
+} // namespace shunt

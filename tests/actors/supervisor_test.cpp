@@ -1,0 +1,353 @@
+// The router's life as its supervisor sees it, on a clock that the test moves: start, drain, stop,
+// and what happens when an actor dies.
+#include "actors/supervisor.hpp"
+
+#include "net/listener.hpp"
+#include "tests/actors/support/actors_by_hand.hpp"
+#include "tests/actors/support/recorders.hpp"
+#include "tests/actors/support/registrations.hpp"
+#include "tests/net/log_capture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <array>
+
+namespace shunt {
+namespace {
+
+using namespace std::literals;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::size_t loop_count = 2;
+constexpr auto cut_time = 2s; ///< Connections get so long to notice their end.
+
+class Supervisor : public test::actors_by_hand {
+protected:
+  Supervisor() {
+    settings.port = 0;
+    settings.start_response_delay_interval = 5s;
+    settings.drain_wait = 20s;
+    settings.drain_timeout = 60s;
+    for (std::size_t i = 0; i < loop_count; ++i)
+      context.counters.push_back(std::make_unique<loop_counters>());
+    scheduler().advance_time(24h);
+    make_parts();
+    supervisor = own(spawn_supervisor(system));
+    run();
+  }
+  ~Supervisor() override {
+    kill(supervisor);
+    parts->shut_down(); // Successors too.
+  }
+
+  void make_parts() {
+    parts->context = &context;
+    parts->counters = &counters;
+    for (auto& each : shards)
+      parts->shards.push_back(own(test::spawn_recording_shard(system, each)));
+    parts->registrar = own(spawn_registrar(system, parts->shards, *log.log, counters));
+    for (auto& each : holders)
+      parts->lease_caches.push_back(own(test::spawn_holder(system, each)));
+    for (auto& each : acceptors)
+      parts->acceptors.push_back(own(test::spawn_recording_acceptor(system, each)));
+    parts->announce = [this] { ++announced; };
+    parts->registrar_replaced = [this](registrar_actor successor) {
+      registrars.push_back(std::move(successor));
+    };
+    parts->finished = [this](int code) { exit_codes.push_back(code); };
+  }
+
+  void start() { tell(supervisor, start_router{parts}); }
+  void start_serving() {
+    start();
+    advance(settings.start_response_delay_interval);
+  }
+  void drain() { tell(supervisor, stop_router{true}); }
+  void stop() { tell(supervisor, stop_router{false}); }
+  void quiet(std::size_t loop) { tell(supervisor, loop_quiet{loop}); }
+  void all_quiet() {
+    for (std::size_t i = 0; i < loop_count; ++i)
+      quiet(i);
+  }
+  /// Makes a shard that was told to record end by an exception.
+  void crash(const route_shard_actor& shard) { tell(shard, list_routes{}); }
+  health state() const { return context.state.load(); }
+
+  config::settings settings;
+  net::log_capture log;
+  net::buffer_budget budget{1 << 20};
+  router_context context{settings, *log.log, budget};
+  registrar_counters counters;
+  std::array<test::shard_record, 2> shards;
+  std::array<test::holder_record, loop_count> holders;
+  std::array<test::acceptor_record, loop_count> acceptors;
+  std::shared_ptr<router_parts> parts = std::make_shared<router_parts>();
+  supervisor_actor supervisor;
+  std::size_t announced = 0;
+  std::vector<registrar_actor> registrars;
+  std::vector<int> exit_codes;
+};
+
+// -- Start
+
+TEST_F(Supervisor, OpensTheDoorsWhenEverybodyHadTimeToRegister) {
+  start();
+  advance(settings.start_response_delay_interval - 1ms);
+  EXPECT_EQ(acceptors[0].listeners, 0u);
+  EXPECT_EQ(state(), health::initializing);
+  advance(1ms);
+  EXPECT_EQ(acceptors[0].listeners, 1u);
+  EXPECT_EQ(acceptors[1].listeners, 1u);
+  EXPECT_EQ(state(), health::healthy);
+  EXPECT_THAT(log.lines("gorouter.started"), SizeIs(1));
+}
+
+TEST_F(Supervisor, OpensTheDoorsAtOnceWithoutADelay) {
+  settings.start_response_delay_interval = 0s;
+  start();
+  EXPECT_EQ(acceptors[0].listeners, 1u);
+}
+
+TEST_F(Supervisor, OpensNoPortWithoutHttp) {
+  settings.disable_http = true;
+  start_serving();
+  EXPECT_EQ(acceptors[0].listeners, 0u);
+  EXPECT_EQ(state(), health::healthy);
+  EXPECT_THAT(log.lines("tcp-listener-disabled"), SizeIs(1));
+}
+
+TEST_F(Supervisor, FailsWhenThePortIsTaken) {
+  const auto taken = net::open_listening_sockets(0, 1);
+  settings.port = net::port_of(taken.front());
+  start_serving();
+  EXPECT_THAT(log.lines("tcp-listener-error"), SizeIs(1));
+  EXPECT_NE(state(), health::healthy);
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(1));
+  ::close(taken.front());
+}
+
+// -- Drain
+
+TEST_F(Supervisor, ServesOnWhileTheDrainWaits) {
+  start_serving();
+  drain();
+  EXPECT_EQ(state(), health::degraded);
+  advance(settings.drain_wait - 1ms);
+  EXPECT_EQ(acceptors[0].drains, 0u);
+  advance(1ms);
+  EXPECT_EQ(acceptors[0].drains, 1u);
+  EXPECT_EQ(acceptors[1].drains, 1u);
+  const auto lines = log.lines("gorouter-draining");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["data"]["wait_seconds"], 20);
+  EXPECT_EQ(lines[0]["data"]["timeout_seconds"], 60);
+}
+
+TEST_F(Supervisor, DrainsAtOnceWithoutAWait) {
+  settings.drain_wait = 0s;
+  start_serving();
+  drain();
+  EXPECT_EQ(acceptors[0].drains, 1u);
+}
+
+TEST_F(Supervisor, EndsWhenAllLoopsAreQuiet) {
+  settings.drain_wait = 0s;
+  start_serving();
+  drain();
+  quiet(0);
+  quiet(0);
+  EXPECT_THAT(exit_codes, IsEmpty());
+  quiet(1);
+  EXPECT_THAT(exit_codes, ElementsAre(0));
+  EXPECT_EQ(acceptors[0].cuts, 0u);
+  advance(1h);
+  EXPECT_THAT(exit_codes, SizeIs(1));
+}
+
+TEST_F(Supervisor, CutsWhatTheDrainTimeoutLeaves) {
+  settings.drain_wait = 0s;
+  start_serving();
+  drain();
+  quiet(0);
+  advance(settings.drain_timeout);
+  EXPECT_THAT(log.lines("router.drain.timed-out"), SizeIs(1));
+  EXPECT_EQ(acceptors[1].cuts, 1u);
+  EXPECT_THAT(exit_codes, IsEmpty());
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(0));
+}
+
+TEST_F(Supervisor, WaitsForDrainingConnectionsAsLongAsItTakesWithoutATimeout) {
+  settings.drain_wait = 0s;
+  settings.drain_timeout = 0s;
+  start_serving();
+  drain();
+  advance(24h);
+  EXPECT_THAT(exit_codes, IsEmpty());
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(0));
+}
+
+TEST_F(Supervisor, IgnoresASecondSignal) {
+  start_serving();
+  drain();
+  drain();
+  stop();
+  EXPECT_EQ(acceptors[0].cuts, 0u);
+  EXPECT_THAT(log.lines("gorouter.signal.ignored"), SizeIs(2));
+  advance(settings.drain_wait);
+  EXPECT_EQ(acceptors[0].drains, 1u);
+  stop();
+  EXPECT_EQ(acceptors[0].cuts, 0u);
+}
+
+// -- Stop
+
+TEST_F(Supervisor, StopsWithoutWaiting) {
+  start_serving();
+  stop();
+  EXPECT_EQ(acceptors[0].cuts, 1u);
+  EXPECT_EQ(acceptors[1].cuts, 1u);
+  EXPECT_EQ(state(), health::degraded);
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(0));
+}
+
+TEST_F(Supervisor, WaitsOnlyBrieflyForConnectionsThatDoNotNoticeTheirEnd) {
+  start_serving();
+  stop();
+  quiet(0);
+  advance(cut_time);
+  EXPECT_THAT(exit_codes, ElementsAre(0));
+}
+
+TEST_F(Supervisor, StopsBeforeTheDoorsOpen) {
+  start();
+  drain(); // There is nothing to drain.
+  EXPECT_EQ(acceptors[0].cuts, 1u);
+  all_quiet();
+  advance(1h);
+  EXPECT_THAT(exit_codes, ElementsAre(0));
+  EXPECT_EQ(acceptors[0].listeners, 0u);
+}
+
+TEST_F(Supervisor, StopsAsSoonAsItStartsIfThatWasAskedBefore) {
+  stop();
+  EXPECT_THAT(exit_codes, IsEmpty());
+  start();
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(0));
+}
+
+// -- Failure
+
+TEST_F(Supervisor, ExitsWithOneAfterAFatalFailure) {
+  start_serving();
+  tell(supervisor, fatal_failure{"nats-connection-closed", "why"});
+  EXPECT_EQ(acceptors[0].cuts, 1u);
+  EXPECT_EQ(state(), health::degraded);
+  EXPECT_THAT(log.lines("nats-connection-closed"), SizeIs(1));
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(1));
+  EXPECT_LT(log.lines("gorouter.stopped").at(0)["data"]["took"], 1.0);
+}
+
+TEST_F(Supervisor, ExitsWithOneAfterAFatalFailureBeforeTheStart) {
+  tell(supervisor, fatal_failure{"nats-connection-closed", "why"});
+  start();
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(1));
+}
+
+TEST_F(Supervisor, ExitsWithOneWhenItFailsDuringADrain) {
+  start_serving();
+  drain();
+  advance(settings.drain_wait);
+  tell(supervisor, fatal_failure{"broken", "why"});
+  EXPECT_EQ(acceptors[0].cuts, 1u);
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(1));
+}
+
+// -- Death
+
+TEST_F(Supervisor, ReplacesAShardThatDiesByAnException) {
+  start_serving();
+  const auto dead = parts->shards[1];
+  crash(dead);
+  const auto& successor = parts->shards[1];
+  EXPECT_NE(successor, dead);
+  for (const auto& each : holders) {
+    ASSERT_THAT(each.successors, SizeIs(1));
+    EXPECT_EQ(each.successors.front().shard, 1u);
+    EXPECT_EQ(each.successors.front().successor, successor);
+  }
+  EXPECT_EQ(announced, 1u); // Everybody is to register again.
+  EXPECT_THAT(exit_codes, IsEmpty());
+  const auto lines = log.lines("route-shard-died");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["data"]["shard"], 1);
+}
+
+TEST_F(Supervisor, LetsASuccessorBeginInDoubtAndAsALaterIncarnation) {
+  start_serving();
+  for (std::uint64_t incarnation = 2; incarnation < 4; ++incarnation) {
+    kill(parts->shards[0]);
+    tell(parts->shards[0], lease_host{"a.example", parts->lease_caches[0]});
+    ASSERT_THAT(holders[0].grants, SizeIs(1));
+    EXPECT_EQ(holders[0].grants.front().incarnation, incarnation);
+    EXPECT_EQ(holders[0].grants.front().shard, 0u);
+    EXPECT_FALSE(holders[0].grants.front().in_sync);
+    holders[0].clear();
+  }
+}
+
+TEST_F(Supervisor, ReplacesTheRegistrarAndLetsTheShardsDoubt) {
+  start_serving();
+  kill(parts->registrar);
+  ASSERT_THAT(registrars, SizeIs(1));
+  EXPECT_EQ(parts->registrar, registrars.front());
+  for (const auto& each : shards) { // What its mailbox held is lost.
+    ASSERT_THAT(each.nats, SizeIs(1));
+    EXPECT_TRUE(each.nats.front().dropped);
+  }
+  EXPECT_EQ(announced, 1u);
+  kill(parts->registrar); // It watches the successor too.
+  EXPECT_THAT(registrars, SizeIs(2));
+}
+
+TEST_F(Supervisor, EndsTheRouterWhenALeaseCacheDies) {
+  start_serving();
+  kill(parts->lease_caches[1]);
+  EXPECT_THAT(log.lines("loop-actor-died"), SizeIs(1));
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(1));
+}
+
+TEST_F(Supervisor, EndsTheRouterWhenAnAcceptorDies) {
+  start_serving();
+  kill(parts->acceptors[0]);
+  quiet(1);
+  EXPECT_THAT(exit_codes, IsEmpty());
+  advance(cut_time); // The dead one cannot say that it is quiet.
+  EXPECT_THAT(exit_codes, ElementsAre(1));
+}
+
+TEST_F(Supervisor, ReplacesNobodyAtTheEnd) {
+  start_serving();
+  stop();
+  all_quiet();
+  parts->shut_down();
+  run();
+  EXPECT_EQ(announced, 0u);
+  EXPECT_THAT(registrars, IsEmpty());
+  EXPECT_THAT(exit_codes, ElementsAre(0));
+  for (const auto& each : holders)
+    EXPECT_THAT(each.successors, IsEmpty());
+}
+
+} // namespace
+} // namespace shunt

@@ -1,0 +1,88 @@
+// Actors that only remember what they were told. A record is shared with its actor, and read by the
+// test while no actor runs.
+#pragma once
+
+#include "actors/protocol.hpp"
+
+#include <caf/all.hpp>
+
+#include <unistd.h>
+
+#include <stdexcept>
+#include <vector>
+
+namespace shunt::test {
+
+/// What a lease cache heard.
+struct holder_record {
+  std::vector<host_granted> grants;
+  std::vector<hosts_changed> pushes;
+  std::vector<shard_replaced> successors;
+
+  void clear() { *this = {}; }
+};
+
+inline lease_cache_actor spawn_holder(caf::actor_system& system, holder_record& record) {
+  return system.spawn([&record]() -> lease_cache_actor::behavior_type {
+    return {
+      [&record](const host_granted& m) { record.grants.push_back(m); },
+      [&record](const hosts_changed& m) { record.pushes.push_back(m); },
+      [&record](const shard_replaced& m) { record.successors.push_back(m); },
+      [](expire_leases) {},
+    };
+  });
+}
+
+/// What a route shard heard.
+struct shard_record {
+  std::vector<registration_batch> batches;
+  std::vector<lease_host> asked;
+  std::vector<drop_lease> dropped;
+  std::vector<lease_wildcards> wildcards_asked;
+  std::vector<changes_applied> applied;
+  std::vector<endpoint_failed> failures;
+  std::vector<nats_changed> nats;
+};
+
+/// Ends with an exception when it is asked for its routes.
+inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_record& record) {
+  return system.spawn([&record]() -> route_shard_actor::behavior_type {
+    return {
+      [&record](const registration_batch& m) { record.batches.push_back(m); },
+      [&record](const lease_host& m) { record.asked.push_back(m); },
+      [&record](const drop_lease& m) { record.dropped.push_back(m); },
+      [&record](const lease_wildcards& m) { record.wildcards_asked.push_back(m); },
+      [&record](const changes_applied& m) { record.applied.push_back(m); },
+      [&record](const endpoint_failed& m) { record.failures.push_back(m); },
+      [&record](const nats_changed& m) { record.nats.push_back(m); },
+      [](const list_routes&) -> route_list { throw std::runtime_error{"as the test wants"}; },
+      [](const prune_routes&) {},
+      [](push_changes) {},
+      [](const heard_all&) {},
+    };
+  });
+}
+
+/// What an acceptor heard.
+struct acceptor_record {
+  std::size_t listeners = 0; ///< Closed on arrival.
+  std::size_t drains = 0;
+  std::size_t cuts = 0;
+};
+
+inline acceptor_actor spawn_recording_acceptor(caf::actor_system& system, acceptor_record& record) {
+  return system.spawn([&record]() -> acceptor_actor::behavior_type {
+    return {
+      [&record](const open_listener& m) {
+        ++record.listeners;
+        ::close(m.descriptor);
+      },
+      [](const adopt_connection& m) { ::close(m.descriptor); },
+      [&record](drain_loop) { ++record.drains; },
+      [&record](cut_loop) { ++record.cuts; },
+      [](connection_ended) {},
+    };
+  });
+}
+
+} // namespace shunt::test
