@@ -1,5 +1,6 @@
 // The registrar: parses what NATS delivers, off the loops, and hands each registration to the shard
-// that owns its host. Keeps no state but its buffers, so a successor can take over at any time.
+// that owns its host. Messages that repeat an earlier one to the letter stop here. Knows nothing that
+// it could not learn again, so a successor can take over at any time.
 #pragma once
 
 #include "actors/protocol.hpp"
