@@ -69,6 +69,9 @@ public:
     client_.wire->stall_limit(here.router.settings.write_timeout);
     name_peer();
   }
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+  ~session() { client_.wire->close(); } // However it ends: a read under way would keep it open.
 
   net::task<void> run() {
     for (bool open = true; open && !client_.close_after;) {
@@ -77,7 +80,6 @@ public:
         open = co_await serve_one();
     }
     co_await linger();
-    client_.wire->close();
   }
 
   void drain() {
@@ -246,12 +248,33 @@ struct connection_state {
 
 using connection_self = pinned_actor<connection_actor, connection_state>;
 
-/// The frame owns the session; the actor merely points at it, as long as there is one.
+/// Points the actor at its session as long as there is one, even if an exception ends that.
+class running_mark {
+public:
+  running_mark(session*& mark, session& running) : mark_{mark} { mark_ = &running; }
+  running_mark(const running_mark&) = delete;
+  running_mark& operator=(const running_mark&) = delete;
+  ~running_mark() { mark_ = nullptr; }
+
+private:
+  session*& mark_;
+};
+
+/// The frame owns the session; the actor merely points at it.
 net::task<void> run(connection_self* self, loop_context& here, net::wire_ptr wire) {
   session serving{here, std::move(wire)};
-  self->state.running = &serving;
+  const running_mark mark{self->state.running, serving};
   co_await serving.run();
-  self->state.running = nullptr;
+}
+
+std::string reason_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "unknown";
+  }
 }
 
 connection_actor::behavior_type behave(connection_self* self, loop_context* here, int descriptor,
@@ -265,7 +288,8 @@ connection_actor::behavior_type behave(connection_self* self, loop_context* here
              [keep = caf::strong_actor_ptr{self->ctrl()}, here, owner,
               id](const std::exception_ptr& thrown) {
                if (thrown)
-                 here->router.log.error(".connection", "connection-failed", {});
+                 here->router.log.error(".connection", "connection-failed",
+                                        {{"error", reason_of(thrown)}});
                caf::anon_send(owner, connection_ended{id});
                caf::anon_send_exit(keep, caf::exit_reason::normal);
              });
