@@ -42,8 +42,7 @@ public:
   }
 
   void accept(int descriptor) const {
-    const auto& settings = here_->router.settings;
-    if (here_->router.connections() >= static_cast<std::size_t>(settings.limits.connections)) {
+    if (here_->router.connections() >= here_->router.connections_max) {
       shed(descriptor);
       return;
     }
@@ -131,7 +130,7 @@ private:
     ::close(descriptor);
     if (self_->state.pauses.admit())
       here_->router.log.warn(".router", "connections-limit-reached",
-                             {{"limits.connections", here_->router.settings.limits.connections}});
+                             {{"connections", here_->router.connections_max}});
   }
 
   void paused(net::error_code reason) const {

@@ -47,11 +47,13 @@ struct alignas(64) loop_counters {
 /// What the loops of a process share.
 struct router_context {
   router_context(const config::settings& from, net::component_log& to, net::buffer_budget& budget)
-    : settings{from}, log{to}, buffers{budget} {}
+    : settings{from}, log{to}, buffers{budget},
+      connections_max{static_cast<std::size_t>(from.limits.connections)} {}
 
   const config::settings& settings;
   net::component_log& log;
   net::buffer_budget& buffers;
+  std::size_t connections_max; ///< `limits.connections`, or what descriptors allow.
   access_log_queue* access_log = nullptr; ///< Null: no access log.
   std::string own_ip;
   bool log_local_address = false; ///< It costs a system call a request.

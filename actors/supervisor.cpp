@@ -202,8 +202,7 @@ private:
     log().info(".router", "Draining with " + std::to_string(open) + " outstanding connections", {});
     all_loops_busy();
     state().now = draining;
-    if (settings().drain_timeout.count() > 0)
-      self_->delayed_send(self_, settings().drain_timeout, phase_over{draining});
+    self_->delayed_send(self_, settings().drain_timeout, phase_over{draining});
     for (const auto& each : parts().acceptors)
       self_->send(each, drain_loop{});
   }
@@ -228,6 +227,8 @@ private:
     const auto successor = spawn_route_shard(self_->system(), std::move(options), log());
     self_->monitor(successor);
     parts().shards[index] = successor;
+    if (parts().shard_replaced_by)
+      parts().shard_replaced_by(index, successor);
     self_->send(parts().registrar, shard_replaced{index, successor});
     for (const auto& each : parts().lease_caches)
       self_->send(each, shard_replaced{index, successor});
@@ -247,7 +248,8 @@ private:
   supervisor_self self_;
 };
 
-supervisor_actor::behavior_type behave(supervisor_self self) {
+supervisor_actor::behavior_type behave(supervisor_self self, phase first) {
+  self->state.now = first;
   const overseer it{self};
   self->set_down_handler([it](const caf::down_msg& lost) { it.down(lost); });
   return {
@@ -272,7 +274,7 @@ void router_parts::shut_down() {
 }
 
 supervisor_actor spawn_supervisor(caf::actor_system& system) {
-  return system.spawn(behave);
+  return system.spawn(behave, idle);
 }
 
 } // namespace shunt

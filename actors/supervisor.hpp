@@ -26,6 +26,7 @@ struct router_parts {
   /// Called from the supervisor's thread.
   std::function<void()> announce;                 ///< Publishes `router.start` again.
   std::function<void(registrar_actor)> registrar_replaced;
+  std::function<void(std::size_t shard, route_shard_actor)> shard_replaced_by;
   std::function<void(int exit_code)> finished;    ///< Everything has stopped. Called once.
 
   /// Ends all actors, when everything has stopped.

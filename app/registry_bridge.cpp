@@ -23,6 +23,16 @@ void registry_bridge::replace_registrar(registrar_actor successor) {
   registrar_ = std::move(successor);
 }
 
+void registry_bridge::replace_shard(std::size_t shard, route_shard_actor successor) {
+  const std::lock_guard lock{mutex_};
+  shards_[shard] = std::move(successor);
+}
+
+std::vector<route_shard_actor> registry_bridge::shards() {
+  const std::lock_guard lock{mutex_};
+  return shards_;
+}
+
 void registry_bridge::on_messages(net::nats_batch batch) noexcept {
   const std::lock_guard lock{mutex_};
   caf::anon_send(registrar_,
@@ -49,6 +59,7 @@ void registry_bridge::on_closed() noexcept {
 }
 
 void registry_bridge::tell_shards(nats_changed change) noexcept {
+  const std::lock_guard lock{mutex_};
   for (const auto& each : shards_)
     caf::anon_send(each, change);
 }

@@ -17,6 +17,9 @@ public:
   void open(registrar_actor registrar, std::vector<route_shard_actor> shards,
             supervisor_actor supervisor);
   void replace_registrar(registrar_actor successor);
+  void replace_shard(std::size_t shard, route_shard_actor successor);
+  /// The shards as they are now. Any thread.
+  std::vector<route_shard_actor> shards();
 
   void on_messages(net::nats_batch batch) noexcept override;
   void on_dropped(std::uint64_t messages) noexcept override;
@@ -27,7 +30,7 @@ public:
 private:
   void tell_shards(nats_changed change) noexcept;
 
-  std::mutex mutex_; ///< Guards the registrar, which may be replaced.
+  std::mutex mutex_; ///< Guards the registrar and the shards, which may be replaced.
   registrar_actor registrar_;
   std::vector<route_shard_actor> shards_;
   supervisor_actor supervisor_;

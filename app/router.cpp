@@ -12,8 +12,11 @@
 
 #include <caf/all.hpp>
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <csignal>
+#include <limits>
 #include <future>
 #include <optional>
 #include <thread>
@@ -53,6 +56,21 @@ struct loop_parts {
     : events{index, shared.buffers}, unit{system, events},
       context{std::make_unique<loop_context>(shared, unit)} {}
 };
+
+/// How many clients there are descriptors for: each may need one more for its backend, and some are
+/// needed for everything else. Takes as many as the system lets a process have.
+std::size_t clients_that_fit(net::component_log& log) {
+  constexpr rlim_t reserve = 64;
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
+    return std::numeric_limits<std::size_t>::max();
+  descriptors.rlim_cur = descriptors.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &descriptors);
+  const auto fit = descriptors.rlim_cur > reserve + 2 ? (descriptors.rlim_cur - reserve) / 2 : 1;
+  log.info({}, "file-descriptor-limit",
+           {{"descriptors", descriptors.rlim_cur}, {"connections", fit}});
+  return fit;
+}
 
 /// Ends what lives on the loops, then the loops, however the router ends: CAF's clock may send to a
 /// pinned actor as long as that actor is not told to exit.
@@ -140,6 +158,7 @@ int run_router(const config::settings& settings, net::component_log& log) {
   net::buffer_budget buffers{static_cast<std::size_t>(settings.limits.connection_buffer_bytes)};
   router_context context{settings, log, buffers};
   context.own_ip = start.host;
+  context.connections_max = std::min(context.connections_max, clients_that_fit(log));
   const auto loops_wanted = settings.loop_count(std::thread::hardware_concurrency());
   for (std::size_t i = 0; i < loops_wanted; ++i)
     context.counters.push_back(std::make_unique<loop_counters>());
@@ -184,17 +203,20 @@ int run_router(const config::settings& settings, net::component_log& log) {
     each->events.start();
   std::optional<loops_end> ending{std::in_place, *parts, loops, supervisor, access_writer};
 
-  status_server status{context, [&system, shards = parts->shards](auto answered) {
-                         list_all_routes(system, shards, std::move(answered));
+  bridge.open(parts->registrar, parts->shards, supervisor);
+  status_server status{context, [&system, &bridge](auto answered) {
+                         list_all_routes(system, bridge.shards(), std::move(answered));
                        }};
   status.open();
 
   // Hear of routes, wait for everybody to register, open the doors, serve until told otherwise.
-  bridge.open(parts->registrar, parts->shards, supervisor);
   std::promise<int> exit_code;
   parts->announce = [&bus, &start] { bus.publish("router.start", net::to_json(start)); };
   parts->registrar_replaced = [&bridge](registrar_actor successor) {
     bridge.replace_registrar(std::move(successor));
+  };
+  parts->shard_replaced_by = [&bridge](std::size_t shard, route_shard_actor successor) {
+    bridge.replace_shard(shard, std::move(successor));
   };
   parts->finished = [&exit_code](int code) { exit_code.set_value(code); };
   log.info(".subscriber", "subscriber-starting", {});
