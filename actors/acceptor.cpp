@@ -119,11 +119,10 @@ private:
 
   /// More clients than allowed: each is told so, instead of waiting for a turn that never comes.
   void shed(int descriptor) const {
-    static const std::string answer = [] {
-      std::string text;
-      net::append_response(text, net::describe(net::router_error::overloaded, {}), {});
-      return text;
-    }();
+    const auto id = here_->ids.next();
+    std::string answer;
+    net::append_response(answer, net::describe(net::router_error::overloaded, {}),
+                         {.request_id = net::view(id), .date = {}});
     loop_counters::add(here_->counters.shed);
     ::send(descriptor, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     ::shutdown(descriptor, SHUT_WR);

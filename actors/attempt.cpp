@@ -48,6 +48,7 @@ net::task<attempt_result> attempt::run() {
                             "TLS to backends is not supported by this version");
   websocket_ = of_.head.upgrade && net::iequals(of_.head.upgrade_protocol, "websocket");
   of_.times_.dial = of_.times_.resolve = -1ns; // A pooled connection has none of either.
+  of_.progress_ = {};
   if (!here_.router.settings.disable_keep_alives) {
     up_ = here_.upstreams.take(address_);
     reused_ = up_ != nullptr;
@@ -60,8 +61,12 @@ net::task<attempt_result> attempt::run() {
         co_return dialled;
     }
     auto result = co_await talk();
-    if (result.ended != attempt_result::kind::failed || !may_resend())
+    if (result.ended != attempt_result::kind::failed)
       co_return result;
+    if (!may_resend()) {
+      of_.progress_ = {true, written_, reused_, local_address()};
+      co_return result;
+    }
     // The backend closed the pooled connection in the very moment of its use. That is no failure
     // of the backend's, and nobody needs to know.
     up_->close();
@@ -90,11 +95,19 @@ bool attempt::idempotent() const {
 net::task<attempt_result> attempt::dial_backend() {
   const auto& settings = here_.router.settings;
   const auto& target = to_.about();
-  const auto dialled = co_await net::dial(
-    here_.home.events(), std::string{target.host()}, target.port(),
-    {settings.endpoint_dial_timeout, settings.endpoint_keep_alive_probe_interval});
+  // `endpoint_timeout` counts from the start of the attempt, so dialling may not outlast it.
+  auto patience = std::chrono::nanoseconds{settings.endpoint_dial_timeout};
+  const auto limit = time_limit();
+  const bool cut_short = limit.count() > 0 && (patience.count() == 0 || limit < patience);
+  if (cut_short)
+    patience = limit;
+  const auto dialled =
+    co_await net::dial(here_.home.events(), std::string{target.host()}, target.port(),
+                       {patience, settings.endpoint_keep_alive_probe_interval});
   of_.times_.dial = dialled.connect_time;
   of_.times_.resolve = dialled.resolve_time;
+  if (!dialled.connection && cut_short && dialled.code == asio::error::timed_out)
+    co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
   if (!dialled.connection)
     co_return failed_unsent(lacks_means(dialled.code) ? routing::failure_class::other
                                                       : routing::failure_class::dial,
@@ -106,9 +119,13 @@ net::task<attempt_result> attempt::dial_backend() {
   co_return attempt_result{};
 }
 
+/// For the whole exchange with the backend; 0 = none.
+std::chrono::nanoseconds attempt::time_limit() const {
+  return websocket_ ? 0ns : here_.router.settings.endpoint_timeout_for(1);
+}
+
 net::task<attempt_result> attempt::talk() {
-  const auto limit = here_.router.settings.endpoint_timeout_for(1);
-  if (limit.count() > 0 && !websocket_)
+  if (const auto limit = time_limit(); limit.count() > 0)
     up_->receive_until(of_.times_.attempt + limit);
   if (here_.router.log_local_address)
     of_.local_address_ = local_address();
@@ -263,8 +280,12 @@ net::task<attempt_result> attempt::read_response() {
         co_return failed(routing::failure_class::client_cancelled, "context canceled");
       continue;
     }
-    if (up_->buffer_bytes() > 0 && up_->bytes().size() + 2048 > up_->buffer_bytes())
+    if (up_->buffer_bytes() > 0 && up_->bytes().size() + 2048 > up_->buffer_bytes()) {
+      if (here_.router.buffers.exhausted())
+        co_return failed(routing::failure_class::other,
+                         "the router has no memory left for so large a response head");
       up_->want_buffer(up_->buffer_bytes() * 2);
+    }
     const auto code = co_await up_->receive();
     if (code)
       co_return receive_failure(code);
@@ -279,7 +300,7 @@ net::task<attempt_result> attempt::read_response() {
 net::task<error_code> attempt::pass_interim() {
   const bool go_ahead = of_.response_.status == 100;
   error_code code;
-  if (of_.head.version_minor == 1 && !(go_ahead && (told_continue_ || !of_.head.expect_continue))) {
+  if (of_.head.version_minor == 1 && !(go_ahead && told_continue_)) {
     told_continue_ = told_continue_ || go_ahead;
     of_.answer_.clear();
     net::append_interim_head(of_.answer_, of_.response_);
@@ -381,6 +402,7 @@ net::task<attempt_result> attempt::open_tunnel() {
   if (unheard)
     co_return attempt_result{};
   up_->receive_within(0s);
+  of_.keep_head();
   co_await net::run_tunnel(client_.wire, up_);
   co_return attempt_result{};
 }
@@ -389,14 +411,16 @@ net::task<attempt_result> attempt::open_tunnel() {
 
 attempt_result attempt::failed(routing::failure_class why, std::string detail) const {
   if (of_.client_gone_)
-    return {attempt_result::kind::failed, routing::rule_of_cancelled(why), "context canceled"};
-  return {attempt_result::kind::failed, routing::rule_of(why), std::move(detail)};
+    return {attempt_result::kind::failed, routing::rule_of_cancelled(why), "context canceled",
+            routing::failure_class::client_cancelled};
+  return {attempt_result::kind::failed, routing::rule_of(why), std::move(detail), why};
 }
 
 attempt_result attempt::failed_unsent(routing::failure_class why, std::string detail) const {
   if (of_.client_gone_)
     return failed(why, std::move(detail));
-  return {attempt_result::kind::failed, routing::rule_of_incomplete_request(why), std::move(detail)};
+  return {attempt_result::kind::failed, routing::rule_of_incomplete_request(why), std::move(detail),
+          why};
 }
 
 attempt_result attempt::write_failure(error_code code) const {

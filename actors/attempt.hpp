@@ -29,6 +29,7 @@ private:
   net::task<void> stop_pump();
   void hand_back(bool response_complete);
 
+  std::chrono::nanoseconds time_limit() const;
   void build_head();
   void watch_client();
   static void client_event(void* self);

@@ -156,8 +156,7 @@ private:
       if (status.complete())
         break;
       if (status.failed()) {
-        loop_counters::add(here_.counters.malformed_requests);
-        co_await refuse(exchange::rejection(status.error));
+        co_await refuse(status.error);
         co_return false;
       }
       if (!make_room()) {
@@ -167,7 +166,7 @@ private:
       const auto failed = co_await client_.wire->receive();
       if (failed) {
         if (failed == net::asio::error::timed_out)
-          co_await refuse_late();
+          refuse_late();
         co_return false;
       }
     }
@@ -188,18 +187,30 @@ private:
     return true;
   }
 
-  net::task<void> refuse(std::string_view answer) {
+  net::task<void> refuse(net::parse_error error) {
+    loop_counters::add(here_.counters.malformed_requests);
+    const auto id = here_.ids.next();
+    here_.requests.refused(client_.address, net::view(id), net::describe(error));
+    std::string answer;
+    net::append_rejection(answer, error, net::view(id));
+    co_await send_last(answer);
+  }
+
+  net::task<void> send_last(std::string_view answer) {
     client_.close_after = client_.unread = true;
     co_await client_.wire->send(answer);
   }
 
   /// The wire's deadline ended it, so only the socket itself can still say why.
-  net::task<void> refuse_late() {
-    static constexpr std::string_view answer =
-      "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+  void refuse_late() {
+    const auto id = here_.ids.next();
+    here_.requests.refused(client_.address, net::view(id), "the request head came too slowly");
+    net::error_response late;
+    late.status = 408;
+    std::string answer;
+    net::append_response(answer, late, {.request_id = net::view(id), .date = {}});
     ::send(client_.wire->socket().native_handle(), answer.data(), answer.size(),
            MSG_NOSIGNAL | MSG_DONTWAIT);
-    co_return;
   }
 
   /// Any request may be the one that there is no memory for, not only a connection's first.
@@ -209,7 +220,7 @@ private:
     std::string answer;
     net::append_response(answer, net::describe(net::router_error::overloaded, {}),
                          {.request_id = net::view(id), .date = {}});
-    co_await refuse(answer);
+    co_await send_last(answer);
   }
 
   /// Closing while bytes of the client are unread would reset the connection, and the client might

@@ -36,16 +36,16 @@ void trim(Container& reused) {
     Container{}.swap(reused);
 }
 
+bool has_semicolon(std::string_view target) {
+  return target.find(';') != std::string_view::npos;
+}
+
 std::string_view value_of(const net::request_head& head, net::field_id id) {
   const auto* found = net::find_field(head.fields, id);
   return found == nullptr ? std::string_view{} : found->value;
 }
 
 } // namespace
-
-std::string_view exchange::rejection(net::parse_error error) {
-  return net::rejection_of(error).wire;
-}
 
 net::task<void> exchange::serve(client_connection& client) {
   begin(client);
@@ -66,6 +66,7 @@ net::task<void> exchange::serve(client_connection& client) {
   trim(out_);
   trim(answer_);
   trim(head.fields);
+  kept_head_ = {};
   trim(response_.fields);
 }
 
@@ -84,6 +85,13 @@ void exchange::begin(client_connection& client) {
   router_error_.clear();
   backend_.clear();
   local_address_.clear();
+  if (has_semicolon(head.target))
+    here_.requests.semicolon(net::view(id_));
+}
+
+void exchange::keep_head() {
+  net::move_views(head, kept_head_);
+  client_->wire->unpin();
 }
 
 // -- Checks.
@@ -186,6 +194,7 @@ net::task<void> exchange::proxy() {
   const auto now = exchange_times::clock::now();
   if (routing::all_overloaded(*found.pool, here_.balancing)) {
     loop_counters::add(here_.counters.backend_exhausted_conns);
+    here_.requests.connection_limit_reached(net::view(id_));
     co_await respond(net::describe(router_error::connection_limit, head.host));
     co_return;
   }
@@ -202,18 +211,21 @@ net::task<void> exchange::proxy() {
                      ? nullptr
                      : routing::pick(*found.pool, attempts, here_.balancing,
                                      exchange_times::clock::now(), here_.random);
-    if (chosen == nullptr)
+    if (chosen == nullptr) {
+      here_.requests.nothing_to_select(head.host, last.detail);
       break;
+    }
     if (!routing::may_try(attempts, found.pool->size()))
       break;
     endpoint_ = routing::leased_endpoint_ptr{chosen};
+    const auto endpoints = found.pool->size();
     times_.attempt = exchange_times::clock::now();
     last = co_await try_endpoint(*chosen);
     if (last.ended != attempt_result::kind::failed)
       break;
     times_.last_failure = exchange_times::clock::now();
     ++failed_attempts_;
-    report_failure(last, *endpoint_);
+    report_failure(last, *endpoint_, endpoints);
     if (!last.rule.retry || body_spent_)
       break;
   }
@@ -255,9 +267,31 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
   }
 }
 
-void exchange::report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint) {
-  here_.log_attempt_failure(net::view(id_), endpoint, failed.detail, failed_attempts_,
-                            failed.rule.retry);
+void exchange::report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint,
+                              std::size_t endpoints) {
+  const auto id = net::view(id_);
+  here_.requests.attempt_failed({.endpoint = endpoint.about(),
+                                 .request_id = id,
+                                 .error = failed.detail,
+                                 .local_address = progress_.local_address,
+                                 .number = failed_attempts_,
+                                 .endpoints = endpoints,
+                                 .got_connection = progress_.got_connection,
+                                 .wrote_head = progress_.wrote_head,
+                                 .reused = progress_.reused,
+                                 .retriable = failed.rule.retry,
+                                 .resolve = times_.resolve,
+                                 .dial = times_.dial});
+  switch (failed.why) {
+    case routing::failure_class::timeout: here_.requests.timed_out(id, failed.detail); break;
+    case routing::failure_class::response_header_limits:
+      here_.requests.too_many_response_headers(id, failed.detail);
+      break;
+    case routing::failure_class::client_cancelled:
+      here_.requests.client_left(id, failed.detail);
+      break;
+    default: break;
+  }
   if (!failed.rule.mark && !failed.rule.prune_tls)
     return;
   // Here at once, elsewhere when the shard's push arrives.
@@ -273,6 +307,8 @@ net::task<void> exchange::respond(net::error_response answer) {
     loop_counters::add(here_.counters.rejected_requests);
   status_ = answer.status;
   router_error_ = answer.router_error;
+  if (answer.status != 404 && (answer.form == net::error_body::plain || answer.form == net::error_body::custom))
+    here_.requests.answered_error(net::body_of(answer));
   own_body_bytes_ = head.method == "HEAD" ? 0 : net::body_of(answer).size();
   if (client_gone_) {
     own_body_bytes_ = 0;
@@ -334,9 +370,10 @@ void exchange::log() {
   };
   const bool proxied = times_.proxying.time_since_epoch().count() != 0;
   const bool reached = endpoint_ != nullptr;
+  const auto& protected_names = here_.router.settings.hop_by_hop_headers_to_filter;
   out_.clear();
   if (reached)
-    net::append_forwarded_for(out_, head, client_->ip);
+    net::append_forwarded_for(out_, head, client_->ip, protected_names);
   std::array<std::string_view, 64> headers;
   const auto& names = here_.router.logged_headers;
   const auto header_count = std::min(names.size(), headers.size());
@@ -355,7 +392,7 @@ void exchange::log() {
   record.backend_address = backend_;
   record.x_forwarded_for =
     reached ? std::string_view{out_} : value_of(head, net::field_id::x_forwarded_for);
-  record.x_forwarded_proto = reached ? net::forwarded_proto(head, false)
+  record.x_forwarded_proto = reached ? net::forwarded_proto(head, false, protected_names)
                                      : value_of(head, net::field_id::x_forwarded_proto);
   record.vcap_request_id = net::view(id_);
   record.local_address = local_address_;
@@ -365,6 +402,8 @@ void exchange::log() {
     record.instance_id = endpoint_->about().instance_id();
   }
   record.x_cf_routererror = router_error_;
+  if (router_error_.empty() && has_semicolon(head.target))
+    record.x_cf_routererror = "deprecated-semicolon-params";
   record.extra_headers = {headers.data(), header_count};
   record.started_at_ns = times_.received_unix_ns;
   record.response_time_ns = ns(ended - times_.received);

@@ -43,6 +43,15 @@ struct attempt_result {
   kind ended = kind::answered;
   routing::failure_rule rule{};
   std::string detail{}; ///< For X-Cf-RouterError.
+  routing::failure_class why = routing::failure_class::other;
+};
+
+/// How far an attempt got, for the component log.
+struct attempt_progress {
+  bool got_connection = false;
+  bool wrote_head = false;
+  bool reused = false;
+  std::string local_address;
 };
 
 class exchange {
@@ -55,8 +64,6 @@ public:
   /// Serves the request in `head`, whose bytes are pinned in the client's wire. Sets
   /// `client.close_after` when the connection cannot be used again.
   net::task<void> serve(client_connection& client);
-  /// Answers what could not be parsed, and logs nothing, as gorouter.
-  static std::string_view rejection(net::parse_error error);
 
 private:
   friend class attempt;
@@ -67,6 +74,8 @@ private:
   };
 
   void begin(client_connection& client);
+  /// Copies the head out of the client's buffer, which a tunnel may not keep for hours.
+  void keep_head();
   std::optional<net::error_response> check() const;
   std::optional<net::error_response> check_size() const;
   bool is_health_check() const;
@@ -79,12 +88,14 @@ private:
   net::task<void> respond(net::error_response error);
   net::task<void> respond_health();
   net::task<void> finish_request_body();
-  void report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint);
+  void report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint,
+                      std::size_t endpoints);
   void log();
 
   loop_context& here_;
   client_connection* client_ = nullptr;
   routing::request_key key_;
+  std::string kept_head_; ///< What `head` points into once a tunnel has begun.
   std::string route_host_; ///< Of the pool that was matched last, which may be gone by now.
   std::string route_path_;
   net::request_ids::text id_;
@@ -97,6 +108,7 @@ private:
   std::string router_error_;
   std::string backend_;  ///< Of the last endpoint tried.
   std::string local_address_;
+  attempt_progress progress_; ///< Of the latest attempt, if it failed.
   routing::leased_endpoint_ptr endpoint_;
   exchange_times times_;
   int status_ = 0;

@@ -63,32 +63,4 @@ void loop_context::flush_access_log() {
     router.access_log->try_submit(batch_);
 }
 
-void loop_context::log_attempt_failure(std::string_view request_id,
-                                       const routing::leased_endpoint& endpoint,
-                                       std::string_view error, std::uint32_t attempt,
-                                       bool retriable) {
-  if (!router.log.enabled(net::log_level::error))
-    return;
-  const auto suppressed = attempt_failures_.admit();
-  if (!suppressed)
-    return;
-  const auto& about = endpoint.about();
-  std::string described = R"({"ApplicationId":)";
-  net::append_json_string(described, about.app());
-  described += R"(,"Addr":)";
-  net::append_json_string(described, about.address());
-  described += R"(,"RouteServiceUrl":)";
-  net::append_json_string(described, about.route_service_url());
-  described += R"(,"AZ":)";
-  net::append_json_string(described, about.availability_zone());
-  described += "}";
-  router.log.error(".proxy", "backend-endpoint-failed",
-                   {{"route-endpoint", net::raw_json{described}},
-                    {"error", error},
-                    {"attempt", attempt},
-                    {"vcap_request_id", request_id},
-                    {"retriable", retriable},
-                    {"suppressed", *suppressed}});
-}
-
 } // namespace shunt

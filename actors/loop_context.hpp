@@ -4,10 +4,10 @@
 
 #include "actors/access_log_writer.hpp"
 #include "actors/lease_cache.hpp"
+#include "actors/request_log.hpp"
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
 #include "net/http_date.hpp"
-#include "net/log_limiter.hpp"
 #include "net/request_id.hpp"
 #include "net/upstream_pool.hpp"
 #include "routing/balance.hpp"
@@ -81,22 +81,18 @@ struct loop_context {
   net::upstream_pool upstreams;
   net::request_ids ids;
   net::http_date date;
+  request_log requests{router.log};
   routing::rng random{ids.random()};
   routing::balance_rules balancing;
   std::size_t attempts_max;
   bool draining = false;
   std::vector<std::unique_ptr<exchange>> spare_exchanges;
 
-  /// Says in the component log why an attempt failed; rate-limited.
-  void log_attempt_failure(std::string_view request_id, const routing::leased_endpoint& endpoint,
-                           std::string_view error, std::uint32_t attempt, bool retriable);
-
   /// Hands what was logged to the writer, now or after a tenth of a second.
   void log_access(const routing::access_record& record);
   void flush_access_log();
 
 private:
-  net::log_limiter attempt_failures_{20};
   std::shared_ptr<routing::access_batch> batch_;
   net::deadline flush_;
 };

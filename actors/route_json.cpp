@@ -17,7 +17,6 @@ void member_if(std::string& out, std::string_view name, std::string_view value) 
 }
 
 void append_tags(std::string& out, const routing::endpoint& endpoint) {
-  out.append(",\"tags\":");
   if (endpoint.tag_count() == 0) {
     out.append("null");
     return;
@@ -41,6 +40,7 @@ void append_endpoint(std::string& out, const routing::endpoint& endpoint,
   out.append(",\"tls\":").append(endpoint.tls() ? "true" : "false");
   out.append(",\"ttl\":").append(std::to_string(ttl.count()));
   member_if(out, "route_service_url", endpoint.route_service_url());
+  out.append(",\"tags\":");
   append_tags(out, endpoint);
   member_if(out, "isolation_segment", endpoint.isolation_segment());
   member_if(out, "private_instance_id", endpoint.instance_id());
@@ -57,6 +57,18 @@ void append_html_safe_json(std::string& out, std::string_view text) {
   for (auto at = out.find_first_of("<>&", begin); at != std::string::npos;
        at = out.find_first_of("<>&", at + 6))
     out.replace(at, 1, out[at] == '<' ? "\\u003c" : out[at] == '>' ? "\\u003e" : "\\u0026");
+}
+
+std::string endpoint_summary_json(const routing::endpoint& endpoint) {
+  std::string out = "{\"ApplicationId\":";
+  append_html_safe_json(out, endpoint.app());
+  member(out, "Addr", endpoint.address());
+  out.append(",\"Tags\":");
+  append_tags(out, endpoint);
+  member(out, "RouteServiceUrl", endpoint.route_service_url());
+  member(out, "AZ", endpoint.availability_zone());
+  out.push_back('}');
+  return out;
 }
 
 std::string route_json(const routing::slice::route_view& route) {

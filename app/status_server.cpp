@@ -125,7 +125,9 @@ net::task<void> status_server::talk(net::wire_ptr client, site what) {
     if (status.complete())
       break;
     if (status.failed()) {
-      co_await client->send(net::rejection_of(status.error).wire);
+      std::string refusal;
+      net::append_rejection(refusal, status.error, {});
+      co_await client->send(refusal);
       client->close();
       co_return;
     }

@@ -101,6 +101,15 @@ task<error_code> connect_one(event_loop& loop, tcp::endpoint peer, dial_options 
   co_return code;
 }
 
+/// What one of several addresses of a name gets of the time that is left: as much as each of the
+/// others, but enough for a packet that is lost to be sent again.
+std::chrono::nanoseconds share_of(std::chrono::nanoseconds left, std::size_t addresses) {
+  using std::chrono::nanoseconds;
+  constexpr nanoseconds enough = std::chrono::seconds{2}, least = std::chrono::milliseconds{1};
+  const auto fair = left / static_cast<nanoseconds::rep>(addresses);
+  return std::max(std::min(std::max(fair, enough), left), least);
+}
+
 } // namespace
 
 task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port,
@@ -123,15 +132,14 @@ task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port,
       co_return result;
     }
   }
-  for (const auto& peer : peers) {
-    auto left = options;
-    if (options.timeout.count() > 0)
-      left.timeout = std::max<std::chrono::nanoseconds>(std::chrono::milliseconds{1},
-                                                        options.timeout - (clock::now() - started));
+  for (std::size_t i = 0; i < peers.size(); ++i) {
     const auto began = clock::now();
-    result.code = co_await connect_one(loop, peer, left, result.connection);
+    auto share = options;
+    if (options.timeout.count() > 0)
+      share.timeout = share_of(options.timeout - (began - started), peers.size() - i);
+    result.code = co_await connect_one(loop, peers[i], share, result.connection);
     result.connect_time = clock::now() - began;
-    if (!result.code || result.code == asio::error::timed_out)
+    if (!result.code || (options.timeout.count() > 0 && clock::now() - started >= options.timeout))
       break;
   }
   co_return result;

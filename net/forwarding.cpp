@@ -151,14 +151,20 @@ void append_connection(writer& to, const request_head& head, bool close_after) {
   }
 }
 
+void append_forwarded_for(std::string& out, const request_head& head, std::string_view client_ip,
+                          const nominated& dropped) {
+  if (!dropped("X-Forwarded-For"))
+    for (const auto& each : head.fields)
+      if (each.id == x_forwarded_for && !each.value.empty())
+        out.append(each.value).append(", ");
+  out.append(client_ip);
+}
+
 void append_forwarding_fields(std::string& out, const request_head& head,
                               const request_facts& request, const nominated& dropped) {
   writer to{out};
   out.append("X-Forwarded-For: ");
-  if (dropped("X-Forwarded-For"))
-    out.append(request.client_ip);
-  else
-    append_forwarded_for(out, head, request.client_ip);
+  append_forwarded_for(out, head, request.client_ip, dropped);
   out.append("\r\n");
   if (!has_value(head, x_forwarded_proto) && !dropped("X-Forwarded-Proto"))
     to.line("X-Forwarded-Proto", request.tls ? "https" : "http");
@@ -188,14 +194,15 @@ void append_request_head(std::string& out, const request_head& head, const reque
   out.append("\r\n");
 }
 
-void append_forwarded_for(std::string& out, const request_head& head, std::string_view client_ip) {
-  for (const auto& each : head.fields)
-    if (each.id == x_forwarded_for && !each.value.empty())
-      out.append(each.value).append(", ");
-  out.append(client_ip);
+void append_forwarded_for(std::string& out, const request_head& head, std::string_view client_ip,
+                          std::span<const std::string> protected_names) {
+  append_forwarded_for(out, head, client_ip, nominated{head.fields, protected_names});
 }
 
-std::string_view forwarded_proto(const request_head& head, bool tls) {
+std::string_view forwarded_proto(const request_head& head, bool tls,
+                                 std::span<const std::string> protected_names) {
+  if (nominated{head.fields, protected_names}("X-Forwarded-Proto"))
+    return {};
   if (const auto* given = find_field(head.fields, x_forwarded_proto);
       given != nullptr && !given->value.empty())
     return given->value;

@@ -35,9 +35,12 @@ struct instance_facts {
 void append_request_head(std::string& out, const request_head& head, const request_facts& request,
                          const instance_facts& instance);
 
-/// The X-Forwarded-For that goes to the backend, and the X-Forwarded-Proto, for the access log.
-void append_forwarded_for(std::string& out, const request_head& head, std::string_view client_ip);
-std::string_view forwarded_proto(const request_head& head, bool tls);
+/// The X-Forwarded-For that goes to the backend, and the X-Forwarded-Proto (empty = none), for the
+/// access log.
+void append_forwarded_for(std::string& out, const request_head& head, std::string_view client_ip,
+                          std::span<const std::string> protected_names);
+std::string_view forwarded_proto(const request_head& head, bool tls,
+                                 std::span<const std::string> protected_names);
 
 /// How the body of a response travels to the client.
 struct response_facts {

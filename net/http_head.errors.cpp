@@ -44,8 +44,7 @@ std::string_view describe(parse_error error) noexcept {
 #define SHUNT_REJECTION(status, line, text)                                                        \
   rejection {                                                                                      \
     status, text,                                                                                  \
-      "HTTP/1.1 " line                                                                             \
-      "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n" text              \
+      "HTTP/1.1 " line "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"        \
   }
 #define SHUNT_REJECTION_REPEATED(status, text) SHUNT_REJECTION(status, text, text)
 
@@ -63,17 +62,25 @@ rejection rejection_of(parse_error error) noexcept {
       return SHUNT_REJECTION_REPEATED(
         505, "505 HTTP Version Not Supported: unsupported protocol version");
     case parse_error::unsupported_minor_version:
-      return {400, "", "HTTP/1.0 400 Bad Request\r\n\r\n"};
+      return {400, "", "HTTP/1.0 400 Bad Request\r\n"};
     case parse_error::unsupported_transfer_encoding:
       return SHUNT_REJECTION(501, "501 Not Implemented", "Unsupported transfer encoding");
     case parse_error::unsupported_expectation:
       return {417, "",
-              "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"};
+              "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n"};
     case parse_error::head_too_large:
     case parse_error::too_many_fields:
       return SHUNT_REJECTION_REPEATED(431, "431 Request Header Fields Too Large");
     default: return SHUNT_REJECTION_REPEATED(400, "400 Bad Request");
   }
+}
+
+void append_rejection(std::string& out, parse_error error, std::string_view request_id) {
+  const auto refused = rejection_of(error);
+  out.append(refused.head);
+  if (!request_id.empty())
+    out.append("X-Vcap-Request-Id: ").append(request_id).append("\r\n");
+  out.append("\r\n").append(refused.body);
 }
 
 } // namespace shunt::net

@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -98,9 +99,12 @@ std::string_view describe(parse_error error) noexcept;
 struct rejection {
   int status;
   std::string_view body; ///< May be empty.
-  std::string_view wire; ///< The whole response, ready to be sent. Lives forever.
+  std::string_view head; ///< Start line and fields, without the empty line. Lives forever.
 };
 rejection rejection_of(parse_error error) noexcept;
+
+/// Appends the whole response; `request_id` (empty = none) is how it is found in the log.
+void append_rejection(std::string& out, parse_error error, std::string_view request_id);
 
 enum class parse_outcome : std::uint8_t {
   complete,  ///< The head is there; consume `head_bytes`.
@@ -135,6 +139,9 @@ private:
 /// (RFC 9112, section 2.2).
 parse_status parse_request(std::string_view bytes, request_head& out, const head_limits& limits,
                            head_scratch& scratch);
+
+/// Copies into `text` what the views of `head` point at, and makes them point there.
+void move_views(request_head& head, std::string& text);
 
 /// Parses the response head at the beginning of `bytes`, the answer to a HEAD request if
 /// `request_was_head`. A 1xx other than 101 is followed by another head.

@@ -18,6 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto pull_patience = 200ms; // Also how soon stop() and a disconnection are noticed.
+constexpr auto gather_time = 4ms; // Handing over wakes the registrar, and it all shards.
 constexpr auto close_patience = 500ms;
 constexpr std::string_view log_source = ".nats";
 
@@ -218,7 +219,11 @@ void nats_core::run() noexcept {
       continue;
     }
     received_ += messages.size();
+    const bool flood = messages.size() >= options_.batch_messages_max;
     handler_.on_messages(nats_batch{std::move(messages), credit_});
+    // After a quiet time a message is handed over at once; while they pour in, a batch at a time.
+    if (!flood)
+      pause(gather_time);
   }
 }
 

@@ -41,8 +41,8 @@ struct nats_options {
   int reconnect_buffer_bytes = 8 * 1024 * 1024; ///< Published while disconnected.
   int pending_messages_max = 131'072;
   int pending_bytes_max = 134'217'728;
-  std::size_t batch_messages_max = 256;
-  std::size_t batches_alive_max = 64;
+  std::size_t batch_messages_max = 1024;
+  std::size_t batches_alive_max = 32;
   std::chrono::milliseconds drops_over_after{10'000}; ///< Without a drop: the episode has ended.
   router_start start;
 };

@@ -338,7 +338,8 @@ TEST(HttpRequest, ReadsALongHeadOnceHoweverItArrives) {
 TEST(HttpRequest, AnswersRefusalsAsGorouterDoes) {
   const auto text = [](std::string_view line, std::string_view body) {
     return "HTTP/1.1 " + std::string{line}
-           + "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n"
+           + "\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
+             "X-Vcap-Request-Id: some-id\r\n\r\n"
            + std::string{body};
   };
   struct {
@@ -359,15 +360,45 @@ TEST(HttpRequest, AnswersRefusalsAsGorouterDoes) {
     {parse_error::unsupported_transfer_encoding, 501, "Unsupported transfer encoding",
      text("501 Not Implemented", "Unsupported transfer encoding")},
     {parse_error::unsupported_expectation, 417, "",
-     "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"},
-    {parse_error::unsupported_minor_version, 400, "", "HTTP/1.0 400 Bad Request\r\n\r\n"},
+     "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n"
+     "X-Vcap-Request-Id: some-id\r\n\r\n"},
+    {parse_error::unsupported_minor_version, 400, "",
+     "HTTP/1.0 400 Bad Request\r\nX-Vcap-Request-Id: some-id\r\n\r\n"},
   };
   for (const auto& c : cases) {
     const auto answer = rejection_of(c.error);
     EXPECT_EQ(answer.status, c.status);
     EXPECT_EQ(answer.body, c.body);
-    EXPECT_EQ(answer.wire, c.wire.empty() ? text(c.body, c.body) : c.wire);
+    std::string wire;
+    append_rejection(wire, c.error, "some-id");
+    EXPECT_EQ(wire, c.wire.empty() ? text(c.body, c.body) : c.wire);
   }
+}
+
+TEST(HttpRequest, AnswersWithoutAnIdWhereThereIsNone) {
+  std::string wire;
+  append_rejection(wire, parse_error::unsupported_minor_version, {});
+  EXPECT_EQ(wire, "HTTP/1.0 400 Bad Request\r\n\r\n");
+}
+
+TEST(HttpRequest, SurvivesTheBufferThatItWasReadFrom) {
+  std::string bytes = "GET /a?b HTTP/1.1\r\nHost: h.test\r\nConnection: upgrade\r\n"
+                      "Upgrade: websocket\r\nEmpty:\r\n\r\n";
+  request_head head;
+  head_scratch scratch;
+  ASSERT_TRUE(parse_request(bytes, head, {}, scratch).complete());
+  std::string kept = "something older";
+  move_views(head, kept);
+  bytes.assign(bytes.size(), '!');
+  EXPECT_EQ(head.method, "GET");
+  EXPECT_EQ(head.target, "/a?b");
+  EXPECT_EQ(head.path_and_query, "/a?b");
+  EXPECT_EQ(head.host, "h.test");
+  EXPECT_EQ(head.upgrade_protocol, "websocket");
+  ASSERT_EQ(head.fields.size(), 4u);
+  EXPECT_EQ(find_field(head.fields, field_id::host)->value, "h.test");
+  EXPECT_EQ(head.fields[2].name, "Upgrade");
+  EXPECT_EQ(head.fields[3].value, "");
 }
 
 TEST(HttpRequest, TellsTheKindsOfRefusalApart) {

@@ -43,6 +43,7 @@ protected:
     EXPECT_EQ(answer.substr(end + 4), body) << "nothing may follow";
     const auto head = parse_response_head(answer.substr(0, end + 4), "GET");
     EXPECT_TRUE(head.lists("Connection", "close"));
+    EXPECT_EQ(head.one("X-Vcap-Request-Id").size(), 36u);
   }
 };
 
@@ -141,8 +142,21 @@ TEST_F(BadInput, IsToldWhatIsWrong) {
 }
 
 TEST_F(BadInput, OfAnUnknownMinorVersionIsAnsweredRaw) {
-  EXPECT_EQ(answer_to("GET / HTTP/1.5\r\nHost: {H}\r\n\r\n"), "HTTP/1.0 400 Bad Request\r\n\r\n");
+  EXPECT_THAT(answer_to("GET / HTTP/1.5\r\nHost: {H}\r\n\r\n"),
+              testing::MatchesRegex("HTTP/1.0 400 Bad Request\r\nX-Vcap-Request-Id: [0-9a-f-]+\r\n\r\n"));
   EXPECT_EQ(there.connection_count(), 0u);
+}
+
+TEST_F(BadInput, IsFoundInTheLogByTheIdOfItsAnswer) {
+  client one{port()};
+  const auto id = one.send("GET / HTTP/1.1\r\nHost: a b\r\n\r\n").response().one("X-Vcap-Request-Id");
+  ASSERT_TRUE(eventually([&] {
+    for (const auto& entry : here().under_test.log())
+      if (entry.value("message", "") == "request-refused"
+          && entry.at("data").at("vcap_request_id") == id)
+        return entry.at("data").at("error") == "malformed Host";
+    return false;
+  }));
 }
 
 TEST_F(BadInput, WithAByteOfZeroIsRefused) {

@@ -95,6 +95,15 @@ TEST_F(Errors, ConnectionThatTakesTooLong) {
   expect_endpoint_failure(from_port(stuck.port()), "dial tcp " + stuck.address() + ": i/o timeout");
 }
 
+/// Dialling is a part of what `endpoint_timeout` limits.
+TEST(ErrorsOfDialling, AreTimeoutsWhenTheExchangeHasLessTimeThanADial) {
+  stage here{{{"endpoint_timeout", slowed_text(300ms)}, {"endpoint_dial_timeout", "60s"}}};
+  const stuck_port stuck;
+  const auto host = fresh_host();
+  here.map(host, stuck.port());
+  expect_endpoint_failure(here.get(host), "context deadline exceeded");
+}
+
 TEST_F(Errors, NameThatDoesNotExist) {
   const auto host = fresh_host();
   here().bus.announce(80, host, {{"host", "no-such-name.invalid"}});

@@ -69,6 +69,18 @@ TEST_F(Interim, ContinueOfTheBackendIsRelayed) {
   EXPECT_EQ(answer.body, "body");
 }
 
+TEST_F(Interim, ContinueThatNobodyAskedForIsRelayedOnce) {
+  const backend there{[](backend_session& session) {
+    session.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
+    answers::echo()(session);
+  }};
+  const auto host = here().mapped(there);
+  client one{port()};
+  one.send(post_request(host, "body"));
+  EXPECT_EQ(one.response().status, 100);
+  EXPECT_EQ(one.response("POST").body, "body");
+}
+
 TEST_F(Interim, ContinueIsSaidByTheRouterWhenTheBackendDoesNot) {
   const backend there{answers::echo()};
   const auto host = here().mapped(there);

@@ -1,0 +1,101 @@
+#include "actors/request_log.hpp"
+
+#include "actors/route_json.hpp"
+
+#include <string>
+
+namespace shunt {
+
+namespace {
+
+constexpr std::string_view source = ".proxy";
+
+/// gorouter's times are seconds; what did not happen took none.
+double seconds_of(std::chrono::nanoseconds time) {
+  return time.count() < 0 ? 0 : std::chrono::duration<double>{time}.count();
+}
+
+} // namespace
+
+void request_log::attempt_failed(const failed_attempt& attempt) {
+  if (!log_.enabled(net::log_level::error))
+    return;
+  const auto suppressed = attempts_.admit();
+  if (!suppressed)
+    return;
+  const auto endpoint = endpoint_summary_json(attempt.endpoint);
+  log_.error(source, "backend-endpoint-failed",
+             {{"route-endpoint", net::raw_json{endpoint}},
+              {"error", attempt.error},
+              {"attempt", attempt.number},
+              {"vcap_request_id", attempt.request_id},
+              {"retriable", attempt.retriable},
+              {"num-endpoints", attempt.endpoints},
+              {"got-connection", attempt.got_connection},
+              {"wrote-headers", attempt.wrote_head},
+              {"conn-reused", attempt.reused},
+              {"dns-lookup-time", seconds_of(attempt.resolve)},
+              {"dial-time", seconds_of(attempt.dial)},
+              {"tls-handshake-time", 0.0},
+              {"local-address", attempt.local_address},
+              {"suppressed", *suppressed}});
+}
+
+void request_log::timed_out(std::string_view request_id, std::string_view error) {
+  if (const auto suppressed = timeouts_.admit())
+    log_.error(source, "backend-request-timeout",
+               {{"error", error}, {"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+}
+
+void request_log::too_many_response_headers(std::string_view request_id, std::string_view error) {
+  if (const auto suppressed = header_limits_.admit())
+    log_.error(source, "backend-too-many-response-headers",
+               {{"error", error}, {"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+}
+
+void request_log::client_left(std::string_view request_id, std::string_view error) {
+  if (const auto suppressed = departures_.admit())
+    log_.error(source, "gateway-error-and-original-request-context-cancelled",
+               {{"error", error}, {"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+}
+
+void request_log::nothing_to_select(std::string_view host, std::string_view error) {
+  if (const auto suppressed = selections_.admit())
+    log_.error(source, "select-endpoint-failed",
+               {{"host", host}, {"error", error}, {"suppressed", *suppressed}});
+}
+
+void request_log::connection_limit_reached(std::string_view request_id) {
+  if (!log_.enabled(net::log_level::info))
+    return;
+  if (const auto suppressed = connection_limits_.admit())
+    log_.info(source, "connection-limit-reached",
+              {{"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+}
+
+void request_log::answered_error(std::string_view body) {
+  if (!log_.enabled(net::log_level::info))
+    return;
+  if (const auto suppressed = errors_.admit())
+    log_.info(source, "status", {{"body", body}, {"suppressed", *suppressed}});
+}
+
+void request_log::refused(std::string_view remote_address, std::string_view request_id,
+                          std::string_view error) {
+  if (!log_.enabled(net::log_level::info))
+    return;
+  if (const auto suppressed = refusals_.admit())
+    log_.info(source, "request-refused",
+              {{"error", error},
+               {"remote_address", remote_address},
+               {"vcap_request_id", request_id},
+               {"suppressed", *suppressed}});
+}
+
+void request_log::semicolon(std::string_view request_id) {
+  if (const auto suppressed = semicolons_.admit())
+    log_.warn(source, "deprecated-semicolon-params",
+              {{"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+}
+
+} // namespace shunt

@@ -1,0 +1,69 @@
+// What the component log says of single requests, in the words that gorouter's operators look for.
+// Clients and backends can cause any of it as often as they like, so each kind of line is limited to
+// some a second and says how many were left out. One a loop; its thread only.
+#pragma once
+
+#include "net/component_log.hpp"
+#include "net/log_limiter.hpp"
+#include "routing/endpoint.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace shunt {
+
+/// How far a failed attempt got. Durations below zero did not happen.
+struct failed_attempt {
+  const routing::endpoint& endpoint;
+  std::string_view request_id;
+  std::string_view error;
+  std::string_view local_address; ///< Empty: no connection.
+  std::uint32_t number = 1;       ///< Of the request's attempts.
+  std::size_t endpoints = 0;      ///< In the pool.
+  bool got_connection = false;
+  bool wrote_head = false;
+  bool reused = false; ///< The connection came from the pool.
+  bool retriable = false;
+  std::chrono::nanoseconds resolve{-1};
+  std::chrono::nanoseconds dial{-1};
+};
+
+class request_log {
+public:
+  explicit request_log(net::component_log& log) : log_{log} {}
+
+  void attempt_failed(const failed_attempt& attempt);
+  /// The backend did not answer within `endpoint_timeout`.
+  void timed_out(std::string_view request_id, std::string_view error);
+  /// The backend's head broke the operator's limits.
+  void too_many_response_headers(std::string_view request_id, std::string_view error);
+  /// The client left before its response had begun.
+  void client_left(std::string_view request_id, std::string_view error);
+  /// No endpoint could be selected for an attempt.
+  void nothing_to_select(std::string_view host, std::string_view error);
+  /// All endpoints of a route have as many requests as they may.
+  void connection_limit_reached(std::string_view request_id);
+  /// The router answered with an error of its own; `body` as the client sees it.
+  void answered_error(std::string_view body);
+  /// A request that could not be parsed.
+  void refused(std::string_view remote_address, std::string_view request_id, std::string_view error);
+  /// A semicolon in a target: between parameters it is deprecated, and servers disagree on it.
+  void semicolon(std::string_view request_id);
+
+private:
+  static constexpr std::uint32_t lines_per_second = 20;
+
+  net::component_log& log_;
+  net::log_limiter attempts_{lines_per_second};
+  net::log_limiter timeouts_{lines_per_second};
+  net::log_limiter header_limits_{lines_per_second};
+  net::log_limiter departures_{lines_per_second};
+  net::log_limiter selections_{lines_per_second};
+  net::log_limiter connection_limits_{lines_per_second};
+  net::log_limiter errors_{lines_per_second};
+  net::log_limiter refusals_{lines_per_second};
+  net::log_limiter semicolons_{lines_per_second};
+};
+
+} // namespace shunt
