@@ -2,6 +2,8 @@
 
 #include "net/tunnel.hpp"
 
+#include <array>
+
 namespace shunt {
 
 using net::error_code;
@@ -95,6 +97,7 @@ bool attempt::idempotent() const {
 net::task<attempt_result> attempt::dial_backend() {
   const auto& settings = here_.router.settings;
   const auto& target = to_.about();
+  client_.wire->listen(); // A client that leaves meanwhile wants no other attempt.
   // `endpoint_timeout` counts from the start of the attempt, so dialling may not outlast it.
   auto patience = std::chrono::nanoseconds{settings.endpoint_dial_timeout};
   const auto limit = time_limit();
@@ -177,12 +180,17 @@ bool attempt::body_buffered() const {
 net::task<attempt_result> attempt::send_request() {
   of_.request_body_.begin(of_.head.framing, of_.head.content_length);
   if (body_buffered()) {
-    pumped_ = co_await net::relay_body(client_.wire, of_.request_body_, up_, of_.head.framing,
-                                       of_.out_, 0s);
-    if (pumped_.end != net::relay_end::complete)
-      co_return write_failure(pumped_.code);
-    written_ = true;
-    of_.body_spent_ = of_.request_body_.bytes_taken() > 0;
+    const auto body = client_.wire->bytes().substr(0, of_.head.content_length);
+    std::array<iovec, 2> parts{{{of_.out_.data(), of_.out_.size()},
+                                {const_cast<char*>(body.data()), body.size()}}};
+    const auto code = co_await up_->send(std::span{parts}.first(body.empty() ? 1 : 2));
+    written_ = parts[0].iov_len == 0;
+    if (code)
+      co_return write_failure(code);
+    // Only now: another attempt may need it, and what no attempt took is read and forgotten.
+    of_.request_body_.take(body);
+    client_.wire->consume(body.size());
+    of_.body_spent_ = !body.empty();
     client_.wire->listen();
     co_return attempt_result{};
   }
@@ -191,6 +199,7 @@ net::task<attempt_result> attempt::send_request() {
     co_return write_failure(code);
   written_ = true;
   pumping_ = true;
+  pumped_.end = net::relay_end::sink_failed; // Until it is known better.
   net::start(pump_request(), [this](const std::exception_ptr&) { pump_ended_.open(); });
   co_return attempt_result{};
 }
@@ -218,10 +227,20 @@ net::task<void> attempt::await_go_ahead() {
   co_await go_ahead_;
   if (final_ || told_continue_)
     co_return;
-  told_continue_ = true;
+  told_continue_ = telling_continue_ = true;
   const auto unheard = co_await client_.wire->send("HTTP/1.1 100 Continue\r\n\r\n");
-  if (unheard)
+  if (unheard) {
+    of_.client_gone_ = true;
     up_->abort(asio::error::operation_aborted);
+  }
+  telling_continue_ = false;
+  continue_told_.open();
+}
+
+/// One connection takes one message at a time.
+net::task<void> attempt::await_continue_told() {
+  if (telling_continue_)
+    co_await continue_told_;
 }
 
 net::task<void> attempt::stop_pump() {
@@ -302,6 +321,7 @@ net::task<error_code> attempt::pass_interim() {
   error_code code;
   if (of_.head.version_minor == 1 && !(go_ahead && told_continue_)) {
     told_continue_ = told_continue_ || go_ahead;
+    co_await await_continue_told();
     of_.answer_.clear();
     net::append_interim_head(of_.answer_, of_.response_);
     code = co_await client_.wire->send(of_.answer_);
@@ -314,6 +334,7 @@ net::task<error_code> attempt::pass_interim() {
 
 net::task<attempt_result> attempt::answer_client() {
   final_ = true;
+  co_await await_continue_told();
   const auto& head = of_.head;
   const bool http_1_0 = head.version_minor == 0;
   const auto framing = net::framing_for_client(of_.response_, http_1_0);
@@ -394,10 +415,12 @@ net::task<attempt_result> attempt::open_tunnel() {
   client_.close_after = true;
   of_.tunnelled_ = true;
   of_.status_ = 101;
-  loop_counters::add(here_.counters.websocket_upgrades);
+  if (websocket_)
+    loop_counters::add(here_.counters.websocket_upgrades);
   of_.answer_.clear();
   net::append_upgrade_head(of_.answer_, of_.response_, net::view(of_.id_));
   up_->unpin();
+  co_await await_continue_told();
   const auto unheard = co_await client_.wire->send(of_.answer_);
   if (unheard)
     co_return attempt_result{};
@@ -424,9 +447,11 @@ attempt_result attempt::failed_unsent(routing::failure_class why, std::string de
 }
 
 attempt_result attempt::write_failure(error_code code) const {
-  if (code == asio::error::timed_out)
-    return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
-  return failed_unsent(routing::failure_class::other, peer_text("write", code));
+  const bool late = code == asio::error::timed_out;
+  const auto why = late ? routing::failure_class::timeout : routing::failure_class::other;
+  auto detail = late ? std::string{"context deadline exceeded"} : peer_text("write", code);
+  // A backend that has the whole head may act on it, whatever became of the body.
+  return written_ ? failed(why, std::move(detail)) : failed_unsent(why, std::move(detail));
 }
 
 std::string attempt::local_address() const {

@@ -22,6 +22,7 @@ private:
   net::task<attempt_result> send_request();
   net::task<void> pump_request();
   net::task<void> await_go_ahead();
+  net::task<void> await_continue_told();
   net::task<attempt_result> read_response();
   net::task<net::error_code> pass_interim();
   net::task<attempt_result> answer_client();
@@ -59,6 +60,8 @@ private:
   net::relay_result pumped_;
   net::latch pump_ended_;
   net::latch go_ahead_;          ///< The client may send, or was told to, its expected body.
+  net::latch continue_told_;     ///< The router's own 100 is on its way no more.
+  bool telling_continue_ = false;
   bool told_continue_ = false;
   bool final_ = false;           ///< The final response has begun: no 100 may follow.
 };

@@ -49,16 +49,24 @@ public:
   borrowed_exchange(const borrowed_exchange&) = delete;
   borrowed_exchange& operator=(const borrowed_exchange&) = delete;
   ~borrowed_exchange() {
+    here_.router.buffers.give_back(charged_);
+    held_->shrink();
     if (here_.spare_exchanges.size() < spare_exchanges_max)
       here_.spare_exchanges.push_back(std::move(held_));
   }
 
   exchange& operator*() const noexcept { return *held_; }
   exchange* operator->() const noexcept { return held_.get(); }
+  /// A head of a thousand fields needs more memory than the buffer that it came in.
+  void charge() noexcept {
+    charged_ = held_->extra_bytes();
+    here_.router.buffers.take(charged_);
+  }
 
 private:
   loop_context& here_;
   std::unique_ptr<exchange> held_;
+  std::size_t charged_ = 0;
 };
 
 /// The connection's coroutine and what it owns.
@@ -122,8 +130,14 @@ private:
     client_.idle = true;
     const auto& settings = here_.router.settings;
     const bool first = served_ == 0 && settings.read_header_timeout.count() > 0;
-    const auto failed = co_await client_.wire->receive_idle(first ? settings.read_header_timeout
-                                                                  : settings.frontend_idle_timeout);
+    const auto patience = first ? settings.read_header_timeout : settings.frontend_idle_timeout;
+    auto failed = co_await client_.wire->receive_idle(patience);
+    // Some clients end a body with a line end too many. That begins no request: the connection is
+    // as idle as before.
+    if (!failed && client_.wire->bytes() == "\r\n") {
+      client_.wire->consume(2);
+      failed = co_await client_.wire->receive_idle(patience);
+    }
     client_.idle = false;
     co_return !failed;
   }
@@ -137,6 +151,7 @@ private:
     const bool complete = co_await read_head(*request);
     if (!complete)
       co_return false;
+    request.charge();
     client_.wire->pin();
     client_.wire->consume(request->head.head_bytes);
     ++served_;

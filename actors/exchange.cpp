@@ -28,12 +28,16 @@ std::string_view without_port(std::string_view host) {
   return host.substr(0, host.find(':'));
 }
 
-/// One huge head must not make an exchange huge for good: the next request may be small.
+constexpr std::size_t ordinary_bytes = 8 * 1024; ///< Of each part of an exchange.
+
 template <class Container>
 void trim(Container& reused) {
-  constexpr std::size_t kept_bytes_max = 64 * 1024;
-  if (reused.capacity() * sizeof(typename Container::value_type) > kept_bytes_max)
+  if (reused.capacity() * sizeof(typename Container::value_type) > ordinary_bytes)
     Container{}.swap(reused);
+}
+
+bool is_websocket(const net::request_head& head) {
+  return head.upgrade && net::iequals(head.upgrade_protocol, "websocket");
 }
 
 bool has_semicolon(std::string_view target) {
@@ -63,11 +67,22 @@ net::task<void> exchange::serve(client_connection& client) {
   co_await finish_request_body();
   log();
   endpoint_ = nullptr;
+}
+
+std::size_t exchange::extra_bytes() const noexcept {
+  const auto bytes = head.fields.capacity() * sizeof(net::field);
+  return bytes > ordinary_bytes ? bytes : 0;
+}
+
+void exchange::shrink() {
   trim(out_);
   trim(answer_);
   trim(head.fields);
-  kept_head_ = {};
   trim(response_.fields);
+  trim(key_.host);
+  trim(key_.path);
+  trim(router_error_);
+  kept_head_ = {};
 }
 
 void exchange::begin(client_connection& client) {
@@ -81,7 +96,7 @@ void exchange::begin(client_connection& client) {
   status_ = 0;
   own_body_bytes_ = 0;
   failed_attempts_ = 0;
-  tunnelled_ = client_gone_ = body_spent_ = false;
+  tunnelled_ = client_gone_ = body_spent_ = answered_ = false;
   router_error_.clear();
   backend_.clear();
   local_address_.clear();
@@ -128,6 +143,9 @@ std::optional<net::error_response> exchange::check_size() const {
 
 net::task<exchange::route> exchange::find_route() {
   routing::normalise_request(head.host, head.target, key_);
+  // No route has so long a host. To ask for it would mean to remember it.
+  if (key_.host.size() > routing::host_bytes_max)
+    co_return route{here_.leases.may_deny() ? route::kind::none : route::kind::unknown, nullptr};
   auto* leased = here_.leases.find(key_.host);
   if (leased == nullptr) {
     const bool obtained = co_await here_.leases.obtain(key_.host);
@@ -229,7 +247,8 @@ net::task<void> exchange::proxy() {
     if (!last.rule.retry || body_spent_)
       break;
   }
-  if (last.ended != attempt_result::kind::answered)
+  answered_ = last.ended == attempt_result::kind::answered;
+  if (!answered_)
     co_await answer_failure(last);
   times_.proxied = exchange_times::clock::now();
 }
@@ -243,7 +262,8 @@ net::task<attempt_result> exchange::try_endpoint(routing::leased_endpoint& endpo
 net::task<void> exchange::answer_failure(const attempt_result& last) {
   switch (last.ended) {
     case attempt_result::kind::bad_upgrade:
-      loop_counters::add(here_.counters.websocket_failures);
+      if (is_websocket(head))
+        loop_counters::add(here_.counters.websocket_failures);
       co_await respond(net::describe(router_error::bad_upgrade, head.host));
       break;
     case attempt_result::kind::malformed_request:
@@ -259,7 +279,7 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
       break;
     }
     default:
-      if (head.upgrade)
+      if (is_websocket(head))
         loop_counters::add(here_.counters.websocket_failures);
       if (last.rule.status == 502)
         loop_counters::add(here_.counters.bad_gateways);
@@ -303,7 +323,8 @@ void exchange::report_failure(const attempt_result& failed, routing::leased_endp
 // -- The router's own answers.
 
 net::task<void> exchange::respond(net::error_response answer) {
-  if (answer.status >= 400 && answer.status < 500 && answer.status != 499)
+  // Requests that could not be routed, not those that were broken off.
+  if (answer.form == net::error_body::plain && (answer.status == 400 || answer.status == 404))
     loop_counters::add(here_.counters.rejected_requests);
   status_ = answer.status;
   router_error_ = answer.router_error;
@@ -331,7 +352,7 @@ net::task<void> exchange::respond(net::error_response answer) {
 
 net::task<void> exchange::respond_health() {
   const bool healthy = here_.router.state.load(std::memory_order_relaxed) == health::healthy;
-  if (!head.keep_alive || here_.draining)
+  if (!head.keep_alive || here_.draining || head.expect_continue || !request_body_.done())
     client_->close_after = true;
   status_ = healthy ? 200 : 503;
   answer_.assign("HTTP/1.1 ").append(std::to_string(status_)).append(" ");
@@ -339,7 +360,11 @@ net::task<void> exchange::respond_health() {
   answer_.append("\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nX-Vcap-Request-Id: ");
   answer_.append(net::view(id_)).append(healthy ? "\r\nContent-Length: 3" : "\r\nContent-Length: 0");
   own_body_bytes_ = healthy && head.method != "HEAD" ? 3 : 0;
-  answer_.append(client_->close_after ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
+  if (client_->close_after)
+    answer_.append("\r\nConnection: close");
+  else if (head.version_minor == 0)
+    answer_.append("\r\nConnection: keep-alive");
+  answer_.append("\r\n\r\n");
   if (healthy && head.method != "HEAD")
     answer_.append("ok\n");
   co_await client_->wire->send(answer_);
@@ -395,7 +420,6 @@ void exchange::log() {
   record.x_forwarded_proto = reached ? net::forwarded_proto(head, false, protected_names)
                                      : value_of(head, net::field_id::x_forwarded_proto);
   record.vcap_request_id = net::view(id_);
-  record.local_address = local_address_;
   if (reached) {
     record.app_id = endpoint_->about().app();
     record.app_index = endpoint_->about().instance_index();
@@ -411,10 +435,12 @@ void exchange::log() {
     record.gorouter_time_ns = record.response_time_ns - ns(times_.proxied - times_.proxying);
     if (failed_attempts_ > 0)
       record.failed_attempts_time_ns = ns(times_.last_failure - times_.proxying);
-    if (reached && status_ < 500)
+    if (answered_) { // These tell of the successful attempt alone.
       record.backend_time_ns = ns(times_.proxied - times_.attempt);
-    record.dial_time_ns = times_.dial.count();
-    record.dns_time_ns = times_.resolve.count();
+      record.dial_time_ns = times_.dial.count();
+      record.dns_time_ns = times_.resolve.count();
+      record.local_address = local_address_;
+    }
   }
   record.rx_bytes = tunnelled_ ? 0 : request_body_.bytes_taken();
   record.tx_bytes = tunnelled_ ? 0 : response_body_.bytes_taken() + own_body_bytes_;

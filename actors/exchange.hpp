@@ -61,6 +61,11 @@ public:
   net::request_head head;
   net::head_scratch scratch;
 
+  /// What it holds besides the read buffers, beyond what every exchange holds.
+  std::size_t extra_bytes() const noexcept;
+  /// Gives back what only an unusual request needed: the next one may be small.
+  void shrink();
+
   /// Serves the request in `head`, whose bytes are pinned in the client's wire. Sets
   /// `client.close_after` when the connection cannot be used again.
   net::task<void> serve(client_connection& client);
@@ -115,6 +120,7 @@ private:
   std::uint64_t own_body_bytes_ = 0; ///< Of an answer of the router's own.
   std::uint32_t failed_attempts_ = 0;
   bool tunnelled_ = false;
+  bool answered_ = false;  ///< By a backend.
   bool body_spent_ = false; ///< Bytes of the request's body are gone: it cannot be sent again.
   bool client_gone_ = false;
 };

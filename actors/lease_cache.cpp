@@ -89,8 +89,8 @@ void lease_cache::answer(std::string_view host) {
   }
 }
 
-/// Nobody waits any longer, but the question stays open: asked twice, the shard would count two
-/// leases where one is given back, and go on pushing for ever.
+/// Nobody waits any longer, but the question stays open: its answer is still on the way, and
+/// whoever asks meanwhile waits for that one.
 void lease_cache::give_up(asked& late) {
   for (auto* each : std::exchange(late.waiters, {}))
     each->awaiting.resume();

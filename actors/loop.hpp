@@ -23,6 +23,8 @@ public:
   /// thread.
   void exec_later(caf::resumable* job) override;
   net::event_loop& events() noexcept { return events_; }
+  /// Whether the calling thread is that of a loop, in a pinned actor's handler.
+  static bool running_here() noexcept;
 
 private:
   /// A handler must never hold a loop over a millisecond, nor a mailbox keep it from its sockets.

@@ -64,13 +64,14 @@ struct registration_batch {
 };
 
 /// Asks for a lease on `host` (lower case, no port). Answered by `host_granted`, and from then on
-/// by `hosts_changed`, until `drop_lease`.
+/// by `hosts_changed`, until `drop_lease`. A holder that asks again still has one lease.
 struct lease_host {
   std::string host;
   lease_cache_actor holder;
 };
 
-/// The holder forgot the lease. Lost: the shard goes on pushing, and the holder ignores it.
+/// The holder forgot the lease. Lost: the shard goes on pushing, and the holder ignores it. One who
+/// has no lease on `host` drops nothing.
 struct drop_lease {
   std::string host;
   lease_cache_actor holder;
@@ -96,12 +97,20 @@ struct endpoint_failed {
   bool prune_tls = false;
 };
 
-/// The connection to NATS came or went, or messages were dropped on it: what is known may be out of
-/// date, so nothing unknown is denied until everybody had time to register again.
+/// What is known may be out of date, so nothing unknown is denied from now on. `connected`: there is
+/// a connection to NATS (again), everybody was asked over it to register, and the doubt ends when
+/// they had time to. `dropped`: messages were lost, and more may be; the doubt goes on until
+/// `connected` comes without it. Of drops one may hear late: they say nothing of the connection.
 struct nats_changed {
   bool connected = false;
   bool dropped = false;
+
+  bool operator==(const nats_changed&) const = default;
 };
+
+/// An actor died with what it knew, and everybody is being asked to register again: the doubt ends
+/// when they had time to, unless NATS is away or loses messages.
+struct registrations_asked {};
 
 /// Asks for routes as `/routes` shows them, from `cursor` (0 = the first) on. Answered in pieces,
 /// so that no piece holds the shard long.
@@ -127,8 +136,9 @@ struct heard_all {
 using route_shard_actor = caf::typed_actor<
   caf::reacts_to<registration_batch>, caf::reacts_to<lease_host>, caf::reacts_to<drop_lease>,
   caf::reacts_to<lease_wildcards>, caf::reacts_to<changes_applied>, caf::reacts_to<endpoint_failed>,
-  caf::reacts_to<nats_changed>, caf::replies_to<list_routes>::with<route_list>,
-  caf::reacts_to<prune_routes>, caf::reacts_to<push_changes>, caf::reacts_to<heard_all>>;
+  caf::reacts_to<nats_changed>, caf::reacts_to<registrations_asked>,
+  caf::replies_to<list_routes>::with<route_list>, caf::reacts_to<prune_routes>,
+  caf::reacts_to<push_changes>, caf::reacts_to<heard_all>>;
 
 struct shard_replaced {
   std::size_t shard = 0;
@@ -241,6 +251,7 @@ CAF_ADD_TYPE_ID(shunt, (shunt::phase_over))
 CAF_ADD_TYPE_ID(shunt, (shunt::prune_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::push_changes))
 CAF_ADD_TYPE_ID(shunt, (shunt::registration_batch))
+CAF_ADD_TYPE_ID(shunt, (shunt::registrations_asked))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_messages))
 CAF_ADD_TYPE_ID(shunt, (shunt::reopen_access_log))
 CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
@@ -277,6 +288,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::phase_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::prune_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::push_changes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registration_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_asked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_messages)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)

@@ -1,5 +1,6 @@
 #include "actors/registrar.hpp"
 
+#include "actors/registry_log.hpp"
 #include "net/log_limiter.hpp"
 #include "net/payload_hash.hpp"
 #include "net/registry_message.hpp"
@@ -14,6 +15,7 @@ namespace shunt {
 namespace {
 
 constexpr std::string_view unregister_subject = "router.unregister";
+constexpr std::size_t shown_bytes_max = 1024; ///< Of a payload in the log.
 
 struct registrar_state {
   static constexpr const char* name = "registrar";
@@ -25,14 +27,16 @@ struct registrar_state {
   std::deque<std::weak_ptr<net::nats_batch>> unapplied; ///< What shards have not finished yet.
   std::uint64_t seed = net::request_ids{}.random();
   net::log_limiter rejections{10};
+  net::log_limiter unknown_options{10};
 };
 
 using registrar_self = registrar_actor::stateful_pointer<registrar_state>;
 
 class parser {
 public:
-  parser(registrar_self self, net::component_log* log, registrar_counters* counters)
-    : self_{self}, log_{log}, counters_{counters} {}
+  parser(registrar_self self, net::component_log* log, registrar_counters* counters,
+         registrar_options options)
+    : self_{self}, log_{log}, counters_{counters}, options_{options} {}
 
   void take(const registry_messages& messages) const {
     settle();
@@ -80,7 +84,9 @@ private:
       reject(message, read.reason());
       return;
     }
-    if (!net::make_registrations(*read, state.parsed)) {
+    if (unregister)
+      log_unregister(*log_, message.payload().substr(0, shown_bytes_max));
+    if (!net::make_registrations(honoured(*read), state.parsed)) {
       reject(message, "more text than an endpoint may have");
       return;
     }
@@ -100,8 +106,29 @@ private:
     }
   }
 
+  /// Without what this router does not do: it acts as absent, and nobody is shown it.
+  net::registry_message honoured(net::registry_message message) const {
+    auto& endpoint = message.endpoint;
+    if (!options_.http2 && endpoint.protocol == "http2")
+      endpoint.protocol = "http1";
+    if (!routing::is_known_algorithm(endpoint.loadbalancing)) {
+      if (!message.unregister)
+        report_unknown_algorithm(message);
+      endpoint.loadbalancing = {};
+    }
+    return message;
+  }
+
+  void report_unknown_algorithm(const net::registry_message& message) const {
+    if (const auto suppressed = self_->state.unknown_options.admit())
+      log_->error(".subscriber", "invalid-load-balancing-algorithm",
+                  {{"loadbalancing", message.endpoint.loadbalancing.substr(0, shown_bytes_max)},
+                   {"uri", message.uris.empty() ? std::string_view{} : message.uris.front()},
+                   {"application_id", message.endpoint.app},
+                   {"suppressed", *suppressed}});
+  }
+
   void reject(const net::nats_message& message, std::string_view error) const {
-    constexpr std::size_t shown_bytes_max = 1024;
     counters_->rejected.fetch_add(1, std::memory_order_relaxed);
     if (const auto suppressed = self_->state.rejections.admit())
       log_->error(".subscriber", "validation-error",
@@ -114,13 +141,15 @@ private:
   registrar_self self_;
   net::component_log* log_;
   registrar_counters* counters_;
+  registrar_options options_;
 };
 
 registrar_actor::behavior_type behave(registrar_self self, std::vector<route_shard_actor> shards,
-                                      net::component_log* log, registrar_counters* counters) {
+                                      net::component_log* log, registrar_counters* counters,
+                                      registrar_options options) {
   self->state.batches.resize(shards.size());
   self->state.shards = std::move(shards);
-  const parser it{self, log, counters};
+  const parser it{self, log, counters, options};
   return {
     [it](const registry_messages& m) { it.take(m); },
     [self](const shard_replaced& m) { self->state.shards[m.shard] = m.successor; },
@@ -129,9 +158,14 @@ registrar_actor::behavior_type behave(registrar_self self, std::vector<route_sha
 
 } // namespace
 
+registrar_options registrar_options_of(const config::settings& settings) {
+  return {.http2 = settings.enable_http2};
+}
+
 registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,
-                                net::component_log& log, registrar_counters& counters) {
-  return system.spawn(behave, std::move(shards), &log, &counters);
+                                net::component_log& log, registrar_counters& counters,
+                                registrar_options options) {
+  return system.spawn(behave, std::move(shards), &log, &counters, options);
 }
 
 } // namespace shunt

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/protocol.hpp"
+#include "config/settings.hpp"
 #include "net/component_log.hpp"
 
 #include <atomic>
@@ -18,8 +19,15 @@ struct registrar_counters {
   std::atomic<std::uint64_t> rejected{0};    ///< Messages that were malformed.
 };
 
+struct registrar_options {
+  bool http2 = true; ///< If not, endpoints that offer HTTP/2 are registered for HTTP/1.
+};
+
+registrar_options registrar_options_of(const config::settings& settings);
+
 /// `log` and `counters` outlive the actor.
 registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,
-                                net::component_log& log, registrar_counters& counters);
+                                net::component_log& log, registrar_counters& counters,
+                                registrar_options options = {});
 
 } // namespace shunt

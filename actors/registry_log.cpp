@@ -1,5 +1,6 @@
 #include "actors/registry_log.hpp"
 
+#include "actors/route_json.hpp"
 #include "net/log_limiter.hpp"
 
 #include <string>
@@ -75,14 +76,20 @@ void log_unregistered(net::component_log& log, const routing::registration& hear
     log_route(log, "route-unregistered", heard.uri);
 }
 
-void log_failure(net::component_log& log, std::string_view address,
+void log_unregister(net::component_log& log, std::string_view payload) {
+  if (log.enabled(net::log_level::debug) && limiter().admit())
+    log.debug(".subscriber", "unregister-route", {{"message", payload}});
+}
+
+void log_failure(net::component_log& log, const routing::endpoint& failed,
                  routing::failure_report report) {
   if (report == routing::failure_report::unknown || !limiter().admit())
     return;
+  const auto summary = endpoint_summary_json(failed);
   log.error(source,
             report == routing::failure_report::pruned ? "prune-failed-endpoint"
                                                       : "endpoint-marked-as-ineligible",
-            {{"route-endpoint", address}});
+            {{"route-endpoint", net::raw_json{summary}}});
 }
 
 void log_pruned(net::component_log& log, const routing::prune_result& pruned) {

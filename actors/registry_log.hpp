@@ -14,7 +14,10 @@ void log_registered(net::component_log& log, const routing::registration& heard,
                     routing::register_result result);
 void log_unregistered(net::component_log& log, const routing::registration& heard,
                       routing::unregister_result result);
-void log_failure(net::component_log& log, std::string_view address, routing::failure_report report);
+/// That a message asks to unregister; `payload` as it came.
+void log_unregister(net::component_log& log, std::string_view payload);
+void log_failure(net::component_log& log, const routing::endpoint& failed,
+                 routing::failure_report report);
 void log_pruned(net::component_log& log, const routing::prune_result& pruned);
 
 } // namespace shunt

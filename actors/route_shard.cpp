@@ -31,8 +31,8 @@ struct route_shard_state {
 
   std::optional<routing::slice> slice;
   std::vector<lease_cache_actor> holders;
-  /// Leased hosts, and by how many holders.
-  std::unordered_map<std::string, std::size_t> leased;
+  /// Leased hosts, and by whom: positions in `holders`, a few.
+  std::unordered_map<std::string, std::vector<std::uint16_t>> leased;
   std::uint64_t sequence = 0;
   clock::time_point push_not_before{};
   bool push_scheduled = false;
@@ -40,6 +40,7 @@ struct route_shard_state {
   bool sync_changed = false;
   std::uint64_t doubts = 0;
   bool nats_connected = true;
+  bool nats_drops = false; ///< Messages, and it is not over yet.
   bool refresh_before_pruning = false;
   clock::time_point cycle_began{};
   routing::prune_result pruned;
@@ -54,8 +55,6 @@ public:
     : self_{self}, options_{std::move(options)}, log_{&log} {
     state().slice.emplace(options_.rules);
     state().in_sync = options_.in_sync;
-    if (!options_.in_sync)
-      doubt(true);
     if (options_.prune_interval.count() > 0)
       self_->delayed_send(self_, options_.prune_interval, prune_routes{true});
   }
@@ -79,9 +78,12 @@ public:
   }
 
   void fail(const endpoint_failed& failed) const {
-    const auto report = state().slice->report_failure(failed.host, failed.path, failed.address,
-                                                      failed.prune_tls, now());
-    log_failure(*log_, failed.address, report);
+    const auto endpoint = state().slice->endpoint_at(failed.host, failed.path, failed.address);
+    if (!endpoint)
+      return; // It left meanwhile.
+    log_failure(*log_, *endpoint,
+                state().slice->report_failure(failed.host, failed.path, failed.address,
+                                              failed.prune_tls, now()));
     push_soon();
   }
 
@@ -89,15 +91,19 @@ public:
 
   void lease(const lease_host& wanted) const {
     push();
-    know(wanted.holder);
-    if (++state().leased[wanted.host] == 1)
+    const auto holder = know(wanted.holder);
+    auto& of_host = state().leased[wanted.host];
+    if (of_host.empty())
       state().slice->watch(wanted.host);
+    if (std::find(of_host.begin(), of_host.end(), holder) == of_host.end())
+      of_host.push_back(holder);
     grant(wanted.holder, state().slice->grant(wanted.host));
   }
 
   void drop(const drop_lease& dropped) const {
     const auto found = state().leased.find(dropped.host);
-    if (found == state().leased.end() || --found->second > 0)
+    if (found == state().leased.end()
+        || std::erase(found->second, position_of(dropped.holder)) == 0 || !found->second.empty())
       return;
     state().slice->unwatch(dropped.host);
     state().leased.erase(found);
@@ -144,11 +150,25 @@ public:
   // -- Doubt.
 
   void nats(const nats_changed& change) const {
-    if (!change.dropped) // Of messages that were dropped one may hear after the connection went.
-      state().nats_connected = change.connected;
-    if (!state().nats_connected)
-      state().refresh_before_pruning = true;
-    doubt(state().nats_connected);
+    auto& s = state();
+    s.nats_drops = change.dropped;
+    if (!change.dropped)
+      s.nats_connected = change.connected;
+    if (!s.nats_connected)
+      s.refresh_before_pruning = true;
+    doubt();
+  }
+
+  /// Nothing unknown is denied from now on until everybody had time to register; and nobody is heard
+  /// for certain while NATS is away or loses messages.
+  void doubt() const {
+    auto& s = state();
+    s.sync_changed = s.sync_changed || s.in_sync;
+    s.in_sync = false;
+    ++s.doubts;
+    if (s.nats_connected && !s.nats_drops)
+      self_->delayed_send(self_, options_.register_interval, heard_all{s.doubts});
+    push_soon();
   }
 
   void certain(const heard_all& since) const {
@@ -165,19 +185,24 @@ public:
     if (step.begin) {
       self_->delayed_send(self_, options_.prune_interval, prune_routes{true});
       if (!s.nats_connected && options_.suspend_pruning_without_nats) {
-        log_->info(".registry", "prune-suspended", {});
+        if (options_.index == 0) // All shards suspend at once; one of them says so.
+          log_->info(".registry", "prune-suspended", {});
         return;
       }
+      log_->debug(".registry", "start-pruning-routes", {{"shard", options_.index}});
       s.cycle_began = now();
       s.pruned = {};
       if (std::exchange(s.refresh_before_pruning, false) && options_.suspend_pruning_without_nats)
         s.slice->refresh_all(s.cycle_began);
     }
-    if (!s.slice->prune_step(s.cycle_began, prune_budget, s.pruned))
-      self_->send(self_, prune_routes{false});
+    const bool done = s.slice->prune_step(s.cycle_began, prune_budget, s.pruned);
     log_pruned(*log_, s.pruned);
     s.pruned = {};
     push_soon();
+    if (done)
+      log_->debug(".registry", "finished-pruning-routes", {{"shard", options_.index}});
+    else
+      self_->send(self_, prune_routes{false});
   }
 
   route_list list(const list_routes& from) const {
@@ -198,27 +223,24 @@ private:
 
   bool anything_to_push() const { return state().slice->has_changes() || state().sync_changed; }
 
-  void know(const lease_cache_actor& holder) const {
-    auto& holders = state().holders;
-    if (std::find(holders.begin(), holders.end(), holder) == holders.end())
-      holders.push_back(holder);
+  /// Where `holder` stands among the holders; behind them all if it is none.
+  std::uint16_t position_of(const lease_cache_actor& holder) const {
+    const auto& holders = state().holders;
+    return static_cast<std::uint16_t>(std::find(holders.begin(), holders.end(), holder)
+                                      - holders.begin());
+  }
+
+  std::uint16_t know(const lease_cache_actor& holder) const {
+    const auto position = position_of(holder);
+    if (position == state().holders.size())
+      state().holders.push_back(holder);
+    return position;
   }
 
   void grant(const lease_cache_actor& holder, routing::host_grant granted) const {
     self_->send(
       holder, host_granted{options_.index, options_.incarnation, state().sequence, state().in_sync,
                            std::make_shared<const routing::host_grant>(std::move(granted))});
-  }
-
-  /// Nothing unknown is denied from now on; `heals`: not until everybody had time to register.
-  void doubt(bool heals) const {
-    auto& s = state();
-    s.sync_changed = s.sync_changed || s.in_sync;
-    s.in_sync = false;
-    ++s.doubts;
-    if (heals)
-      self_->delayed_send(self_, options_.register_interval, heard_all{s.doubts});
-    push_soon();
   }
 
   shard_self self_;
@@ -237,6 +259,7 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
     [](const changes_applied&) {}, // Confirmation will rest on these.
     [it](const endpoint_failed& m) { it.fail(m); },
     [it](const nats_changed& m) { it.nats(m); },
+    [it](registrations_asked) { it.doubt(); },
     [it](const list_routes& m) { return it.list(m); },
     [it](const prune_routes& m) { it.prune(m); },
     [it](push_changes) { it.push(); },

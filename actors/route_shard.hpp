@@ -11,7 +11,8 @@ namespace shunt {
 struct route_shard_options {
   std::size_t index = 0; ///< Of this shard among all.
   std::uint64_t incarnation = 1;
-  bool in_sync = true; ///< False for the successor of a shard that died.
+  bool in_sync = true; ///< False for the successor of a shard that died: in doubt until it is told
+                       ///< that everybody was asked to register.
   routing::table_rules rules;
   std::chrono::nanoseconds prune_interval{0}; ///< 0 = never.
   bool suspend_pruning_without_nats = false;

@@ -55,6 +55,8 @@ public:
       self_->monitor(each);
     for (const auto& each : parts().acceptors)
       self_->monitor(each);
+    if (parts().access_writer)
+      self_->monitor(parts().access_writer);
     enter(waiting, settings().start_response_delay_interval);
     if (const auto failure = std::exchange(state().early_failure, std::nullopt))
       fatal(*failure);
@@ -105,6 +107,7 @@ public:
       case draining:
         log().error({}, "router.drain.timed-out", {});
         log().error({}, "gorouter-draining-error", {{"error", "router: Drain timeout"}});
+        log().info({}, "gorouter.stopping", {});
         cut();
         break;
       case cutting: finish(); break;
@@ -153,6 +156,8 @@ public:
     } else if (parts().registrar == lost.source) {
       log().error({}, "registrar-died", {{"error", reason}});
       replace_registrar();
+    } else if (parts().access_writer == lost.source) {
+      fatal({"access-log-writer-died", reason});
     } else {
       fatal({"loop-actor-died", reason});
     }
@@ -199,10 +204,12 @@ private:
 
   void drain() const {
     const auto open = parts().context->connections();
-    log().info(".router", "Draining with " + std::to_string(open) + " outstanding connections", {});
+    log().info(".router",
+               "Draining with " + std::to_string(open) + " outstanding active connections", {});
     all_loops_busy();
     state().now = draining;
-    self_->delayed_send(self_, settings().drain_timeout, phase_over{draining});
+    if (settings().drain_timeout.count() > 0)
+      self_->delayed_send(self_, settings().drain_timeout, phase_over{draining});
     for (const auto& each : parts().acceptors)
       self_->send(each, drain_loop{});
   }
@@ -232,16 +239,18 @@ private:
     self_->send(parts().registrar, shard_replaced{index, successor});
     for (const auto& each : parts().lease_caches)
       self_->send(each, shard_replaced{index, successor});
+    self_->send(successor, registrations_asked{});
     parts().announce(); // So that everybody registers again, at once.
   }
 
   void replace_registrar() const {
-    parts().registrar = spawn_registrar(self_->system(), parts().shards, log(), *parts().counters);
+    parts().registrar = spawn_registrar(self_->system(), parts().shards, log(), *parts().counters,
+                                        registrar_options_of(settings()));
     self_->monitor(parts().registrar);
     parts().registrar_replaced(parts().registrar);
     // What waited in its mailbox is lost, and nobody knows what it was.
     for (const auto& each : parts().shards)
-      self_->send(each, nats_changed{.connected = true, .dropped = true});
+      self_->send(each, registrations_asked{});
     parts().announce();
   }
 

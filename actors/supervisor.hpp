@@ -1,10 +1,11 @@
 // The supervisor: says in which order the router starts, drains and stops, and what happens when an
 // actor dies. A route shard gets a successor, which the lease caches are told of and which learns
 // its slice from NATS; what is leased stays in use meanwhile. The registrar gets a successor too.
-// Nothing replaces a loop's lease cache or acceptor: without one the router stops with exit code 1,
-// and whoever watches the process starts it anew.
+// Nothing replaces a loop's lease cache or acceptor, nor the writer of the access log: without one the
+// router stops with exit code 1, and whoever watches the process starts it anew.
 #pragma once
 
+#include "actors/access_log_writer.hpp"
 #include "actors/loop_context.hpp"
 #include "actors/protocol.hpp"
 #include "actors/registrar.hpp"
@@ -21,15 +22,17 @@ struct router_parts {
   registrar_actor registrar;
   std::vector<lease_cache_actor> lease_caches;
   std::vector<acceptor_actor> acceptors;
+  access_log_writer_actor access_writer; ///< Null: no access log. Ended by whoever made it.
   registrar_counters* counters = nullptr;
 
   /// Called from the supervisor's thread.
   std::function<void()> announce;                 ///< Publishes `router.start` again.
   std::function<void(registrar_actor)> registrar_replaced;
+  /// Also lets the successor know if NATS is away, before anything that the supervisor tells it.
   std::function<void(std::size_t shard, route_shard_actor)> shard_replaced_by;
   std::function<void(int exit_code)> finished;    ///< Everything has stopped. Called once.
 
-  /// Ends all actors, when everything has stopped.
+  /// Ends all actors but the access log's writer, when everything has stopped.
   void shut_down();
 };
 

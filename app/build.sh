@@ -3,6 +3,9 @@
 # shellcheck shell=bash
 : "${root:?}"
 
+# Where Debian keeps servers (nats-server, haproxy, nginx), and users other than root do not look.
+PATH=$PATH:/usr/sbin:/sbin
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() {

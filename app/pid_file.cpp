@@ -22,8 +22,14 @@ pid_file::pid_file(std::string path) : path_{std::move(path)} {
 }
 
 pid_file::~pid_file() {
-  if (!path_.empty())
+  if (!path_.empty() && is_ours())
     std::remove(path_.c_str());
+}
+
+bool pid_file::is_ours() const {
+  std::ifstream file{path_};
+  pid_t id = 0;
+  return file >> id && id == ::getpid();
 }
 
 } // namespace shunt::app

@@ -1,4 +1,5 @@
-// The file that tells others the router's process id: written at the start, removed at the end.
+// The file that tells others the router's process id: written at the start, removed at the end,
+// unless it tells of another process by then.
 #pragma once
 
 #include <string>
@@ -14,6 +15,8 @@ public:
   pid_file& operator=(const pid_file&) = delete;
 
 private:
+  bool is_ours() const;
+
   std::string path_;
 };
 

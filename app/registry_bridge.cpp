@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <utility>
+
 namespace shunt::app {
 
 void registry_bridge::open(registrar_actor registrar, std::vector<route_shard_actor> shards,
@@ -25,6 +27,10 @@ void registry_bridge::replace_registrar(registrar_actor successor) {
 
 void registry_bridge::replace_shard(std::size_t shard, route_shard_actor successor) {
   const std::lock_guard lock{mutex_};
+  if (!nats_connected_)
+    caf::anon_send(successor, nats_changed{.connected = false});
+  if (nats_drops_)
+    caf::anon_send(successor, nats_changed{.connected = nats_connected_, .dropped = true});
   shards_[shard] = std::move(successor);
 }
 
@@ -44,11 +50,12 @@ void registry_bridge::on_dropped(std::uint64_t) noexcept {
 }
 
 void registry_bridge::on_connected() noexcept {
-  if (std::exchange(connected_before_, true)) // At first the whole router waits; see the supervisor.
+  if (std::exchange(began_, true)) // At first the whole router waits; see the supervisor.
     tell_shards({.connected = true});
 }
 
 void registry_bridge::on_disconnected() noexcept {
+  began_ = true;
   tell_shards({.connected = false});
 }
 
@@ -60,6 +67,9 @@ void registry_bridge::on_closed() noexcept {
 
 void registry_bridge::tell_shards(nats_changed change) noexcept {
   const std::lock_guard lock{mutex_};
+  nats_drops_ = change.dropped;
+  if (!change.dropped) // Of drops one may hear when the connection is gone.
+    nats_connected_ = change.connected;
   for (const auto& each : shards_)
     caf::anon_send(each, change);
 }

@@ -8,6 +8,7 @@
 #include "net/registry_handler.hpp"
 
 #include <mutex>
+#include <vector>
 
 namespace shunt::app {
 
@@ -17,6 +18,7 @@ public:
   void open(registrar_actor registrar, std::vector<route_shard_actor> shards,
             supervisor_actor supervisor);
   void replace_registrar(registrar_actor successor);
+  /// Lets the successor know what its predecessor was told of NATS.
   void replace_shard(std::size_t shard, route_shard_actor successor);
   /// The shards as they are now. Any thread.
   std::vector<route_shard_actor> shards();
@@ -30,11 +32,13 @@ public:
 private:
   void tell_shards(nats_changed change) noexcept;
 
-  std::mutex mutex_; ///< Guards the registrar and the shards, which may be replaced.
+  std::mutex mutex_; ///< Guards the registrar, the shards, which may be replaced, and what they know.
   registrar_actor registrar_;
   std::vector<route_shard_actor> shards_;
   supervisor_actor supervisor_;
-  bool connected_before_ = false;
+  bool nats_connected_ = true; ///< As the shards believe from their start on.
+  bool nats_drops_ = false;    ///< Messages, and it is not over yet.
+  bool began_ = false;         ///< Something was heard of the connection. Never by two at once.
 };
 
 /// What the router says of itself on `router.start`: a new id, its address, its intervals.

@@ -3,6 +3,7 @@
 #include "actors/acceptor.hpp"
 #include "actors/registrar.hpp"
 #include "actors/route_shard.hpp"
+#include "actors/scheduler.hpp"
 #include "actors/supervisor.hpp"
 #include "app/pid_file.hpp"
 #include "app/registry_bridge.hpp"
@@ -15,6 +16,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <limits>
 #include <future>
@@ -31,9 +33,7 @@ constexpr std::size_t shard_count = 8;
 struct actor_config : caf::actor_system_config {
   actor_config() {
     add_message_types<caf::id_block::shunt>();
-    // The default steals work between threads that never sleep well; here they mostly sleep.
-    set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", std::size_t{2});
+    use_router_scheduler(*this);
     set("logger.verbosity", caf::atom("quiet"));
   }
 };
@@ -100,28 +100,35 @@ private:
   access_log_writer_actor writer_;
 };
 
-/// Turns signals into messages, until everything has stopped (which is told by SIGUSR2).
+/// Turns signals into messages, until everything has stopped. SIGUSR2 only wakes the thread to see
+/// that; from outside it means nothing.
 class signal_thread {
 public:
   signal_thread(supervisor_actor supervisor, std::function<void()> reopen)
-    : thread_{[supervisor = std::move(supervisor), reopen = std::move(reopen)] {
-        const auto signals = router_signals();
-        for (int caught = 0; sigwait(&signals, &caught) == 0;) {
-          if (caught == SIGHUP)
-            reopen();
-          else if (caught == SIGUSR2)
-            return;
-          else
-            caf::anon_send(supervisor, stop_router{caught == SIGUSR1});
-        }
-      }} {}
+    : supervisor_{std::move(supervisor)}, reopen_{std::move(reopen)}, thread_{[this] { run(); }} {}
+  signal_thread(const signal_thread&) = delete;
+  signal_thread& operator=(const signal_thread&) = delete;
   ~signal_thread() {
+    ending_ = true;
     pthread_kill(thread_.native_handle(), SIGUSR2);
     thread_.join();
   }
 
 private:
-  std::thread thread_;
+  void run() const {
+    const auto signals = router_signals();
+    for (int caught = 0; sigwait(&signals, &caught) == 0 && !ending_;) {
+      if (caught == SIGHUP)
+        reopen_();
+      else if (caught != SIGUSR2)
+        caf::anon_send(supervisor_, stop_router{caught == SIGUSR1});
+    }
+  }
+
+  supervisor_actor supervisor_;
+  std::function<void()> reopen_;
+  std::atomic<bool> ending_{false};
+  std::thread thread_; // Last: it uses all of the above.
 };
 
 } // namespace
@@ -139,10 +146,12 @@ std::string_view message_of(const std::exception& failed) {
 
 int run_router(const config::settings& settings, net::component_log& log) {
   log.info({}, "starting", {});
+  if (!settings.zone.empty())
+    log.debug({}, "local-az-set", {{"AvailabilityZone", settings.zone}});
   log.info({}, "retrieved-isolation-segments",
            {{"isolation_segments", settings.isolation_segments}});
-  const pid_file pid{settings.pid_file};
 
+  net::yield_to_loops();
   actor_config config;
   caf::actor_system system{config}; // Outlives every handle to its actors.
 
@@ -186,7 +195,9 @@ int run_router(const config::settings& settings, net::component_log& log) {
       spawn_route_shard(system, route_shard_options_of(settings, i, shard_count), log));
   registrar_counters counters;
   parts->counters = &counters;
-  parts->registrar = spawn_registrar(system, parts->shards, log, counters);
+  parts->registrar =
+    spawn_registrar(system, parts->shards, log, counters, registrar_options_of(settings));
+  parts->access_writer = access_writer;
   const auto supervisor = spawn_supervisor(system);
 
   // The loops, and who lives on them.
@@ -208,6 +219,7 @@ int run_router(const config::settings& settings, net::component_log& log) {
                          list_all_routes(system, bridge.shards(), std::move(answered));
                        }};
   status.open();
+  const pid_file pid{settings.pid_file}; // Not before: ports that are taken are another router's.
 
   // Hear of routes, wait for everybody to register, open the doors, serve until told otherwise.
   std::promise<int> exit_code;

@@ -8,6 +8,8 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
+#include <coroutine>
+#include <mutex>
 
 namespace shunt::app {
 
@@ -53,8 +55,23 @@ struct status_server::port {
     : listener{events, socket, std::move(on_accept), std::move(on_pause)} {}
 };
 
+/// A question for the route table, and who waits for the answer.
+struct status_server::listing {
+  std::coroutine_handle<> awaiting;
+  std::optional<std::string> table;
+};
+
+/// Where answers arrive from other threads; it outlives the server, which may be gone by then.
+struct status_server::letter_box {
+  std::mutex mutex;
+  status_server* server; ///< Null once it closes.
+};
+
 status_server::status_server(router_context& context, route_source routes)
-  : context_{context}, routes_{std::move(routes)}, budget_{buffers_max}, events_{0, budget_} {}
+  : context_{context}, routes_{std::move(routes)}, budget_{buffers_max}, events_{0, budget_},
+    letter_box_{std::make_shared<letter_box>()} {
+  letter_box_->server = this;
+}
 
 status_server::~status_server() {
   close();
@@ -75,10 +92,16 @@ void status_server::open() {
 }
 
 void status_server::close() {
+  {
+    const std::lock_guard lock{letter_box_->mutex};
+    letter_box_->server = nullptr;
+  }
   if (std::exchange(started_, false)) {
     events_.run([this] {
       for (auto& each : ports_)
         each->listener.close();
+      while (!listings_.empty())
+        answered(*listings_.begin(), std::nullopt);
     });
     events_.stop();
   }
@@ -183,6 +206,16 @@ bool status_server::authorized(const net::request_head& head) const {
   return decoded && *decoded == status.user + ":" + status.pass;
 }
 
+/// Once: whoever was sent away when the server closed is not asked again.
+void status_server::answered(const std::shared_ptr<listing>& asked,
+                             std::optional<std::string> table) {
+  const auto question = asked; // The set may hold the last.
+  if (listings_.erase(question) == 0)
+    return;
+  question->table = std::move(table);
+  question->awaiting.resume();
+}
+
 net::task<std::string> status_server::answer_routes(const net::request_head& head) {
   if (!authorized(head))
     co_return response("401 Unauthorized", "WWW-Authenticate: Basic\r\n", "401 Unauthorized\n");
@@ -190,17 +223,22 @@ net::task<std::string> status_server::answer_routes(const net::request_head& hea
   /// Waits for the answer from another thread.
   struct awaiter {
     status_server& server;
-    std::optional<std::string> found;
+    std::shared_ptr<listing> asked;
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting) {
-      server.routes_([this, awaiting](std::optional<std::string> answered) {
-        found = std::move(answered);
-        server.events_.post([awaiting] { awaiting.resume(); });
+      asked->awaiting = awaiting;
+      server.listings_.insert(asked);
+      server.routes_([box = server.letter_box_, question = asked](std::optional<std::string> table) {
+        const std::lock_guard lock{box->mutex};
+        if (auto* here = box->server)
+          here->events_.post([here, question, found = std::move(table)]() mutable {
+            here->answered(question, std::move(found));
+          });
       });
     }
-    std::optional<std::string> await_resume() { return std::move(found); }
+    std::optional<std::string> await_resume() { return std::move(asked->table); }
   };
-  awaiter asking{*this, {}};
+  awaiter asking{*this, std::make_shared<listing>()};
   const auto table = co_await asking;
   if (!table)
     co_return response("503 Service Unavailable", "Retry-After: 1\r\n",

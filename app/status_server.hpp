@@ -12,12 +12,14 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 namespace shunt::app {
 
-/// Asks for the route table as JSON; answered on any thread, with nothing on failure.
+/// Asks for the route table as JSON; answered on any thread, with nothing on failure, and perhaps when
+/// the server is gone already.
 using route_source =
   std::function<void(std::function<void(std::optional<std::string>)> answered)>;
 
@@ -29,17 +31,21 @@ public:
 
   /// Binds the ports that the settings ask for. Throws std::runtime_error naming the port's key.
   void open();
+  /// Whoever waits for the route table gets none. Harmless when repeated.
   void close();
 
 private:
   enum class site : std::uint8_t { health, routes, everything };
   struct port;
+  struct listing;
+  struct letter_box;
 
   void listen(const std::string& address, std::uint16_t number, site what, const char* key);
   void serve(int descriptor, site what);
   net::task<void> talk(net::wire_ptr client, site what);
   net::task<std::string> answer(const net::request_head& head, site what);
   net::task<std::string> answer_routes(const net::request_head& head);
+  void answered(const std::shared_ptr<listing>& asked, std::optional<std::string> table);
   std::string answer_health() const;
   bool authorized(const net::request_head& head) const;
 
@@ -49,6 +55,8 @@ private:
   net::event_loop events_;
   bool started_ = false;
   std::vector<std::unique_ptr<port>> ports_;
+  std::set<std::shared_ptr<listing>> listings_; ///< The loop's: that are waited for.
+  std::shared_ptr<letter_box> letter_box_;
   std::atomic<int> open_connections_{0};
 };
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -21,6 +23,16 @@ namespace {
 constexpr std::array<std::string_view, 7> known_log_fields{
   "backend_time", "dial_time",       "dns_time",     "failed_attempts_time",
   "tls_time",     "failed_attempts", "local_address"};
+
+/// More cannot be counted, and nothing has so many.
+void clamp_connections(settings& s, const found_keys& keys, report& out) {
+  constexpr std::int64_t countable = std::numeric_limits<std::uint32_t>::max();
+  if (s.backends.max_conns <= countable)
+    return;
+  s.backends.max_conns = countable;
+  out.warn(keys.line("backends.max_conns"), "backends.max_conns",
+           cat("lowered to the largest that is allowed, ", std::to_string(countable)));
+}
 
 void fill_in(settings& s, const found_keys& keys, report& out) {
   if (!keys.has("drain_timeout"))
@@ -70,7 +82,7 @@ void check_ports(const settings& s, const found_keys& keys, report& out) {
       if (const auto& [key, port] = ports[i]; port != 0 && port == ports[j].second) {
         const auto message =
           cat("found ", std::to_string(port), ", which is already used by ", ports[j].first);
-        out.error(keys.line(key), key, message);
+        out.error(keys.line(key, ports[j].first), key, message);
       }
 }
 
@@ -114,10 +126,11 @@ bool is_host_and_port(std::string_view address) {
 }
 
 void check_syslog(const settings& s, const found_keys& keys, report& out) {
+  constexpr std::array<std::string_view, 6> networks{"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"};
   const auto& network = s.logging.syslog_network;
-  if (!network.starts_with("tcp") && !network.starts_with("udp"))
+  if (std::find(networks.begin(), networks.end(), network) == networks.end())
     out.error(keys.line("logging.syslog_network"), "logging.syslog_network",
-              cat("found \"", shown(network), "\", must begin with tcp or udp"));
+              cat("found \"", shown(network), "\", allowed are tcp, tcp4, tcp6, udp, udp4, udp6"));
   if (!is_host_and_port(s.logging.syslog_addr))
     out.error(keys.line("logging.syslog_addr"), "logging.syslog_addr",
               cat("found \"", shown(s.logging.syslog_addr), "\", expected host:port"));
@@ -175,6 +188,7 @@ void check_headers(const settings& s, const found_keys& keys, report& out) {
 
 void complete_and_check(settings& s, const found_keys& keys, report& out) {
   fill_in(s, keys, out);
+  clamp_connections(s, keys, out);
   clean_log_fields(s, keys, out);
   for (auto* check : {check_header_limits, check_listeners, check_ports, check_nats, check_sharding,
                       check_health_threshold, check_syslog, check_headers, check_tls})

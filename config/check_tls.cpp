@@ -42,7 +42,7 @@ void check_front_pairs(const settings& s, const found_keys& keys, report& out) {
 void check_client_certificates(const settings& s, const found_keys& keys, report& out) {
   const auto mode = s.client_cert_validation;
   if (mode == client_cert_validation::unset)
-    out.error(keys.line("client_cert_validation"), "client_cert_validation",
+    out.error(keys.line("client_cert_validation", "enable_ssl"), "client_cert_validation",
               choice_text<client_cert_validation>::refusal(""));
   if (!s.client_ca_certs.empty())
     check_ca(s.client_ca_certs, keys.line("client_ca_certs"), "client_ca_certs", out);
@@ -58,7 +58,7 @@ void check_front(const settings& s, const found_keys& keys, report& out) {
   check_front_pairs(s, keys, out);
   check_client_certificates(s, keys, out);
   if (s.cipher_suites.empty())
-    out.error(keys.line("cipher_suites"), "cipher_suites",
+    out.error(keys.line("cipher_suites", "enable_ssl"), "cipher_suites",
               "must specify list of cipher suite when ssl is enabled");
   if (s.min_tls_version > s.max_tls_version)
     out.error(keys.line("min_tls_version"), "min_tls_version",

@@ -53,6 +53,10 @@ int found_keys::line(std::string_view path) const {
   }
 }
 
+int found_keys::line(std::string_view path, std::string_view otherwise) const {
+  return line(find(path) == nullptr && find(otherwise) != nullptr ? otherwise : path);
+}
+
 void found_keys::visit(const yaml_node& map, const std::string& prefix, report& out) {
   for (const auto& entry : map.entries)
     visit_entry(entry, prefix + entry.key, out);

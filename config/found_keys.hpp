@@ -28,6 +28,8 @@ public:
 
   /// The line of `path`, or of the innermost section around it that the file has, or 0.
   int line(std::string_view path) const;
+  /// The same, or that of `otherwise`, a key that asks for `path`, if the file has only that.
+  int line(std::string_view path, std::string_view otherwise) const;
 
 private:
   void visit(const yaml_node& map, const std::string& prefix, report& out);

@@ -98,10 +98,23 @@ private:
   std::string end_;
 };
 
+/// A wire that streams has a large buffer; what comes after the stream needs none.
+class ordinary_buffer_after {
+public:
+  explicit ordinary_buffer_after(wire& streaming) : wire_{streaming} {}
+  ordinary_buffer_after(const ordinary_buffer_after&) = delete;
+  ordinary_buffer_after& operator=(const ordinary_buffer_after&) = delete;
+  ~ordinary_buffer_after() { wire_.want_buffer(buffer_store::block_bytes); }
+
+private:
+  wire& wire_;
+};
+
 } // namespace
 
 task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, body_framing out,
                               std::string_view head, std::chrono::nanoseconds silence_max) {
+  const ordinary_buffer_after restored{*from};
   bool ended = body.done();
   for (;;) {
     const auto step = body.take(from->bytes());
@@ -113,10 +126,13 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
     const auto parts = next.parts();
     if (!parts.empty()) {
       const auto unsent = co_await to->send(parts); // GCC 12 wants it in a statement of its own.
+      // Sent or not: what the reader took must not be read as the next message.
+      from->consume(step.consumed);
       if (unsent)
         co_return relay_result{relay_end::sink_failed, unsent};
+    } else {
+      from->consume(step.consumed);
     }
-    from->consume(step.consumed);
     if (step.done || ended)
       break;
     if (step.malformed)
@@ -133,6 +149,8 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
       if (code != asio::error::eof || !body.finish_at_close())
         co_return relay_result{relay_end::source_failed, code};
       ended = true;
+    } else if (from->bytes().size() >= buffer_store::block_bytes) {
+      from->want_buffer(buffer_store::stream_bytes); // It comes faster than it is read.
     }
   }
   co_return relay_result{};

@@ -20,12 +20,19 @@ block::~block() {
     ::munmap(data_, size_);
 }
 
+buffer_store::shelf* buffer_store::shelf_of(std::size_t bytes) noexcept {
+  for (auto& each : shelves_)
+    if (each.block_bytes == bytes)
+      return &each;
+  return nullptr;
+}
+
 block buffer_store::take(std::size_t bytes) {
   const auto size = std::max(bytes, block_bytes);
   budget_.take(size);
-  if (size == block_bytes && !shelf_.empty()) {
-    auto reused = std::move(shelf_.back());
-    shelf_.pop_back();
+  if (auto* from = shelf_of(size); from != nullptr && !from->blocks.empty()) {
+    auto reused = std::move(from->blocks.back());
+    from->blocks.pop_back();
     return reused;
   }
   return block{size};
@@ -36,10 +43,11 @@ void buffer_store::give_back(block&& used) noexcept {
     return;
   block freed = std::exchange(used, {});
   budget_.give_back(freed.size());
-  if (freed.size() == block_bytes && shelf_.size() < kept_max) {
-    if (shelf_.capacity() == 0)
-      shelf_.reserve(kept_max);
-    shelf_.push_back(std::move(freed));
+  auto* home = shelf_of(freed.size());
+  if (home != nullptr && home->blocks.size() < home->kept_max) {
+    if (home->blocks.capacity() == 0)
+      home->blocks.reserve(home->kept_max);
+    home->blocks.push_back(std::move(freed));
   }
 }
 

@@ -1,5 +1,6 @@
 #include "net/forwarding.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
@@ -56,31 +57,40 @@ bool hop_by_hop(field_id id) noexcept {
 }
 
 /// The names that a sender listed in Connection. Most list nothing but `keep-alive` or `close`,
-/// which name no field that is not dropped anyway; so the question is rarely asked in earnest.
+/// which name no field that is not dropped anyway; so the question is rarely asked in earnest. The
+/// list is taken apart once: it is asked about for every field.
 class nominated {
 public:
-  nominated(std::span<const field> fields, std::span<const std::string> protected_names)
-    : fields_{fields}, protected_{protected_names} {
+  nominated(std::span<const field> fields, std::span<const std::string> protected_names) {
     for (const auto& each : fields)
       if (each.id == connection && !harmless(each.value))
-        any_ = true;
+        add_list(each.value, protected_names);
   }
   bool operator()(std::string_view name) const noexcept {
-    if (!any_ || !has_token(fields_, connection, name))
-      return false;
-    for (const auto& kept : protected_)
-      if (iequals(kept, name))
-        return false;
-    return true;
+    for (std::size_t i = 0; i < count_; ++i)
+      if (iequals(names_[i], name))
+        return true;
+    return false;
   }
 
 private:
   static bool harmless(std::string_view value) noexcept {
     return iequals(value, "keep-alive") || iequals(value, "close") || iequals(value, "upgrade");
   }
-  std::span<const field> fields_;
-  std::span<const std::string> protected_;
-  bool any_ = false;
+  void add_list(std::string_view list, std::span<const std::string> protected_names) noexcept {
+    while (!list.empty() && count_ < names_.size()) {
+      const auto comma = std::min(list.find(','), list.size());
+      const auto name = trim(list.substr(0, comma));
+      list.remove_prefix(std::min(comma + 1, list.size()));
+      const bool kept = std::any_of(protected_names.begin(), protected_names.end(),
+                                    [&](const auto& each) { return iequals(each, name); });
+      if (!name.empty() && !harmless(name) && !kept)
+        names_[count_++] = name;
+    }
+  }
+
+  std::array<std::string_view, connection_options_max> names_; ///< A parsed head has no more.
+  std::size_t count_ = 0;
 };
 
 /// Fields that the router writes itself, whatever the client sent.
@@ -105,6 +115,7 @@ bool has_value(const request_head& head, field_id id) noexcept {
 void append_kept_fields(std::string& out, const request_head& head, const nominated& dropped,
                         bool& length_written) {
   writer to{out};
+  const bool proto_kept = has_value(head, x_forwarded_proto);
   for (const auto& each : head.fields) {
     if (each.id == host) { // Never to be removed by naming it in Connection.
       to.line(each.name, each.value);
@@ -117,12 +128,20 @@ void append_kept_fields(std::string& out, const request_head& head, const nomina
     }
     if (hop_by_hop(each.id) || written_by_router(each.id))
       continue;
-    if (each.id == x_forwarded_proto && each.value.empty())
+    if (each.id == x_forwarded_proto && !proto_kept)
       continue;
     if (dropped(each.name))
       continue;
     to.line(each.name, each.value);
   }
+}
+
+/// The framing of a chunked body, and which trailers it announces.
+void append_chunked(writer& to, std::span<const field> fields) {
+  to.line("Transfer-Encoding", "chunked");
+  for (const auto& each : fields)
+    if (each.id == trailer)
+      to.line(each.name, each.value);
 }
 
 /// Backends may answer 411 to these when nothing says that they have none (RFC 9110, section 8.6).
@@ -131,13 +150,10 @@ bool usually_has_body(std::string_view method) noexcept {
 }
 
 void append_framing(writer& to, const request_head& head, bool length_written) {
-  if (head.framing == body_framing::chunked) {
-    to.line("Transfer-Encoding", "chunked");
-    if (const auto* announced = find_field(head.fields, trailer))
-      to.line(announced->name, announced->value);
-  } else if (!length_written && (head.has_content_length || usually_has_body(head.method))) {
+  if (head.framing == body_framing::chunked)
+    append_chunked(to, head.fields);
+  else if (!length_written && (head.has_content_length || usually_has_body(head.method)))
     to.line("Content-Length", head.content_length);
-  }
 }
 
 void append_connection(writer& to, const request_head& head, bool close_after) {
@@ -271,11 +287,8 @@ void append_added_fields(std::string& out, const response_facts& facts, kept see
 
 void append_framing(std::string& out, const response_head& head, const response_facts& facts) {
   writer to{out};
-  if (facts.framing == body_framing::chunked) {
-    to.line("Transfer-Encoding", "chunked");
-    if (const auto* announced = find_field(head.fields, trailer))
-      to.line(announced->name, announced->value);
-  }
+  if (facts.framing == body_framing::chunked)
+    append_chunked(to, head.fields);
   if (!facts.keep_alive)
     to.line("Connection", "close");
   else if (facts.http_1_0)

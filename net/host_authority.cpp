@@ -80,7 +80,7 @@ bool parse_port(std::string_view text, std::optional<std::uint16_t>& port) {
 bool has_target_bytes(std::string_view target) {
   bool refused = false;
   for (const unsigned char c : target)
-    refused |= (c <= 0x20) | (c >= 0x7f) | (c == '#');
+    refused |= (c <= 0x20) | (c == 0x7f) | (c == '#'); // Above are the bytes of raw UTF-8.
   return !refused;
 }
 

@@ -212,6 +212,7 @@ struct field_facts {
   std::size_t hosts = 0;
   std::size_t lengths = 0;
   std::size_t encodings = 0;
+  std::size_t connection_options = 0;
   std::string_view host;
   std::uint64_t length = 0;
   transfer_coding coding = transfer_coding::ambiguous;
@@ -308,6 +309,9 @@ private:
   }
 
   void note_connection(std::string_view value) {
+    facts_.connection_options += 1 + static_cast<std::size_t>(std::count(value.begin(), value.end(), ','));
+    if (facts_.connection_options > connection_options_max)
+      error_ = parse_error::malformed_field_value;
     facts_.close |= has_token(value, "close");
     facts_.keep_alive |= has_token(value, "keep-alive");
     facts_.upgrade |= has_token(value, "upgrade");
@@ -410,7 +414,8 @@ parse_error read_request(const head_scanner& scanner, const head_limits& limits,
   out.path_and_query = target.path_and_query;
   if (const auto error = check_host(facts, target, out); error != parse_error::none)
     return error;
-  out.expect_continue = facts.expect_continue && version_minor == 1;
+  out.expect_continue =
+    facts.expect_continue && version_minor == 1 && out.framing != body_framing::none;
   return facts.expect_other ? parse_error::unsupported_expectation : parse_error::none;
 }
 

@@ -45,7 +45,7 @@ struct request_head : message_head {
   /// The Host as received, a valid authority. Empty when the client sent an empty one, or in
   /// HTTP/1.0 none. In HTTP/1.0 without Host, the authority of an absolute-form target.
   std::string_view host;
-  bool expect_continue = false; ///< Waits for a 100 before it sends the body; HTTP/1.1 only.
+  bool expect_continue = false; ///< Waits for a 100 before it sends its body; HTTP/1.1 only.
 };
 
 struct response_head : message_head {
@@ -60,7 +60,9 @@ struct head_limits {
   std::size_t fields_max = 0; ///< 0 = no limit but `fields_cap`.
 };
 inline constexpr std::size_t head_bytes_cap = 16 * 1024 * 1024;
-inline constexpr std::size_t fields_cap = 10'000;
+inline constexpr std::size_t fields_cap = 2'000;
+/// Elements of all Connection fields of a head together. Each is compared with each field.
+inline constexpr std::size_t connection_options_max = 32;
 
 /// Why a head was refused: always the sender's fault. The connection cannot be used any more.
 enum class parse_error : std::uint8_t {
@@ -74,7 +76,7 @@ enum class parse_error : std::uint8_t {
   bare_lf,                       ///< An LF without CR.
   obsolete_folding,              ///< A field line that begins with a space or tab.
   malformed_field_name,          ///< Empty, no colon, space before the colon, no token.
-  malformed_field_value,         ///< A control byte; a Connection that is no list of tokens.
+  malformed_field_value,         ///< A control byte; a Connection that is no (short) list of tokens.
   missing_host,                  ///< HTTP/1.1 without Host.
   repeated_host,                 ///< More than one Host.
   malformed_host,                ///< No authority.

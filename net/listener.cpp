@@ -46,7 +46,12 @@ int bind_one(const tcp::endpoint& local, bool shared) {
   set(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
   if (shared)
     set(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
-  set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1); // Accepted sockets inherit it.
+  // Accepted sockets inherit what follows. Probes find clients that vanished without a word, which
+  // an idle tunnel would wait for without end (gorouter's values).
+  set(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+  set(descriptor, SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(descriptor, IPPROTO_TCP, TCP_KEEPIDLE, 15);
+  set(descriptor, IPPROTO_TCP, TCP_KEEPINTVL, 15);
   if (ipv6)
     set(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, 0);
   const auto address = storage_of(local);

@@ -1,6 +1,7 @@
 // The router's ear on NATS: stays connected, announces the router, and hands registrations over in
 // batches and in arrival order. When the handler is slow, messages wait in the client library's
-// bounded queue; what does not fit there is lost, counted and told, with one warning per episode.
+// bounded queue; what does not fit there is lost, counted and told, with one warning per episode,
+// and when the episode is over everybody is asked to register again.
 #pragma once
 
 #include "net/nats_options.hpp"

@@ -134,6 +134,8 @@ void nats_core::start() {
   started_ = true;
   if (connected_)
     handler_.on_connected();
+  else
+    handler_.on_disconnected(); // Since connect(); the library told it before anybody listened.
   thread_ = std::thread{[this] { run(); }};
 }
 
@@ -243,8 +245,10 @@ void nats_core::tend_drops(clock::time_point now) {
   const auto total = dropped_messages();
   dropped_seen_ = total;
   const auto change = drops_.look(total, now);
-  if (change.lost_more > 0)
+  if (change.lost_more > 0) {
+    asking_is_due_ = false; // Whoever answered now might be lost as well.
     handler_.on_dropped(change.lost_more);
+  }
   if (change.begun)
     log_.warn(log_source, "nats-slow-consumer",
               {{"dropped_messages", change.lost_more},
@@ -253,8 +257,32 @@ void nats_core::tend_drops(clock::time_point now) {
                {"advice", "registrations arrive faster than this router takes them, and some are "
                           "lost; give it more CPU or raise nats_pending.messages and "
                           "nats_pending.bytes"}});
-  if (change.ended_with)
+  if (change.ended_with) {
     log_.info(log_source, "nats-slow-consumer-over", {{"dropped_messages", *change.ended_with}});
+    asking_is_due_ = true;
+  }
+  if (asking_is_due_ && may_ask_again(now))
+    ask_again(now);
+}
+
+/// Everybody answers at once. A router that has no room for that, or is asked for it again and again,
+/// would bring the next loss upon itself.
+bool nats_core::may_ask_again(clock::time_point now) const {
+  return now >= ask_not_before_
+         && buffered_messages() <= static_cast<std::uint64_t>(options_.pending_messages_max) / 2;
+}
+
+/// Lets everybody repeat what was lost.
+void nats_core::ask_again(clock::time_point now) {
+  asking_is_due_ = false;
+  ask_not_before_ =
+    now + std::max<clock::duration>(options_.start.register_interval, options_.drops_over_after);
+  if (!connected_)
+    return; // Whoever is asked is asked when the connection is back.
+  publish("router.start", start_json_);
+  std::lock_guard lock{mutex_};
+  if (connected_ && !stopping_)
+    handler_.on_connected();
 }
 
 /// Waits a little for the first message, for the others not at all.

@@ -51,6 +51,8 @@ private:
   void run() noexcept;
   void tend(clock::time_point now);
   void tend_drops(clock::time_point now);
+  bool may_ask_again(clock::time_point now) const;
+  void ask_again(clock::time_point now);
   void pull(std::vector<nats_message>& into);
   void take(nats_message message, std::vector<nats_message>& into);
   void pause(std::chrono::milliseconds time);
@@ -76,9 +78,11 @@ private:
   std::atomic<natsSubscription*> counted_{nullptr}; // subscription_, once there is one.
   std::atomic<std::uint64_t> received_{0};
   std::atomic<std::uint64_t> dropped_seen_{0}; // Still true when the library has forgotten.
-  nats_drops drops_;                           // The bus's thread alone.
-  clock::time_point next_notice_;              // The bus's thread alone: still disconnected.
-  bool away_ = false;                          // The bus's thread alone.
+  nats_drops drops_;                           // The bus's thread alone, and the next two.
+  bool asking_is_due_ = false; // Messages were lost: everybody is to register again.
+  clock::time_point ask_not_before_{};
+  clock::time_point next_notice_; // The bus's thread alone: still disconnected.
+  bool away_ = false;             // The bus's thread alone.
 
   mutable std::mutex mutex_; // Guards what follows, and calls from the library's threads.
   std::condition_variable changed_;

@@ -365,7 +365,9 @@ std::optional<proxy_senders> proxy_senders::parse(std::span<const std::string> p
   for (const auto& entry : prefixes) {
     prefix read_prefix;
     if (const auto* reason = read(entry, read_prefix)) {
-      error = "'" + entry.substr(0, 64) + "': " + reason;
+      error.clear();
+      error += '\'';
+      error.append(entry, 0, 64).append("': ").append(reason);
       return {};
     }
     made.prefixes_.push_back(read_prefix);
@@ -381,7 +383,8 @@ bool proxy_senders::contains(const asio::ip::address& address) const noexcept {
   return std::any_of(prefixes_.begin(), prefixes_.end(), [&](const prefix& p) {
     const auto whole = p.bits / 8;
     const unsigned mask = 0xff00u >> p.bits % 8 & 0xffu;
-    return p.v4 == plain.is_v4() && std::equal(bytes.begin(), bytes.begin() + whole, p.bytes.begin())
+    return p.v4 == plain.is_v4()
+           && std::equal(bytes.begin(), bytes.begin() + whole, p.bytes.begin())
            && (mask == 0 || ((bytes[whole] ^ p.bytes[whole]) & mask) == 0);
   });
 }

@@ -1,9 +1,9 @@
-// The PROXY protocol, versions 1 and 2, from the receiver's side: what a load balancer in front says
-// about the connection it accepted, before the first byte of TLS or HTTP (HAProxy's proxy-protocol.txt;
-// section numbers below are of it). Strict: a header that two readers could take differently, or
-// whose checksum is wrong, is refused. Pure functions over the bytes; nothing allocates, but for the
-// list of senders while it is made. Which connections are asked for a header, and for how long, is
-// the caller's business.
+// The PROXY protocol, versions 1 and 2, from the receiver's side: what a load balancer in front
+// says about the connection it accepted, before the first byte of TLS or HTTP (HAProxy's
+// proxy-protocol.txt; section numbers below are of it). Strict: a header that two readers could
+// take differently, or whose checksum is wrong, is refused. Pure functions over the bytes; nothing
+// allocates, but for the list of senders while it is made. Which connections are asked for a
+// header, and for how long, is the caller's business.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
@@ -62,8 +62,8 @@ enum class proxy_subject : std::uint8_t {
 };
 
 struct proxy_header {
-  std::size_t bytes = 0;         ///< To consume; TLS or HTTP begins after them.
-  int version = 1;               ///< 1 or 2.
+  std::size_t bytes = 0; ///< To consume; TLS or HTTP begins after them.
+  int version = 1;       ///< 1 or 2.
   proxy_subject subject = proxy_subject::unknown;
   asio::ip::tcp::endpoint source; ///< The client. This and the next for `client` only.
   asio::ip::tcp::endpoint destination;
@@ -81,11 +81,12 @@ struct proxy_parse {
 proxy_parse parse_proxy_header(std::string_view bytes) noexcept;
 
 /// Whether `bytes` begin with a whole signature of either version. When the patience with
-/// `need_more` is at its end: with a signature the sender has stalled, without one it is an ordinary
-/// connection whose first bytes happen to look alike ("P" of a POST).
+/// `need_more` is at its end: with a signature the sender has stalled, without one it is an
+/// ordinary connection whose first bytes happen to look alike ("P" of a POST).
 bool has_proxy_signature(std::string_view bytes) noexcept;
 
-/// Who may say for whom it speaks. Anybody can write a header, so one from elsewhere is not believed.
+/// Who may say for whom it speaks. Anybody can write a header, so one from elsewhere is not
+/// believed.
 class proxy_senders {
 public:
   static constexpr std::size_t prefixes_max = 1024;

@@ -16,15 +16,18 @@ public:
   /// waits while too many batches are alive, so keep one no longer than it takes.
   virtual void on_messages(nats_batch batch) noexcept = 0;
 
-  /// That many more messages were lost for want of room: what is known may be out of date. On the
-  /// bus's thread.
+  /// That many more messages were lost for want of room: what is known may be out of date. When
+  /// nothing was lost for a while, `on_connected` follows. On the bus's thread.
   virtual void on_dropped(std::uint64_t messages) noexcept = 0;
 
-  /// Subscribed for the first time, or connected again; `router.start` has been published. On the
-  /// thread that called start(), later on the client library's; may overlap the two above.
+  /// There is a connection, and everybody was asked over it to register (`router.start`):
+  /// subscribed for the first time, connected again, or no more messages are lost. On the thread
+  /// that called start(), later on the client library's or the bus's; may overlap the two above,
+  /// but never itself nor the next one.
   virtual void on_connected() noexcept = 0;
 
-  /// The connection was lost and is being sought again. On the client library's thread.
+  /// The connection was lost and is being sought again. On the client library's thread, or on that
+  /// which called start().
   virtual void on_disconnected() noexcept = 0;
 
   /// No server will ever be tried again (each refused the credentials): the process must end. Not

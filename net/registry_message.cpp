@@ -77,6 +77,15 @@ bool read_text(reading& r, std::string_view name, dom::element value, std::strin
   return value.get_string().get(into) == simdjson::SUCCESS || r.refuse(name, "a string", value);
 }
 
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+bool read_line(reading& r, std::string_view name, dom::element value, std::string_view& into) {
+  return read_text(r, name, value, into)
+         && (std::ranges::none_of(into, is_control) || r.refuse(name, "control characters in it"));
+}
+
 /// A fraction or an exponent is refused even where its value is whole, as Go does.
 template <class Number>
 bool read_integer(reading& r, std::string_view name, dom::element value, Number& into) {
@@ -106,6 +115,8 @@ bool read_uris(reading& r, std::string_view name, dom::element value) {
     std::string_view uri; // Null is the empty string.
     if (!item.is_null() && item.get_string().get(uri) != simdjson::SUCCESS)
       return r.refuse(name, "only strings in it", item);
+    if (std::ranges::any_of(uri, is_control))
+      return r.refuse(name, "control characters in one");
     if (r.scratch.uris.size() == registry_uris_max)
       return r.refuse(name, "more than 10000 of them");
     r.scratch.uris.push_back(uri);
@@ -141,6 +152,14 @@ constexpr field text_field(std::string_view name) {
           }};
 }
 
+/// For what finds its way into header fields: a line break in it would begin another field.
+template <std::string_view endpoint_spec::*Member>
+constexpr field line_field(std::string_view name) {
+  return {name, [](reading& r, std::string_view called, dom::element value) {
+            return read_line(r, called, value, r.spec.*Member);
+          }};
+}
+
 template <auto Member>
 constexpr field integer_field(std::string_view name) {
   return {name, [](reading& r, std::string_view called, dom::element value) {
@@ -165,14 +184,14 @@ bool read_options(reading& r, std::string_view name, dom::element value);
 
 /// The usual ones first: they are searched in this order.
 constexpr std::array message_fields{
-  text_field<&endpoint_spec::host>("host"),
+  line_field<&endpoint_spec::host>("host"),
   integer_field<&reading::port>("port"),
   integer_field<&reading::tls_port>("tls_port"),
   field{"uris", read_uris},
-  text_field<&endpoint_spec::app>("app"),
-  text_field<&endpoint_spec::instance_id>("private_instance_id"),
-  text_field<&endpoint_spec::instance_index>("private_instance_index"),
-  text_field<&endpoint_spec::server_cert_domain_san>("server_cert_domain_san"),
+  line_field<&endpoint_spec::app>("app"),
+  line_field<&endpoint_spec::instance_id>("private_instance_id"),
+  line_field<&endpoint_spec::instance_index>("private_instance_index"),
+  line_field<&endpoint_spec::server_cert_domain_san>("server_cert_domain_san"),
   field{"tags", read_tags},
   text_field<&endpoint_spec::protocol>("protocol"),
   text_field<&endpoint_spec::isolation_segment>("isolation_segment"),

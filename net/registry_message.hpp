@@ -1,6 +1,7 @@
 // Reads the payload of `router.register` and `router.unregister`. Strict where gorouter is: a field
 // of the wrong type or out of range rejects the whole message, with a reason for the log. Beyond
-// that a payload must be valid UTF-8 (gorouter patches it up) and keep within the bounds below.
+// that a payload must be valid UTF-8 (gorouter patches it up), hold no control characters in what
+// finds its way into header fields or routes, and keep within the bounds below.
 // Runs for every message of the cluster, so it allocates nothing once its scratch has grown.
 #pragma once
 

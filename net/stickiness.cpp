@@ -8,6 +8,8 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <iterator>
+#include <system_error>
 
 namespace shunt::net {
 
@@ -170,11 +172,13 @@ struct date_reader {
     return error == std::errc{} && read == end && hours <= 23;
   }
 
-  /// The rest looks like a time zone: an abbreviation or an offset. Which one does not matter; Go
-  /// knows none but UTC, takes the others for it, and an offset as something to print.
+  /// The rest looks like a time zone: an abbreviation or an offset. Go wants one, but reads the
+  /// time as UTC whatever it says.
   bool is_zone() {
     if (rest == "ChST" || rest == "MeST" || rest == "WITA")
       return true;
+    if (rest.starts_with("UTC"))
+      return rest.size() == 3;
     if (rest.starts_with("GMT") && rest.size() > 3) {
       rest.remove_prefix(3);
       return is_offset();
@@ -186,8 +190,8 @@ struct date_reader {
   }
 };
 
-/// `Mon, 02 Jan 2006 15:04:05 MST`, where `separator` stands around the month. Which day of the week
-/// it says does not matter.
+/// `Mon, 02 Jan 2006 15:04:05 MST`, where `separator` stands around the month. Which day of the
+/// week it says does not matter.
 std::optional<std::chrono::sys_seconds> parse_date(std::string_view text, char separator) {
   date_reader in{text};
   unsigned weekday = 0, day = 0, month = 0, year = 0, hour = 0, minute = 0, second = 0;
@@ -214,18 +218,25 @@ std::optional<std::chrono::sys_seconds> parse_expires(std::string_view text) {
 
 // -- Attributes
 
-/// Whether a Max-Age has the client delete its cookie; nothing if it is no number.
-std::optional<bool> means_deletion(std::string_view text) {
-  std::int64_t seconds = 0;
+/// A decimal number of 64 bits with a sign or none.
+std::optional<std::int64_t> parse_number(std::string_view text) {
+  std::int64_t number = 0;
   const bool plus = text.starts_with('+');
-  const auto number = text.substr(plus ? 1 : 0);
-  const auto* const end = number.data() + number.size();
-  const auto [read, error] = std::from_chars(number.data(), end, seconds);
-  if (error != std::errc{} || read != end || (plus && number.front() == '-'))
+  const auto digits = text.substr(plus ? 1 : 0);
+  const auto* const end = digits.data() + digits.size();
+  const auto [read, error] = std::from_chars(digits.data(), end, number);
+  if (error != std::errc{} || read != end || (plus && digits.front() == '-'))
     return {};
-  if (seconds != 0 && text.front() == '0')
-    return {};
-  return seconds <= 0;
+  return number;
+}
+
+/// Of a Max-Age only that the cookie is to go: when it goes by itself, the session may still live
+/// on with a cookie that was renewed.
+void copy_deletion(sticky_cookie& out, std::string_view max_age) {
+  const auto seconds = parse_number(max_age);
+  if (!seconds || (*seconds != 0 && max_age.front() == '0'))
+    return;
+  out.max_age = *seconds <= 0 ? std::optional{0s} : std::nullopt;
 }
 
 std::string_view known_same_site(std::string_view text) {
@@ -235,8 +246,8 @@ std::string_view known_same_site(std::string_view text) {
   return {};
 }
 
-/// Of attributes that are repeated the last counts; one that cannot be read takes back an Expires and
-/// a SameSite, but not a Max-Age.
+/// Of attributes that are repeated the last counts; one that cannot be read takes back an Expires
+/// and a SameSite, but not a Max-Age.
 void copy_attribute(sticky_cookie& out, std::string_view name, std::string_view value) {
   if (iequals(name, "secure"))
     out.secure = true;
@@ -247,9 +258,7 @@ void copy_attribute(sticky_cookie& out, std::string_view name, std::string_view 
   else if (iequals(name, "expires"))
     out.expires = parse_expires(value);
   else if (iequals(name, "max-age"))
-    if (const auto deletes = means_deletion(value))
-      // The session outlives a cookie that is not renewed, so only its end is passed on.
-      out.max_age = *deletes ? std::optional{0s} : std::nullopt;
+    copy_deletion(out, value);
 }
 
 void copy_attributes(sticky_cookie& out, std::string_view attributes) {
@@ -331,7 +340,7 @@ void append_set_cookie(std::string& out, const sticky_cookie& cookie, std::strin
   append_allowed(out, context_path, is_path_byte);
   if (cookie.expires) {
     http_date date;
-    out.append("; Expires=").append(date.at(std::chrono::system_clock::to_time_t(*cookie.expires)));
+    out.append("; Expires=").append(date.at(cookie.expires->time_since_epoch().count()));
   }
   if (cookie.max_age)
     out.append("; Max-Age=").append(std::to_string(cookie.max_age->count()));

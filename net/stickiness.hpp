@@ -1,8 +1,8 @@
 // Sticky sessions: which instance a request wants to go back to, and the cookie that will make the
 // client's next request want it. After gorouter, attribute for attribute: cookies are read as
-// leniently as Go's net/http reads them and written as it writes them. Pure: a parsed head and facts
-// in, views and bytes out. Nothing is allocated until there is a cookie to write, and a head without
-// cookies costs one look at the ids of its fields.
+// leniently as Go's net/http reads them and written as it writes them. Pure: a parsed head and
+// facts in, views and bytes out. Nothing is allocated until there is a cookie to write, and a head
+// without cookies costs one look at the ids of its fields.
 #pragma once
 
 #include "net/http_head.hpp"
@@ -26,7 +26,8 @@ struct stickiness_rules {
 /// How much a request wants to go back to an instance.
 enum class stickiness_kind : std::uint8_t {
   none,
-  /// On the first attempt, if the instance is there and not overloaded; else as if it had not asked.
+  /// On the first attempt, if the instance is there and not overloaded; else as if it had not
+  /// asked.
   preferred,
   /// To no other: without the instance the request fails.
   required,
@@ -52,10 +53,11 @@ struct sticky_cookie {
   bool partitioned = false;
 };
 
-/// Whether a response must carry a __VCAP_ID__: if it begins a session, if the request wanted another
-/// instance than the one that served it, or if it begins to negotiate authentication, which some
-/// schemes do for a connection. Not if the backend sets that cookie itself. `instance_id` is the one
-/// that served it; empty when it has none or when it was a route service: then there is no cookie.
+/// Whether a response must carry a __VCAP_ID__, and what it says: if it begins a session, if the
+/// request wanted another instance than the one that served it, or if it begins to negotiate
+/// authentication, of which that instance alone will know. Not if the backend sets that cookie
+/// itself. `instance_id` is of the one that served it; empty when it has none or was a route
+/// service: then there is no cookie.
 std::optional<sticky_cookie> sticky_cookie_for(const response_head& head, const stickiness& asked,
                                                std::string_view instance_id,
                                                const stickiness_rules& rules) noexcept;

@@ -250,15 +250,48 @@ void trace_record::write_tracestate(std::string_view key, std::string_view id,
 void trace_record::adopt(std::string_view trace_id, std::string_view span_id) noexcept {
   trace_id_.append_hex(trace_id, width_of_trace_id(trace_id));
   span_id_.append_hex(span_id, 16);
-  const auto id = trace_id_.view();
+  const auto id = this->trace_id();
   if (id.size() != 32 || id[12] < '1' || id[12] > '5') // The version, which says how it was made.
     return;
-  std::size_t at = 0;
+  std::size_t from = 0;
+  std::size_t to = 0;
   for (const std::size_t part : {8, 4, 4, 4, 12}) {
-    at += id.copy(request_id_.data() + at, part, at - std::min<std::size_t>(at / 9, 1) * dashes(at));
-    if (at < request_id_.size())
-      request_id_[at++] = '-';
+    if (to > 0)
+      request_id_[to++] = '-';
+    id.copy(request_id_.data() + to, part, from);
+    from += part;
+    to += part;
   }
+}
+
+/// Ids of the router's own, unless the record has some: the new request id without its dashes.
+void trace_record::provide(const request_ids::text& fresh_id) noexcept {
+  if (!trace_id_.empty())
+    return;
+  const auto id = view(fresh_id);
+  trace_id_.append(id.substr(0, 8)).append(id.substr(9, 4)).append(id.substr(14, 4));
+  trace_id_.append(id.substr(19, 4)).append(id.substr(24));
+  span_id_.append(trace_id().substr(16));
+}
+
+std::string_view trace_record::outgoing(field_id id) const noexcept {
+  switch (id) {
+    case field_id::b3: return b3_.view();
+    case field_id::x_b3_traceid: return b3_pair_made_ ? trace_id() : std::string_view{};
+    case field_id::x_b3_spanid: return b3_pair_made_ ? span_id() : std::string_view{};
+    case field_id::traceparent: return traceparent_.view();
+    case field_id::tracestate: return tracestate_;
+    default: return {};
+  }
+}
+
+std::string_view trace_record::logged(std::string_view name,
+                                      std::span<const field> fields) const noexcept {
+  if (any_made_)
+    if (const auto made = outgoing(identify(name)); !made.empty())
+      return made;
+  const auto* found = find_field(fields, name);
+  return found == nullptr ? std::string_view{} : found->value;
 }
 
 } // namespace shunt::net

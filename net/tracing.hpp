@@ -83,12 +83,12 @@ private:
       for (auto zeros = width - std::min(width, digits.size()); zeros > 0; --zeros)
         append("0");
       for (const char c : digits)
-        append(std::string_view{lower_digits.substr(value_of_digit(c), 1)});
+        append(lower_digits.substr(value_of_digit(c), 1));
       return *this;
     }
 
   private:
-    std::array<char, BytesMax> bytes_;
+    std::array<char, BytesMax> bytes_{};
     std::size_t size_ = 0;
   };
 

@@ -15,7 +15,7 @@ enum class algorithm : std::uint8_t {
 };
 
 /// The algorithm `text` names ("round-robin", "least-connection", "hash"), or `router_default` for
-/// an empty or unknown text. The parser reports unknown texts: see `is_known_algorithm`.
+/// an empty or unknown text. Whoever hears the text reports unknown ones: see `is_known_algorithm`.
 algorithm algorithm_of(std::string_view text);
 /// Whether `text` is empty or names an algorithm.
 bool is_known_algorithm(std::string_view text);

@@ -93,12 +93,13 @@ public:
   std::uint32_t placed() const noexcept { return placed_.load(); }
   void place() const noexcept { placed_.fetch_add(1); }
   void displace() const noexcept { placed_.fetch_sub(1); }
-  /// When it was last heard so; the beginning of time if it was not. Accurate to 10 ms.
+  /// When it was last heard so; the beginning of time if it was not. Never early, at most 100 ms late.
   time_point heard() const noexcept {
-    return time_point{std::chrono::duration_cast<time_point::duration>(heard_tick * heard_ticks_.load())};
+    return time_point{tenth_seconds{heard_ticks_.load()}};
   }
   void hear(time_point now) const noexcept {
-    heard_ticks_.store(static_cast<std::uint32_t>(now.time_since_epoch() / heard_tick));
+    const auto ticks = std::chrono::ceil<tenth_seconds>(now.time_since_epoch()).count();
+    heard_ticks_.store(static_cast<std::uint32_t>(ticks));
   }
   std::size_t allocated_bytes() const;
   /// Has the blob fetched into the cache while something else is looked at. All of it at once: in a
@@ -129,7 +130,8 @@ private:
     modification_guid,
     modification_index,
   };
-  static constexpr std::chrono::milliseconds heard_tick{10};
+  /// Of which 32 bits last for thirteen years. The steady clock begins with the machine.
+  using tenth_seconds = std::chrono::duration<std::int64_t, std::deci>;
   static constexpr std::size_t field_count = 15;
   static constexpr std::uint16_t flag_tls = 1;
   static constexpr std::uint16_t flag_http2 = 2;

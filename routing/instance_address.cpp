@@ -26,7 +26,8 @@ bool is_guid(std::string_view text) {
   });
 }
 
-/// The index is text: it is compared as it stands, leading zeros and all, so it has no largest value.
+/// The index is text: it is compared as it stands, leading zeros and all, so it has no largest
+/// value.
 std::optional<guid_and_index> parse(std::string_view text) {
   constexpr std::size_t guid_chars = 36;
   const auto guid = text.substr(0, guid_chars);
@@ -35,7 +36,8 @@ std::optional<guid_and_index> parse(std::string_view text) {
   if (text.size() == guid_chars)
     return guid_and_index{guid, {}};
   const auto index = text.substr(guid_chars + 1);
-  if (text[guid_chars] != ':' || index.empty() || !std::all_of(index.begin(), index.end(), is_digit))
+  if (text[guid_chars] != ':' || index.empty()
+      || !std::all_of(index.begin(), index.end(), is_digit))
     return {};
   return guid_and_index{guid, index};
 }

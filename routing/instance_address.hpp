@@ -1,6 +1,6 @@
-// The instances that a request asks for by X-CF-App-Instance and X-CF-Process-Instance: their syntax,
-// gorouter's to the letter, which of them counts when both are there, and what the client is told
-// when there is no such instance. Views in, views out; whether an endpoint is meant is
+// The instances that a request asks for by X-CF-App-Instance and X-CF-Process-Instance: their
+// syntax, gorouter's to the letter, which of them counts when both are there, and what the client
+// is told when there is no such instance. Views in, views out; whether an endpoint is meant is
 // `instance_filter`'s business, and the answer to bad syntax stands in the table of router errors.
 #pragma once
 
@@ -31,13 +31,13 @@ struct instance_address {
   instance_filter only{};
 };
 
-/// What the headers ask for. The app header alone decides if it is there; then the process header is
-/// not even looked at, so that it may be malformed.
+/// What the headers ask for. The app header alone decides if it is there; then the process header
+/// is not even looked at, so that it may be malformed.
 instance_address parse_instance_address(const instance_headers& headers) noexcept;
 
-/// The message of the 400 `unknown_route` when `host`, the Host as received, has no such instance or
-/// is itself unknown. Names the instance of the process header if there is one, even though the app
-/// header decided. Only for headers that were found to be `certain`.
+/// The message of the 400 `unknown_route` when `host`, the Host as received, has no such instance
+/// or is itself unknown. Names the instance of the process header if there is one, even though the
+/// app header decided. Only for headers that were found to be `certain`.
 std::string unknown_instance_message(const instance_headers& headers, std::string_view host);
 
 } // namespace shunt::routing

@@ -254,11 +254,24 @@ void slice::forget(slice_route& r) {
 
 // -- Failures
 
-failure_report slice::report_failure(std::string_view host, std::string_view path,
-                                     std::string_view address, bool prune_tls, time_point now) {
+slice::place slice::find(std::string_view host, std::string_view path,
+                         std::string_view address) const {
   slice_host* h = find_host(host, host_hash(host));
   slice_route* r = h == nullptr ? nullptr : h->find(path);
-  auto* m = r == nullptr ? nullptr : r->members.find(address, endpoint::hash_address(address));
+  if (r == nullptr)
+    return {};
+  return {r, r->members.find(address, endpoint::hash_address(address))};
+}
+
+endpoint_ptr slice::endpoint_at(std::string_view host, std::string_view path,
+                                std::string_view address) const {
+  const auto* member = find(host, path, address).member;
+  return member == nullptr ? endpoint_ptr{} : endpoint_ptr{member->target};
+}
+
+failure_report slice::report_failure(std::string_view host, std::string_view path,
+                                     std::string_view address, bool prune_tls, time_point now) {
+  const auto [r, m] = find(host, path, address);
   if (m == nullptr)
     return failure_report::unknown;
   if (prune_tls && m->target->tls()) {

@@ -71,6 +71,9 @@ public:
 
   // -- Looking
 
+  /// The endpoint at `address` in the route of exactly this host and path; null if there is none.
+  endpoint_ptr endpoint_at(std::string_view host, std::string_view path,
+                           std::string_view address) const;
   std::size_t route_count() const { return routes_; } ///< Empty ones included.
   std::size_t empty_route_count() const { return ages_.empty_count(); }
   std::size_t endpoint_count() const { return endpoints_; } ///< Summed over the routes.
@@ -115,6 +118,11 @@ public:
   static constexpr std::uint64_t walk_end = segmented_index<slice_host*>::end_of_walk;
 
 private:
+  struct place {
+    slice_route* route = nullptr;
+    slice_member* member = nullptr; ///< Null: there is no such endpoint.
+  };
+  place find(std::string_view host, std::string_view path, std::string_view address) const;
   bool accepts_segment(std::string_view segment) const;
   slice_host* find_host(std::string_view host, std::uint64_t hash) const;
   slice_host& make_host(std::string_view host, std::uint64_t hash);

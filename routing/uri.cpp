@@ -65,7 +65,7 @@ bool is_normal(std::string_view text) {
 }
 
 bool is_acceptable(std::string_view host, std::string_view path) {
-  return !host.empty() && host.size() + path.size() < uri_bytes_max
+  return !host.empty() && host.size() <= host_bytes_max && host.size() + path.size() < uri_bytes_max
          && (path.empty()
              || static_cast<std::size_t>(std::count(path.begin(), path.end(), '/'))
                   < path_segments_max);

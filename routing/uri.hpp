@@ -12,6 +12,9 @@ namespace shunt::routing {
 
 /// Longest uri that can be registered, in bytes.
 inline constexpr std::size_t uri_bytes_max = 8192;
+/// Longest host that can be registered, in bytes: no longer name can be resolved (RFC 1035, section
+/// 2.3.4), so a request for one can be told "unknown" without asking anybody.
+inline constexpr std::size_t host_bytes_max = 255;
 /// Most segments in the path of a route. A request may have more: no route reaches that deep.
 inline constexpr std::size_t path_segments_max = 63;
 

@@ -49,6 +49,10 @@ protected:
     registrar = own(spawn_registrar(system, shards, *log.log, counters));
     run();
   }
+  /// The endpoint that the first message about `host` made.
+  const routing::endpoint& endpoint_of(std::string_view host) const {
+    return *records[routing::shard_of(host, shard_count)].batches.at(0).registrations->at(0).target;
+  }
 
   std::shared_ptr<net::nats_batch>
   batch_of(std::initializer_list<std::pair<std::string_view, std::string>> messages,
@@ -151,6 +155,70 @@ TEST_F(Registrar, LogsFewOfManyMalformedMessages) {
   const auto logged = log.lines("validation-error").size();
   EXPECT_GE(logged, 10u);
   EXPECT_LT(logged, 250u); // Ten a second, however slow the machine: 25 seconds would be too slow.
+}
+
+TEST_F(Registrar, ReportsAnUnknownBalancingAlgorithmAndRegistersWithoutIt) {
+  hear({{register_subject, R"({"host":"10.0.0.1","port":1,"app":"guid","uris":["a.example"],)"
+                           R"("options":{"loadbalancing":"best"}})"}});
+  EXPECT_EQ(endpoint_of("a.example").loadbalancing(), "");
+  EXPECT_EQ(counters.rejected, 0u);
+  const auto lines = log.lines("invalid-load-balancing-algorithm");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["log_level"], 3);
+  EXPECT_EQ(lines[0]["data"]["loadbalancing"], "best");
+  EXPECT_EQ(lines[0]["data"]["uri"], "a.example");
+  EXPECT_EQ(lines[0]["data"]["application_id"], "guid");
+}
+
+TEST_F(Registrar, PassesOnAKnownBalancingAlgorithm) {
+  hear({{register_subject, R"({"host":"10.0.0.1","port":1,"uris":["a.example"],)"
+                           R"("options":{"loadbalancing":"least-connection"}})"}});
+  EXPECT_EQ(endpoint_of("a.example").loadbalancing(), "least-connection");
+  EXPECT_THAT(log.lines("invalid-load-balancing-algorithm"), IsEmpty());
+}
+
+TEST_F(Registrar, LogsFewOfManyUnknownBalancingAlgorithms) {
+  for (int i = 0; i < 500; ++i)
+    hear({{register_subject,
+           R"({"uris":["a.example"],"options":{"loadbalancing":")" + std::to_string(i) + "\"}}"}});
+  EXPECT_LT(log.lines("invalid-load-balancing-algorithm").size(), 250u);
+}
+
+TEST_F(Registrar, RegistersForHttp1WhatOffersHttp2IfThatIsOff) {
+  const auto of_protocol = [](std::string_view host, std::string_view protocol) {
+    return R"({"host":"10.0.0.1","port":1,"protocol":)" + in_quotes(protocol) + R"(,"uris":[)"
+           + in_quotes(host) + "]}";
+  };
+  hear({{register_subject, of_protocol("a.example", "http2")}});
+  EXPECT_EQ(endpoint_of("a.example").protocol(), "http2");
+
+  for (auto& record : records)
+    record.batches.clear();
+  std::vector<route_shard_actor> shards;
+  for (auto& record : records)
+    shards.push_back(own(test::spawn_recording_shard(system, record)));
+  config::settings settings;
+  settings.enable_http2 = false;
+  registrar =
+    own(spawn_registrar(system, shards, *log.log, counters, registrar_options_of(settings)));
+  hear({{register_subject, of_protocol("a.example", "http2")}});
+  EXPECT_EQ(endpoint_of("a.example").protocol(), "http1");
+  for (auto& record : records)
+    record.batches.clear();
+  hear({{register_subject, of_protocol("b.example", "quic")}});
+  EXPECT_EQ(endpoint_of("b.example").protocol(), "quic"); // Verbatim, and treated as HTTP/1.
+}
+
+TEST_F(Registrar, LogsWhatIsUnregisteredAsItCame) {
+  const auto payload = payload_of(R"("a.example")", 1);
+  hear({{unregister_subject, payload}});
+  const auto lines = log.lines("unregister-route");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["log_level"], 0);
+  EXPECT_EQ(lines[0]["data"]["message"], payload);
+  hear({{unregister_subject, payload_of(in_quotes(std::string(5'000, 'a')), 1)}});
+  EXPECT_LE(log.lines("unregister-route").at(1)["data"]["message"].get<std::string>().size(),
+            1024u);
 }
 
 TEST_F(Registrar, GivesCreditBackOnlyWhenEveryShardIsDone) {

@@ -209,6 +209,26 @@ TEST_F(RouteShard, IgnoresADropOfALeaseItNeverGave) {
   EXPECT_THAT(news().pushes, SizeIs(1));
 }
 
+TEST_F(RouteShard, IgnoresADropOfALeaseThatOnlyAnotherHas) {
+  start();
+  lease("a.example");
+  tell(shard, drop_lease{"a.example", other_holder}); // Unknown to the shard.
+  tell(shard, lease_host{"b.example", other_holder});
+  tell(shard, drop_lease{"a.example", other_holder}); // Known, but never granted this one.
+  hear({registered("a.example", 1)});
+  EXPECT_THAT(news().pushes, SizeIs(1));
+}
+
+TEST_F(RouteShard, CountsALeaseThatIsAskedForTwiceOnce) {
+  start();
+  lease("a.example");
+  lease("a.example");
+  EXPECT_THAT(record.grants, SizeIs(2));
+  tell(shard, drop_lease{"a.example", holder});
+  hear({registered("a.example", 1)});
+  EXPECT_THAT(news().pushes, IsEmpty());
+}
+
 TEST_F(RouteShard, TellsWhenTheLastEndpointLeft) {
   start();
   hear({registered("a.example", 1)});
@@ -260,17 +280,28 @@ TEST_F(RouteShard, TellsEverybodyOfAFailedEndpoint) {
   ASSERT_THAT(changed, SizeIs(1));
   EXPECT_EQ(changed.front().what, routing::endpoint_change::kind::mark);
   EXPECT_EQ(changed.front().target->address(), "127.0.0.1:2");
-  EXPECT_THAT(log.lines("endpoint-marked-as-ineligible"), SizeIs(1));
+  const auto lines = log.lines("endpoint-marked-as-ineligible");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["data"]["route-endpoint"]["Addr"], "127.0.0.1:2");
 }
 
 TEST_F(RouteShard, RemovesAFailedTlsEndpoint) {
   start();
-  hear({registered("a.example", 1), registered("a.example", 2, [](auto& e) { e.tls = true; })});
+  hear({registered("a.example", 1), registered("a.example", 2, [](auto& e) {
+          e.tls = true;
+          e.app = "guid";
+          e.availability_zone = "z1";
+        })});
   lease("a.example");
   tell(shard, endpoint_failed{"a.example", "", "127.0.0.1:2", true});
   lease("a.example");
   EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("127.0.0.1:1"));
-  EXPECT_THAT(log.lines("prune-failed-endpoint"), SizeIs(1));
+  const auto lines = log.lines("prune-failed-endpoint");
+  ASSERT_THAT(lines, SizeIs(1));
+  const auto& endpoint = lines[0]["data"]["route-endpoint"];
+  EXPECT_EQ(endpoint["ApplicationId"], "guid");
+  EXPECT_EQ(endpoint["Addr"], "127.0.0.1:2");
+  EXPECT_EQ(endpoint["AZ"], "z1");
 }
 
 TEST_F(RouteShard, IgnoresTheFailureOfAnEndpointItDoesNotKnow) {
@@ -329,14 +360,49 @@ TEST_F(RouteShard, CountsTheTimeFromTheLastLoss) {
   EXPECT_TRUE(record.grants.back().in_sync);
 }
 
-TEST_F(RouteShard, DoubtsForAWhileWhenMessagesWereDropped) {
+TEST_F(RouteShard, DoubtsAsLongAsMessagesAreDropped) {
   start();
   tell(shard, nats_changed{.connected = true, .dropped = true});
   lease("a.example");
   EXPECT_FALSE(record.grants.back().in_sync);
-  advance(5s);
+  advance(1h); // Nobody repeats what was lost before it is asked to.
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShard, IsCertainAgainWhenEverybodyHadTimeToRepeatWhatWasDropped) {
+  start();
+  tell(shard, nats_changed{.connected = true, .dropped = true});
+  advance(1h);
+  tell(shard, nats_changed{.connected = true}); // They are asked now.
+  advance(options.register_interval - 1ms);
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(1ms);
   lease("a.example");
   EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShard, DoubtsForAWhileWhenEverybodyIsAsked) {
+  start();
+  tell(shard, registrations_asked{});
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(options.register_interval);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShard, HearsNobodyForCertainWithoutNatsOrWhileMessagesAreDropped) {
+  for (const auto trouble :
+       {nats_changed{.connected = false}, nats_changed{.connected = true, .dropped = true}}) {
+    start();
+    tell(shard, trouble);
+    tell(shard, registrations_asked{});
+    advance(1h);
+    lease("a.example");
+    EXPECT_FALSE(record.grants.back().in_sync);
+  }
 }
 
 TEST_F(RouteShard, TakesDroppedMessagesForNoSignOfAConnection) {
@@ -351,9 +417,11 @@ TEST_F(RouteShard, TakesDroppedMessagesForNoSignOfAConnection) {
 TEST_F(RouteShard, BeginsInDoubtAsTheSuccessorOfOneThatDied) {
   options.in_sync = false;
   start();
+  advance(1h); // Nobody was asked to register anew.
   lease("a.example");
   EXPECT_FALSE(record.grants.back().in_sync);
-  advance(5s);
+  tell(shard, registrations_asked{});
+  advance(options.register_interval);
   lease("a.example");
   EXPECT_TRUE(record.grants.back().in_sync);
 }
@@ -399,7 +467,30 @@ TEST_F(RouteShard, NeverPrunesWithoutAnInterval) {
   EXPECT_THAT(addresses_of(record.grants.back()), SizeIs(1));
 }
 
+TEST_F(RouteShard, LogsWhenACycleOfPruningBeginsAndEnds) {
+  options.prune_interval = 30s;
+  start();
+  advance(30s);
+  advance(30s);
+  for (const auto* message : {"start-pruning-routes", "finished-pruning-routes"}) {
+    const auto lines = log.lines(message);
+    ASSERT_THAT(lines, SizeIs(2)) << message;
+    EXPECT_EQ(lines[0]["data"]["shard"], 3);
+    EXPECT_EQ(lines[0]["log_level"], 0);
+  }
+}
+
+TEST_F(RouteShard, LeavesItToTheFirstOfAllToSayThatPruningIsSuspended) {
+  options.prune_interval = 30s;
+  options.suspend_pruning_without_nats = true;
+  start();
+  tell(shard, nats_changed{.connected = false});
+  advance(30s);
+  EXPECT_THAT(log.lines("prune-suspended"), IsEmpty());
+}
+
 TEST_F(RouteShard, SuspendsPruningWithoutNatsIfAskedTo) {
+  options.index = 0;
   options.prune_interval = 30s;
   options.suspend_pruning_without_nats = true;
   start();

@@ -56,6 +56,9 @@ protected:
     parts->registrar_replaced = [this](registrar_actor successor) {
       registrars.push_back(std::move(successor));
     };
+    parts->shard_replaced_by = [this](std::size_t, const route_shard_actor& successor) {
+      caf::anon_send(successor, nats_now);
+    };
     parts->finished = [this](int code) { exit_codes.push_back(code); };
   }
 
@@ -85,6 +88,7 @@ protected:
   std::array<test::acceptor_record, loop_count> acceptors;
   std::shared_ptr<router_parts> parts = std::make_shared<router_parts>();
   supervisor_actor supervisor;
+  nats_changed nats_now{.connected = true}; ///< What a successor is told of NATS.
   std::size_t announced = 0;
   std::vector<registrar_actor> registrars;
   std::vector<int> exit_codes;
@@ -153,6 +157,15 @@ TEST_F(Supervisor, DrainsAtOnceWithoutAWait) {
   EXPECT_EQ(acceptors[0].drains, 1u);
 }
 
+TEST_F(Supervisor, SaysHowManyConnectionsTheDrainWaitsFor) {
+  context.counters[0]->connections = 2;
+  context.counters[1]->connections = 1;
+  settings.drain_wait = 0s;
+  start_serving();
+  drain();
+  EXPECT_THAT(log.lines("Draining with 3 outstanding active connections"), SizeIs(1));
+}
+
 TEST_F(Supervisor, EndsWhenAllLoopsAreQuiet) {
   settings.drain_wait = 0s;
   start_serving();
@@ -174,6 +187,7 @@ TEST_F(Supervisor, CutsWhatTheDrainTimeoutLeaves) {
   quiet(0);
   advance(settings.drain_timeout);
   EXPECT_THAT(log.lines("router.drain.timed-out"), SizeIs(1));
+  EXPECT_THAT(log.lines("gorouter.stopping"), SizeIs(1));
   EXPECT_EQ(acceptors[1].cuts, 1u);
   EXPECT_THAT(exit_codes, IsEmpty());
   all_quiet();
@@ -186,6 +200,8 @@ TEST_F(Supervisor, WaitsForDrainingConnectionsAsLongAsItTakesWithoutATimeout) {
   start_serving();
   drain();
   advance(24h);
+  EXPECT_EQ(acceptors[0].cuts, 0u);
+  EXPECT_THAT(log.lines("router.drain.timed-out"), IsEmpty());
   EXPECT_THAT(exit_codes, IsEmpty());
   all_quiet();
   EXPECT_THAT(exit_codes, ElementsAre(0));
@@ -305,15 +321,30 @@ TEST_F(Supervisor, LetsASuccessorBeginInDoubtAndAsALaterIncarnation) {
   }
 }
 
+TEST_F(Supervisor, LetsASuccessorBeCertainWhenEverybodyHadTimeToRegisterAnew) {
+  start_serving();
+  kill(parts->shards[0]);
+  advance(settings.start_response_delay_interval);
+  tell(parts->shards[0], lease_host{"a.example", parts->lease_caches[0]});
+  EXPECT_TRUE(holders[0].grants.back().in_sync);
+}
+
+TEST_F(Supervisor, LeavesASuccessorInDoubtAsLongAsNatsIsAway) {
+  start_serving();
+  nats_now.connected = false;
+  kill(parts->shards[0]);
+  advance(1h);
+  tell(parts->shards[0], lease_host{"a.example", parts->lease_caches[0]});
+  EXPECT_FALSE(holders[0].grants.back().in_sync);
+}
+
 TEST_F(Supervisor, ReplacesTheRegistrarAndLetsTheShardsDoubt) {
   start_serving();
   kill(parts->registrar);
   ASSERT_THAT(registrars, SizeIs(1));
   EXPECT_EQ(parts->registrar, registrars.front());
-  for (const auto& each : shards) { // What its mailbox held is lost.
-    ASSERT_THAT(each.nats, SizeIs(1));
-    EXPECT_TRUE(each.nats.front().dropped);
-  }
+  for (const auto& each : shards) // What its mailbox held is lost.
+    EXPECT_EQ(each.asked_again, 1u);
   EXPECT_EQ(announced, 1u);
   kill(parts->registrar); // It watches the successor too.
   EXPECT_THAT(registrars, SizeIs(2));
@@ -323,6 +354,23 @@ TEST_F(Supervisor, EndsTheRouterWhenALeaseCacheDies) {
   start_serving();
   kill(parts->lease_caches[1]);
   EXPECT_THAT(log.lines("loop-actor-died"), SizeIs(1));
+  all_quiet();
+  EXPECT_THAT(exit_codes, ElementsAre(1));
+}
+
+TEST_F(Supervisor, EndsTheRouterWhenTheWriterOfTheAccessLogDies) {
+  parts->access_writer = own(system.spawn([]() -> access_log_writer_actor::behavior_type {
+    return {
+      [](const access_records&) {},
+      [](const reopen_access_log&) {},
+      [](const flush_access_log&) { return true; },
+      [](const tend_access_log&) {},
+      [](const end_access_log&) {},
+    };
+  }));
+  start_serving();
+  kill(parts->access_writer);
+  EXPECT_THAT(log.lines("access-log-writer-died"), SizeIs(1));
   all_quiet();
   EXPECT_THAT(exit_codes, ElementsAre(1));
 }

@@ -29,7 +29,11 @@ TEST(Check, RefusesWhatCannotWorkTogether) {
      "f.yml:1: load_balancer_healthy_threshold: Invalid load balancer healthy threshold: -5s"},
     {"load_balancer_healthy_threshold: -90s", "Invalid load balancer healthy threshold: -1m30s"},
     {"logging: {syslog_network: unix}",
-     "f.yml:1: logging.syslog_network: found \"unix\", must begin with tcp or udp"},
+     "f.yml:1: logging.syslog_network: found \"unix\", allowed are tcp, tcp4, tcp6, udp, udp4, "
+     "udp6"},
+    {"logging: {syslog_network: tcpx}", "found \"tcpx\", allowed are tcp"},
+    {"logging: {syslog_network: udp5}", "found \"udp5\", allowed are tcp"},
+    {"logging: {syslog_network: \"\"}", "found \"\", allowed are tcp"},
     {"logging: {syslog_addr: localhost}",
      "f.yml:1: logging.syslog_addr: found \"localhost\", expected host:port"},
     {"logging: {syslog_addr: \":514\"}", "expected host:port"},
@@ -39,8 +43,10 @@ TEST(Check, RefusesWhatCannotWorkTogether) {
     {"nats: {hosts: [{port: 4222}]}", "f.yml:1: nats.hosts[0].hostname: must be given"},
     {"nats: {hosts: [{hostname: a}]}", "nats.hosts[0].port: must be given"},
     {"nats: {hosts: [null]}", "nats.hosts[0].hostname: must be given"},
-    {"port: 8080", "status.port: found 8080, which is already used by port"},
-    {"port: 8082", "status.routes.port: found 8082, which is already used by port"},
+    {"\nport: 8080", "f.yml:2: status.port: found 8080, which is already used by port"},
+    {"\nport: 8082", "f.yml:2: status.routes.port: found 8082, which is already used by port"},
+    {"status:\n  user: u\nport: 8080", "f.yml:3: status.port: found 8080"},
+    {"status:\n  port: 8081", "f.yml:2: status.port: found 8081, which is already used by port"},
     {"status: {port: 9, routes: {port: 9}}",
      "f.yml:1: status.routes.port: found 9, which is already used by status.port"},
     {"http_rewrite: {responses: {add_headers_if_not_present: [{name: \"a b\", value: c}]}}",
@@ -52,6 +58,11 @@ TEST(Check, RefusesWhatCannotWorkTogether) {
   };
   for (const auto& [yaml, message] : table)
     EXPECT_THAT(errors_of(yaml), HasSubstr(message)) << yaml;
+}
+
+TEST(Check, SyslogNetworksMayNameAnAddressFamily) {
+  for (const std::string network : {"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"})
+    EXPECT_EQ(loaded("logging: {syslog_network: " + network + "}").logging.syslog_network, network);
 }
 
 TEST(Check, EphemeralPortsDoNotCollide) {
@@ -99,6 +110,15 @@ TEST(Check, TheNewerNameOfTheHeaderLimitWins) {
     EXPECT_THAT(warnings_of(yaml), HasSubstr("max_header_bytes: ignored, because"));
   }
   EXPECT_THAT(warnings_of("max_request_header_bytes: 2000000"), HasSubstr("lowered to"));
+}
+
+TEST(Check, ConnectionsAreLoweredToWhatCanBeCounted) {
+  EXPECT_EQ(loaded("backends: {max_conns: 4294967295}").backends.max_conns, 4294967295);
+  EXPECT_THAT(warnings_of("backends: {max_conns: 4294967295}"), IsEmpty());
+  EXPECT_EQ(loaded("backends: {max_conns: 4294967296}").backends.max_conns, 4294967295);
+  EXPECT_THAT(warnings_of("backends:\n  max_conns: 4294967296"),
+              HasSubstr("f.yml:2: backends.max_conns: lowered to the largest that is allowed, "
+                        "4294967295"));
 }
 
 TEST(Check, ExtraLogFieldsAreKnownAndUnique) {

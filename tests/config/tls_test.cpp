@@ -46,10 +46,11 @@ TEST_F(Tls, WhatEnableSslNeedsIsAskedFor) {
   const auto text = errors_of("\nenable_ssl: true\n");
   EXPECT_THAT(text, HasSubstr("f.yml:2: tls_pem: router.tls_pem must be provided if "
                               "router.enable_ssl is set to true"));
-  EXPECT_THAT(text, HasSubstr("cipher_suites: must specify list of cipher suite when ssl is "
-                              "enabled"));
-  EXPECT_THAT(text, HasSubstr("client_cert_validation: router.client_cert_validation must be one "
-                              "of 'none', 'request' or 'require'."));
+  EXPECT_THAT(text,
+              HasSubstr("f.yml:2: cipher_suites: must specify list of cipher suite when ssl is "
+                        "enabled"));
+  EXPECT_THAT(text, HasSubstr("f.yml:2: client_cert_validation: router.client_cert_validation must "
+                              "be one of 'none', 'request' or 'require'."));
 }
 
 TEST_F(Tls, WrongChoicesAreRefusedInGoroutersWords) {

@@ -81,8 +81,7 @@ TEST(Values, NumbersMayHaveAPrefixOrASign) {
   EXPECT_EQ(loaded("port: +80").port, 80);
   EXPECT_EQ(loaded("port: 0").port, 0);
   EXPECT_EQ(loaded("max_request_header_bytes: -5").max_request_header_bytes, -5);
-  EXPECT_EQ(loaded("backends: {max_conns: 9223372036854775807}").backends.max_conns,
-            9223372036854775807);
+  EXPECT_EQ(loaded("backends: {max_conns: 4294967295}").backends.max_conns, 4294967295);
 }
 
 TEST(Values, FlagsAreWordsWithoutQuotes) {

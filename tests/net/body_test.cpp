@@ -204,7 +204,7 @@ TEST_F(Relay, StreamsMegabytesThroughOneBufferAtThePaceOfTheReceiver) {
     EXPECT_TRUE(same);
     ASSERT_TRUE(ended(work));
     EXPECT_EQ(work.value().end, relay_end::complete);
-    EXPECT_LE(budget.used(), buffer_store::block_bytes);
+    EXPECT_LE(budget.used(), buffer_store::stream_bytes);
   }
 }
 

@@ -90,10 +90,10 @@ TEST(RequestTarget, GivesTheAuthorityOfTheAbsoluteForm) {
   EXPECT_EQ(target->path_and_query, "/p?q");
 }
 
-TEST(RequestTarget, RefusesEveryByteThatIsNotVisibleAscii) {
+TEST(RequestTarget, RefusesSpacesControlBytesAndFragments) {
   for (int c = 0; c < 256; ++c) {
     const auto target = "/" + std::string(20, 'a') + static_cast<char>(c) + "b";
-    const bool fine = c > 0x20 && c < 0x7f && c != '#';
+    const bool fine = c > 0x20 && c != 0x7f && c != '#';
     EXPECT_EQ(parse_target("GET", target).has_value(), fine) << c;
   }
 }

@@ -212,11 +212,19 @@ TEST(HttpRequest, KnowsUpgrades) {
 }
 
 TEST(HttpRequest, KnowsWhoWaitsForAHundred) {
-  EXPECT_TRUE(
-    accepted("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n\r\n"sv).expect_continue);
+  EXPECT_TRUE(accepted("PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n"sv)
+                .expect_continue);
+  EXPECT_FALSE(
+    accepted("GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"sv).expect_continue)
+    << "there is no body to wait with";
   EXPECT_FALSE(accepted("PUT / HTTP/1.1\r\nHost: a\r\nExpect:\r\n\r\n"sv).expect_continue);
   EXPECT_FALSE(
-    accepted("PUT / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\n\r\n"sv).expect_continue);
+    accepted("PUT / HTTP/1.0\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n"sv)
+      .expect_continue);
+}
+
+TEST(HttpRequest, TakesRawUtf8InATarget) {
+  EXPECT_EQ(accepted("GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n"sv).target, "/\xc3\xa4");
 }
 
 TEST(HttpRequest, TakesTargetsApart) {

@@ -300,6 +300,69 @@ TEST_F(NatsBus, CountsWhatItLosesAndWarnsOnce) {
   EXPECT_EQ(bus->total_dropped_messages(), lost);
 }
 
+/// A router that cannot keep up, and recovers.
+class OverloadedNatsBus : public NatsBus {
+protected:
+  void run(std::chrono::seconds register_interval) {
+    auto options = options_for({server.port()});
+    options.batches_alive_max = 1;
+    options.batch_messages_max = 10;
+    options.pending_messages_max = 50;
+    options.drops_over_after = 200ms;
+    options.start.register_interval = register_interval;
+    NatsBus::run(options);
+  }
+  /// Loses some messages, and keeps the others waiting until the handler lets go of its batches.
+  void lose_some() {
+    hold();
+    const auto before = handler.dropped();
+    for (int i = 0; i < 300; ++i)
+      peer.publish("router.register", std::to_string(i));
+    peer.flush();
+    ASSERT_TRUE(handler.await([&] { return handler.dropped_ > before; }));
+  }
+  void hold() {
+    handler.await([&] { // With the lock held.
+      handler.hold_batches();
+      return true;
+    });
+  }
+
+  nats_server server;
+  nats_peer peer{server};
+};
+
+TEST_F(OverloadedNatsBus, AsksEverybodyToRegisterAgainWhenNothingMoreIsLost) {
+  nats_peer others{server};
+  others.subscribe("router.start");
+  run(0s);
+  ASSERT_TRUE(others.next()) << "of the start";
+  lose_some();
+  ASSERT_TRUE(logged.await("nats-slow-consumer-over"));
+  EXPECT_FALSE(others.next(100ms)) << "there is no room for answers yet";
+  EXPECT_EQ(handler.connects(), 1);
+  handler.release_batches();
+  EXPECT_TRUE(others.next());
+  EXPECT_TRUE(handler.await([&] { return handler.connects_ == 2; }));
+  EXPECT_FALSE(others.next(300ms)) << "asked twice for one loss";
+}
+
+TEST_F(OverloadedNatsBus, AsksEverybodyOnlySoOften) {
+  nats_peer others{server};
+  others.subscribe("router.start");
+  run(3600s);
+  ASSERT_TRUE(others.next()) << "of the start";
+  lose_some();
+  handler.release_batches();
+  EXPECT_TRUE(others.next());
+  const auto overs = logged.lines("nats-slow-consumer-over").size();
+  lose_some();
+  handler.release_batches();
+  ASSERT_TRUE(logged.await("nats-slow-consumer-over", overs + 1));
+  EXPECT_FALSE(others.next(300ms)) << "it has to wait for its turn";
+  EXPECT_EQ(handler.connects(), 2);
+}
+
 TEST_F(NatsBus, StopsWithinASecondWhileItDialsAServerThatDoesNotAnswer) {
   nats_server server;
   auto options = options_for({server.port()});

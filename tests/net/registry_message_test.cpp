@@ -1,6 +1,8 @@
 // Every rule by which registrations are read, one line of a table each.
 #include "net/registry_message.hpp"
 
+#include "routing/uri.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -118,7 +120,8 @@ TEST_F(RegistryMessage, TreatsNullAsAbsent) {
 }
 
 TEST_F(RegistryMessage, DecodesEscapes) {
-  EXPECT_EQ(spec(R"({"host":"a\u00e9\n\ud83d\ude00\/"})").host, "a\u00e9\n\U0001f600/");
+  EXPECT_EQ(spec(R"({"isolation_segment":"a\u00e9\n\ud83d\ude00\/"})").isolation_segment,
+            "a\u00e9\n\U0001f600/");
 }
 
 TEST_F(RegistryMessage, AcceptsNegativeAndExtremeIntegers) {
@@ -212,6 +215,21 @@ INSTANTIATE_TEST_SUITE_P(
                   refused{R"({"route_service_url":"HTTPS://a"})", "route_service_url"},
                   refused{R"({"route_service_url":" https://a"})", "route_service_url"}));
 
+/// They end up in header fields, where a line break begins the next one.
+INSTANTIATE_TEST_SUITE_P(
+  ControlCharacters, RefusedRegistryMessage,
+  testing::Values(
+    refused{R"({"host":"a\n"})", "host: control characters in it"},
+    refused{R"({"app":"a\r\nX-Forged: 1"})", "app: control characters in it"},
+    refused{R"({"private_instance_id":"\u0000"})", "private_instance_id: control"},
+    refused{R"({"private_instance_index":"0\u001f"})", "private_instance_index: control"},
+    refused{R"({"server_cert_domain_san":"\u007f"})", "server_cert_domain_san: control"},
+    refused{R"({"uris":["a","b\tc"]})", "uris: control characters in one"}));
+
+TEST_F(RegistryMessage, AcceptsCharactersBeyondAsciiWhereControlsAreRefused) {
+  EXPECT_EQ(spec(R"({"app":"\u0080\u00e9 ~"})").app, "\u0080\u00e9 ~");
+}
+
 TEST_F(RegistryMessage, AcceptsEveryRouteServiceUrlThatStartsWithHttps) {
   EXPECT_EQ(spec(R"({"route_service_url":"httpsx"})").route_service_url, "httpsx");
   EXPECT_EQ(spec(R"({"route_service_url":""})").route_service_url, "");
@@ -295,6 +313,16 @@ TEST_F(RegistryMessage, LeavesOutUrisThatCannotBeRoutes) {
   ASSERT_TRUE(make_registrations(*message, made));
   ASSERT_EQ(made.size(), 1u);
   EXPECT_EQ(made[0].uri, "good.example");
+}
+
+TEST_F(RegistryMessage, LeavesOutHostsThatNoNameIsLongEnoughFor) {
+  const std::string longest(routing::host_bytes_max, 'h');
+  const auto message =
+    read(R"({"host":"h","uris":[")" + longest + R"(/path","h)" + longest + R"("]})");
+  std::vector<routing::registration> made;
+  ASSERT_TRUE(make_registrations(*message, made));
+  ASSERT_EQ(made.size(), 1u);
+  EXPECT_EQ(made[0].host(), longest);
 }
 
 TEST_F(RegistryMessage, MakesNothingOfAMessageWithoutUris) {

@@ -123,7 +123,30 @@ TEST_F(Lifecycle, DrainGivesUpAfterItsTimeout) {
   process().signal(SIGUSR1);
   EXPECT_EQ(process().wait_for_exit(), 0);
   here().under_test.wait_for_log("router.drain.timed-out");
+  here().under_test.wait_for_log("gorouter.stopping");
   EXPECT_TRUE(one.sees_end());
+}
+
+TEST_F(Lifecycle, DrainWithoutATimeoutWaitsAsLongAsItTakes) {
+  start({{"drain_timeout", "0s"}});
+  const gate held;
+  there.answer_with(held.holding("/hold"));
+  client one{port()};
+  one.send(get_request(here().mapped(there), "/hold"));
+  ASSERT_TRUE(there.wait_for_requests(1));
+  process().signal(SIGUSR1);
+  ASSERT_TRUE(eventually([&] { return refuses_connections(); }));
+  EXPECT_TRUE(process().running());
+  held.open();
+  EXPECT_EQ(one.response().status, 200);
+  EXPECT_EQ(process().wait_for_exit(), 0);
+}
+
+TEST_F(Lifecycle, Usr2FromOutsideLeavesTheRouterAbleToHearOtherSignals) {
+  start();
+  process().signal(SIGUSR2);
+  process().signal(SIGTERM);
+  EXPECT_EQ(process().wait_for_exit(3s), 0);
 }
 
 TEST_F(Lifecycle, TermStopsAtOnceEvenWithRequestsInFlight) {
@@ -170,6 +193,18 @@ TEST_F(Lifecycle, FurtherSignalsDoNotCutADrainShort) {
 TEST_F(Lifecycle, PidFileHoldsThePid) {
   start();
   EXPECT_EQ(std::stol(read_file(here().under_test.path_of("router.pid"))), process().pid());
+}
+
+TEST_F(Lifecycle, PidFileSurvivesASecondRouterThatCannotStart) {
+  start();
+  const auto& router = here().under_test;
+  child_process second{{shunt_executable(), "-c", router.path_of("router.yml")},
+                       router.path_of("second.log")};
+  EXPECT_EQ(second.wait_for_exit(), 1);
+  EXPECT_EQ(read_file(router.path_of("router.pid")), std::to_string(process().pid()) + "\n");
+  process().signal(SIGTERM);
+  EXPECT_EQ(process().wait_for_exit(), 0);
+  EXPECT_FALSE(std::filesystem::exists(router.path_of("router.pid")));
 }
 
 TEST_F(Lifecycle, HangUpReopensTheAccessLog) {

@@ -64,6 +64,8 @@ TEST_F(NatsMessages, MalformedOnesChangeNothing) {
     R"({"host":"127.0.0.1","port":80,"uris":["bad.test"],"tags":[]})",
     R"({"host":"127.0.0.1","port":80,"uris":["bad.test"],"options":"x"})",
     R"({"host":"127.0.0.1","port":80,"uris":["bad.test"],"route_service_url":"http://x"})",
+    R"({"host":"127.0.0.1","port":80,"uris":["bad.test"],"app":"a\r\nX-Forged: 1"})",
+    R"({"host":"127.0.0.1","port":80,"uris":["bad.test","worse.test\n"]})",
     std::string(100'000, '['),
   };
   for (const auto& each : bad)
@@ -89,6 +91,22 @@ TEST_F(NatsMessages, MalformedUnregistersRemoveNothing) {
     here().bus.publish("router.unregister", each);
   settle();
   EXPECT_TRUE(here().under_test.lists(host, there.address()));
+}
+
+TEST_F(NatsMessages, WithUnknownBalancingAlgorithmsRegisterWithoutThem) {
+  const auto host = fresh_host();
+  here().map(host, 80, {{"options", {{"loadbalancing", "best"}}}});
+  EXPECT_FALSE(here().under_test.routes().at(host).at(0).contains("load_balancing_algorithm"));
+  const auto logged = here().under_test.wait_for_log("invalid-load-balancing-algorithm");
+  EXPECT_EQ(logged.at("data").at("loadbalancing"), "best");
+  EXPECT_EQ(logged.at("log_level"), 3);
+}
+
+TEST_F(NatsMessages, ThatUnregisterAreLoggedAsTheyCame) {
+  here().bus.publish("router.unregister", R"({"host":"127.0.0.1","uris":["logged.test"]})");
+  const auto logged = here().under_test.wait_for_log("unregister-route");
+  EXPECT_TRUE(logged.at("data").at("message").is_string());
+  EXPECT_EQ(logged.at("log_level"), 0);
 }
 
 TEST_F(NatsMessages, AreReadLeniently) {
@@ -129,6 +147,19 @@ TEST(RouterStart, IsPublishedOnceAtTheStart) {
   ASSERT_TRUE(message.has_value());
   expect_router_start(*message);
   EXPECT_FALSE(bus.next(100ms).has_value());
+}
+
+TEST(Http2, IsNotWhatEndpointsAreRegisteredForWhenItIsOff) {
+  stage here{{{"enable_http2", false}}};
+  here.map("offers.test", 1, {{"protocol", "http2"}});
+  EXPECT_EQ(here.under_test.routes().at("offers.test").at(0).at("protocol"), "http1");
+}
+
+TEST(Zone, IsLoggedAtTheStart) {
+  const stage here{{{"zone", "z1"}}};
+  const auto logged = here.under_test.wait_for_log("local-az-set");
+  EXPECT_EQ(logged.at("data").at("AvailabilityZone"), "z1");
+  EXPECT_EQ(logged.at("log_level"), 0);
 }
 
 TEST(IsolationSegments, LimitWhatARouterTakes) {

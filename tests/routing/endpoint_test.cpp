@@ -13,6 +13,7 @@
 namespace shunt::routing {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::make_endpoint;
 
 TEST(Endpoint, GivesBackAllItWasMadeOf) {
@@ -143,6 +144,26 @@ TEST(Endpoint, KeepsTagsWhoseKeysAreTooManyOrTooLongToIntern) {
     ASSERT_EQ(e->tag(key), "value");
     ASSERT_EQ(e->tag(0).first, key);
     ASSERT_TRUE(*e == *make_endpoint(1, set));
+  }
+}
+
+TEST(Endpoint, IsHeardNeverTooEarlyAndHardlyTooLate) {
+  const auto e = make_endpoint(1);
+  EXPECT_EQ(e->heard(), time_point{});
+  for (const auto after : {0ns, 1ns, 50'000'000ns, 99'999'999ns, 100'000'000ns}) {
+    const auto now = time_point{1h} + after;
+    e->hear(now);
+    EXPECT_GE(e->heard(), now);
+    EXPECT_LT(e->heard(), now + 100ms);
+  }
+}
+
+TEST(Endpoint, IsHeardOnMachinesThatRunForYears) {
+  const auto e = make_endpoint(1);
+  for (const auto days : {497, 498, 1000, 4900}) {
+    const time_point now{days * 24h};
+    e->hear(now);
+    EXPECT_EQ(e->heard(), now) << days;
   }
 }
 

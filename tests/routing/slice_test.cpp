@@ -338,6 +338,16 @@ TEST_F(Slice, MarksForAQuarterOfTheThreshold) {
     EXPECT_EQ(e.failed_until, start + 30s);
 }
 
+TEST_F(Slice, FindsAnEndpointInItsRouteAlone) {
+  put("a.com/path", 1);
+  const auto found = table->endpoint_at("a.com", "path", address_of(1));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->address(), address_of(1));
+  EXPECT_FALSE(table->endpoint_at("a.com", "", address_of(1)));
+  EXPECT_FALSE(table->endpoint_at("a.com", "path", address_of(2)));
+  EXPECT_FALSE(table->endpoint_at("b.com", "path", address_of(1)));
+}
+
 TEST_F(Slice, KeepsAMarkOnReplacementButNotOnReturn) {
   put("a.com", 1);
   put("a.com", 2);

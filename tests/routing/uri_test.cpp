@@ -84,7 +84,10 @@ TEST(Uri, KnowsWildcards) {
 TEST(Uri, IsBounded) {
   EXPECT_TRUE(is_acceptable("h", ""));
   EXPECT_FALSE(is_acceptable("", "a"));
-  EXPECT_FALSE(is_acceptable(std::string(uri_bytes_max, 'h'), ""));
+  EXPECT_TRUE(is_acceptable(std::string(host_bytes_max, 'h'), ""));
+  EXPECT_FALSE(is_acceptable(std::string(host_bytes_max + 1, 'h'), ""));
+  EXPECT_TRUE(is_acceptable("h", std::string(uri_bytes_max - 2, 'p')));
+  EXPECT_FALSE(is_acceptable("h", std::string(uri_bytes_max - 1, 'p')));
   std::string deep = "a";
   for (std::size_t i = 1; i < path_segments_max; ++i)
     deep += "/a";

@@ -1,0 +1,115 @@
+// What the shards, and those that take their places, hear of NATS.
+#include "app/registry_bridge.hpp"
+
+#include "tests/actors/support/actors_by_hand.hpp"
+#include "tests/actors/support/recorders.hpp"
+
+#include <gmock/gmock.h>
+
+#include <array>
+
+namespace shunt::app {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr nats_changed connected{.connected = true};
+constexpr nats_changed disconnected{.connected = false};
+constexpr nats_changed dropped{.connected = true, .dropped = true};
+
+class RegistryBridge : public test::actors_by_hand {
+protected:
+  RegistryBridge() {
+    std::vector<route_shard_actor> shards;
+    for (auto& each : records)
+      shards.push_back(own(test::spawn_recording_shard(system, each)));
+    bridge.open({}, shards, {});
+  }
+
+  /// What each of the shards heard since this was called last.
+  std::vector<nats_changed> heard() {
+    run();
+    EXPECT_EQ(records[0].nats, records[1].nats);
+    auto both = std::exchange(records[0].nats, {});
+    records[1].nats.clear();
+    return both;
+  }
+  /// What one hears that takes the place of another now.
+  std::vector<nats_changed> heard_by_a_successor() {
+    test::shard_record record;
+    const auto successor = test::spawn_recording_shard(system, record);
+    bridge.replace_shard(1, successor);
+    run();
+    kill(successor);
+    return record.nats;
+  }
+
+  std::array<test::shard_record, 2> records;
+  registry_bridge bridge;
+};
+
+TEST_F(RegistryBridge, TellsNobodyOfTheFirstConnection) {
+  bridge.on_connected(); // At first the whole router waits.
+  EXPECT_THAT(heard(), IsEmpty());
+  bridge.on_connected();
+  EXPECT_THAT(heard(), ElementsAre(connected));
+}
+
+TEST_F(RegistryBridge, TellsOfAConnectionThatWasLostBeforeTheFirst) {
+  bridge.on_disconnected();
+  bridge.on_connected();
+  EXPECT_THAT(heard(), ElementsAre(disconnected, connected));
+}
+
+TEST_F(RegistryBridge, TellsOfDropsAndOfTheirEnd) {
+  bridge.on_connected();
+  bridge.on_dropped(3);
+  bridge.on_dropped(1);
+  bridge.on_connected(); // Nothing more is lost, and everybody was asked to register.
+  EXPECT_THAT(heard(), ElementsAre(dropped, dropped, connected));
+}
+
+TEST_F(RegistryBridge, TellsASuccessorNothingWhileAllIsWell) {
+  EXPECT_THAT(heard_by_a_successor(), IsEmpty());
+  bridge.on_connected();
+  bridge.on_disconnected();
+  bridge.on_dropped(1);
+  bridge.on_connected();
+  EXPECT_THAT(heard_by_a_successor(), IsEmpty());
+}
+
+TEST_F(RegistryBridge, TellsASuccessorThatNatsIsAway) {
+  bridge.on_connected();
+  bridge.on_disconnected();
+  EXPECT_THAT(heard_by_a_successor(), ElementsAre(disconnected));
+}
+
+TEST_F(RegistryBridge, TellsASuccessorThatMessagesAreDropped) {
+  bridge.on_connected();
+  bridge.on_dropped(1);
+  EXPECT_THAT(heard_by_a_successor(), ElementsAre(dropped));
+}
+
+TEST_F(RegistryBridge, TakesDropsThatAreReportedLateForNoSignOfAConnection) {
+  bridge.on_connected();
+  bridge.on_disconnected();
+  bridge.on_dropped(1);
+  ASSERT_FALSE(heard_by_a_successor().empty());
+  EXPECT_EQ(heard_by_a_successor().front(), disconnected);
+}
+
+TEST_F(RegistryBridge, TellsASuccessorWhatComesLater) {
+  test::shard_record record;
+  bridge.replace_shard(0, own(test::spawn_recording_shard(system, record)));
+  bridge.on_disconnected();
+  run();
+  EXPECT_THAT(record.nats, ElementsAre(disconnected));
+  EXPECT_THAT(records[0].nats, IsEmpty());
+  EXPECT_THAT(records[1].nats, ElementsAre(disconnected));
+  for (const auto& shard : bridge.shards())
+    kill(shard); // While the record is there.
+}
+
+} // namespace
+} // namespace shunt::app

@@ -1,0 +1,1 @@
+shunt_fuzz(error_template LIBRARIES shunt::net SOURCES fuzz_error_template.cpp)

@@ -1,0 +1,204 @@
+// How chains are built, above all while two CAs have the same name.
+#include "net/tls_trust.hpp"
+
+#include "net/system_certificates.hpp"
+#include "net/tls_certificates.hpp"
+
+#include "tls_test_kit.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+namespace shunt::net {
+namespace {
+
+using namespace tls_kit;
+using context_ptr = std::unique_ptr<X509_STORE_CTX, freed_with<&X509_STORE_CTX_free>>;
+
+/// X509_V_OK, or why `leaf` is not believed.
+int verified(const minted& leaf, const certificate_list& trusted,
+             const certificate_list& sent = {}) {
+  const auto store = make_trust_store({&trusted});
+  certificate_stack_ptr untrusted{sk_X509_new_null()};
+  for (const auto& certificate : sent)
+    sk_X509_push(untrusted.get(), X509_dup(certificate.get()));
+  const context_ptr verification{X509_STORE_CTX_new()};
+  X509_STORE_CTX_init(verification.get(), store.get(), leaf.certificate.get(), untrusted.get());
+  const bool ok = X509_verify_cert(verification.get()) == 1;
+  const int reason = X509_STORE_CTX_get_error(verification.get());
+  EXPECT_EQ(ok, reason == X509_V_OK);
+  ERR_clear_error();
+  return reason;
+}
+
+class SameSubject : public testing::TestWithParam<bool> {
+protected:
+  minted ca(const minted* issuer = nullptr) const {
+    return mint({.common_name = "ca", .ca = true, .issuer = issuer, .key_ids = GetParam()});
+  }
+  minted leaf(const minted& issuer) const {
+    return mint({.common_name = "leaf", .issuer = &issuer, .key_ids = GetParam()});
+  }
+};
+
+TEST_P(SameSubject, FindsTheTrustedCaThatSignedWhicheverComesFirst) {
+  const auto one = ca(), two = ca(), three = ca(), untrusted = ca();
+  const auto of_one = leaf(one), of_two = leaf(two), of_three = leaf(three);
+  const auto forward = list_of({&one, &two, &three}), backward = list_of({&three, &two, &one});
+  for (const auto* trusted : {&forward, &backward})
+    for (const auto* certificate : {&of_one, &of_two, &of_three})
+      EXPECT_EQ(verified(*certificate, *trusted), X509_V_OK);
+  EXPECT_NE(verified(leaf(untrusted), forward), X509_V_OK);
+}
+
+TEST_P(SameSubject, FindsTheIntermediateThatSignedAmongThoseSent) {
+  const auto root = mint_ca("root");
+  const auto one = ca(&root), two = ca(&root);
+  const auto of_one = leaf(one), of_two = leaf(two);
+  const auto trusted = list_of({&root});
+  const auto forward = list_of({&one, &two}), backward = list_of({&two, &one});
+  for (const auto* sent : {&forward, &backward})
+    for (const auto* certificate : {&of_one, &of_two})
+      EXPECT_EQ(verified(*certificate, trusted, *sent), X509_V_OK);
+}
+
+TEST_P(SameSubject, BelievesNoNamesakeWithoutTheSignature) {
+  const auto trusted = ca(), impostor = ca();
+  EXPECT_EQ(verified(leaf(impostor), list_of({&trusted})),
+            X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+  EXPECT_NE(verified(leaf(impostor), list_of({&trusted}), list_of({&impostor})), X509_V_OK);
+}
+
+TEST_P(SameSubject, PrefersTheCaThatIsStillValid) {
+  const auto valid = ca();
+  minted old{certificate_ptr{X509_dup(valid.certificate.get())}, nullptr}; // The same key, earlier.
+  X509_gmtime_adj(X509_getm_notAfter(old.certificate.get()), -60);
+  X509_sign(old.certificate.get(), valid.key.get(), EVP_sha256());
+  EXPECT_EQ(verified(leaf(valid), list_of({&old, &valid})), X509_V_OK);
+  EXPECT_EQ(verified(leaf(valid), list_of({&valid, &old})), X509_V_OK);
+  EXPECT_EQ(verified(leaf(valid), list_of({&old})), X509_V_ERR_CERT_HAS_EXPIRED);
+}
+
+INSTANTIATE_TEST_SUITE_P(KeyIds, SameSubject, testing::Bool(), [](const auto& param) {
+  return param.param ? "WithKeyIds" : "WithoutKeyIds";
+});
+
+TEST(TlsTrust, EndsAChainAtAnyTrustedCertificate) {
+  const auto root = mint_ca("root");
+  const auto middle = mint({.common_name = "middle", .ca = true, .issuer = &root});
+  const auto leaf = mint({.common_name = "leaf", .issuer = &middle});
+  EXPECT_EQ(verified(leaf, list_of({&middle})), X509_V_OK);
+  EXPECT_EQ(verified(leaf, list_of({&leaf})), X509_V_OK);
+  EXPECT_EQ(verified(leaf, list_of({&root}), list_of({&middle})), X509_V_OK);
+  EXPECT_NE(verified(leaf, list_of({&root})), X509_V_OK);
+}
+
+TEST(TlsTrust, TakesNoSignatureOfOneThatIsNoCa) {
+  const auto root = mint_ca("root");
+  const auto server = mint({.common_name = "server", .issuer = &root});
+  const auto leaf = mint({.common_name = "leaf", .issuer = &server});
+  EXPECT_NE(verified(leaf, list_of({&root}), list_of({&server})), X509_V_OK);
+}
+
+TEST(TlsTrust, TakesTheSameCertificateTwice) {
+  const auto root = mint_ca("root");
+  EXPECT_EQ(verified(mint({.common_name = "leaf", .issuer = &root}), list_of({&root, &root})),
+            X509_V_OK);
+}
+
+TEST(TlsTrust, GivesUpOnAPeerThatSendsHundredsOfNamesakes) {
+  const auto root = mint_ca("root");
+  const auto leaf = mint({.common_name = "leaf", .issuer = &root, .key_ids = false});
+  const auto signer = mint({.common_name = "root", .ca = true, .key_ids = false});
+  certificate_list sent;
+  for (int i = 0; i < 150; ++i)
+    sent.push_back(copy_of(mint({.common_name = "root", .ca = true, .key_ids = false})));
+  auto last = mint({.common_name = "leaf", .issuer = &signer, .key_ids = false});
+  sent.push_back(copy_of(signer));
+  // The signer is trusted, and sent as well, but only behind more namesakes than are looked at.
+  const auto trusted_elsewhere = list_of({&root});
+  EXPECT_NE(verified(last, trusted_elsewhere, sent), X509_V_OK);
+  EXPECT_EQ(verified(leaf, trusted_elsewhere, sent), X509_V_OK); // The trusted come first.
+}
+
+// -- Reading
+
+TEST(ReadCertificates, PassesOverWhatIsNone) {
+  const auto one = mint_ca("one"), two = mint_ca("two");
+  const std::string broken = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  const std::string garbled = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+  const struct {
+    std::string text;
+    std::size_t found, unreadable;
+  } rows[] = {
+    {"", 0, 0},
+    {"no PEM at all", 0, 0},
+    {one.pem(), 1, 0},
+    {"# one\n" + one.pem() + "\n# two\n" + two.pem(), 2, 0},
+    {one.key_pem() + one.pem(), 1, 0},
+    {one.pem() + broken + two.pem(), 2, 1},
+    {garbled + two.pem(), 1, 1},
+    {one.pem() + "-----BEGIN CERTIFICATE-----\n", 1, 1},
+  };
+  for (const auto& row : rows) {
+    const auto read = read_certificates(row.text);
+    EXPECT_EQ(read.list.size(), row.found) << row.text;
+    EXPECT_EQ(read.unreadable, row.unreadable) << row.text;
+    EXPECT_EQ(ERR_peek_error(), 0u);
+  }
+}
+
+/// Sets a variable of the environment for one test.
+class with_variable {
+public:
+  with_variable(const char* name, const std::string& value) : name_(name) {
+    if (const char* old = std::getenv(name); old != nullptr)
+      old_ = old;
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~with_variable() {
+    if (old_)
+      ::setenv(name_, old_->c_str(), 1);
+    else
+      ::unsetenv(name_);
+  }
+  with_variable(const with_variable&) = delete;
+  with_variable& operator=(const with_variable&) = delete;
+
+private:
+  const char* name_;
+  std::optional<std::string> old_;
+};
+
+TEST(SystemCertificates, ComeFromTheFileAndTheDirectoriesOfTheEnvironmentOnceEach) {
+  auto pattern = (std::filesystem::temp_directory_path() / "shunt-cas-XXXXXX").string();
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  const std::filesystem::path directory{pattern};
+  const auto one = mint_ca("one"), two = mint_ca("two"), three = mint_ca("three");
+  std::filesystem::create_directories(directory / "a");
+  std::filesystem::create_directories(directory / "b");
+  std::ofstream{directory / "bundle"} << one.pem() << two.pem();
+  std::ofstream{directory / "a" / "two.pem"} << two.pem();
+  std::ofstream{directory / "b" / "three.pem"} << three.pem();
+  std::ofstream{directory / "b" / "junk"} << "junk";
+  {
+    const with_variable file{"SSL_CERT_FILE", directory / "bundle"};
+    const with_variable none{"SSL_CERT_DIR", directory / "missing"};
+    EXPECT_EQ(read_system_certificates().size(), 2u);
+  }
+  const with_variable file{"SSL_CERT_FILE", directory / "bundle"};
+  const with_variable directories{"SSL_CERT_DIR",
+                                  (directory / "a").string() + ":" + (directory / "b").string()};
+  EXPECT_EQ(read_system_certificates().size(), 3u);
+  std::filesystem::remove_all(directory);
+}
+
+} // namespace
+} // namespace shunt::net
