@@ -160,6 +160,8 @@ void attempt::build_head() {
      .request_id = net::view(of_.id_),
      .received_unix_ms = of_.times_.received_unix_ns / 1'000'000,
      .tls = false,
+     .proto = of_.proto_source(),
+     .trace = of_.traced() ? &of_.trace_ : nullptr,
      .close_after = settings.disable_keep_alives || expects,
      .protected_names = settings.hop_by_hop_headers_to_filter},
     {.app = target.app(),
@@ -323,7 +325,7 @@ net::task<error_code> attempt::pass_interim() {
     told_continue_ = told_continue_ || go_ahead;
     co_await await_continue_told();
     of_.answer_.clear();
-    net::append_interim_head(of_.answer_, of_.response_);
+    net::append_interim_head(of_.answer_, of_.response_, &here_.router.rewrite);
     code = co_await client_.wire->send(of_.answer_);
   }
   up_->consume(of_.response_.head_bytes);
@@ -346,6 +348,7 @@ net::task<attempt_result> attempt::answer_client() {
   if (const auto* error = net::find_field(of_.response_.fields, net::field_id::x_cf_routererror))
     of_.router_error_ = error->value;
   const bool traced = of_.wants_trace();
+  of_.make_sticky_cookie();
   of_.answer_.clear();
   net::append_response_head(
     of_.answer_, of_.response_,
@@ -355,7 +358,9 @@ net::task<attempt_result> attempt::answer_client() {
      .trace_backend = traced ? address_ : std::string_view{},
      .http_1_0 = http_1_0,
      .keep_alive = !client_.close_after,
-     .framing = framing});
+     .framing = framing,
+     .cookie_line = of_.cookie_line_,
+     .rewrite = &here_.router.rewrite});
   of_.response_body_.begin(of_.response_.framing, of_.response_.content_length);
   const auto relayed =
     co_await net::relay_body(up_, of_.response_body_, client_.wire, framing, of_.answer_, 0s);
@@ -417,8 +422,9 @@ net::task<attempt_result> attempt::open_tunnel() {
   of_.status_ = 101;
   if (websocket_)
     loop_counters::add(here_.counters.websocket_upgrades);
+  of_.make_sticky_cookie();
   of_.answer_.clear();
-  net::append_upgrade_head(of_.answer_, of_.response_, net::view(of_.id_));
+  net::append_upgrade_head(of_.answer_, of_.response_, net::view(of_.id_), of_.cookie_line_);
   up_->unpin();
   co_await await_continue_told();
   const auto unheard = co_await client_.wire->send(of_.answer_);

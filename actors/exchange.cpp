@@ -44,6 +44,11 @@ bool has_semicolon(std::string_view target) {
   return target.find(';') != std::string_view::npos;
 }
 
+std::string_view value_of(const net::request_head& head, std::string_view name) {
+  const auto* found = net::find_field(head.fields, name);
+  return found == nullptr ? std::string_view{} : found->value;
+}
+
 std::string_view value_of(const net::request_head& head, net::field_id id) {
   const auto* found = net::find_field(head.fields, id);
   return found == nullptr ? std::string_view{} : found->value;
@@ -88,6 +93,10 @@ void exchange::shrink() {
 void exchange::begin(client_connection& client) {
   client_ = &client;
   id_ = here_.ids.next();
+  if (traced()) {
+    trace_.begin(here_.router.tracing, head.fields, id_, here_.ids.random());
+    trace_.request_id().copy(id_.data(), id_.size());
+  }
   times_ = {};
   times_.received_unix_ns = wall_clock_ns();
   times_.received = exchange_times::clock::now();
@@ -98,6 +107,7 @@ void exchange::begin(client_connection& client) {
   failed_attempts_ = 0;
   tunnelled_ = client_gone_ = body_spent_ = answered_ = false;
   router_error_.clear();
+  cookie_line_.clear();
   backend_.clear();
   local_address_.clear();
   if (has_semicolon(head.target))
@@ -113,6 +123,10 @@ void exchange::keep_head() {
 
 bool exchange::is_health_check() const {
   return value_of(head, net::field_id::user_agent) == here_.router.settings.healthcheck_user_agent;
+}
+
+bool exchange::traced() const {
+  return here_.router.tracing.b3() || here_.router.tracing.w3c();
 }
 
 bool exchange::wants_trace() const {
@@ -192,15 +206,29 @@ net::error_response exchange::no_route(const route& found) const {
 // -- Proxying.
 
 net::task<void> exchange::proxy() {
+  read_affinity();
+  using demand = routing::instance_demand;
+  if (wanted_.demand == demand::bad_app || wanted_.demand == demand::bad_process) {
+    const bool app = wanted_.demand == demand::bad_app;
+    co_await respond(net::describe(
+      app ? router_error::invalid_app_instance : router_error::invalid_process_instance, head.host));
+    co_return;
+  }
   auto found = co_await find_route();
+  const bool certain = wanted_.demand == demand::certain;
+  if (certain && found.found != route::kind::unknown
+      && (found.pool == nullptr || !has_wanted(*found.pool))) {
+    co_await respond(unknown_instance());
+    co_return;
+  }
   if (found.found != route::kind::found) {
     co_await respond(no_route(found));
     co_return;
   }
   routing::attempt_state attempts;
+  attempts.only = certain ? &wanted_.only : nullptr;
   if (auto too_large = check_size()) { // The log names the app all the same.
-    endpoint_ = routing::leased_endpoint_ptr{routing::pick(
-      *found.pool, attempts, here_.balancing, exchange_times::clock::now(), here_.random)};
+    endpoint_ = routing::leased_endpoint_ptr{choose(*found.pool, attempts)};
     co_await respond(std::move(*too_large));
     co_return;
   }
@@ -210,7 +238,7 @@ net::task<void> exchange::proxy() {
     co_return;
   }
   const auto now = exchange_times::clock::now();
-  if (routing::all_overloaded(*found.pool, here_.balancing)) {
+  if (all_overloaded(*found.pool)) {
     loop_counters::add(here_.counters.backend_exhausted_conns);
     here_.requests.connection_limit_reached(net::view(id_));
     co_await respond(net::describe(router_error::connection_limit, head.host));
@@ -227,8 +255,7 @@ net::task<void> exchange::proxy() {
       found = co_await find_route();
     auto* chosen = found.pool == nullptr || found.found != route::kind::found
                      ? nullptr
-                     : routing::pick(*found.pool, attempts, here_.balancing,
-                                     exchange_times::clock::now(), here_.random);
+                     : choose(*found.pool, attempts);
     if (chosen == nullptr) {
       here_.requests.nothing_to_select(head.host, last.detail);
       break;
@@ -312,7 +339,9 @@ void exchange::report_failure(const attempt_result& failed, routing::leased_endp
       break;
     default: break;
   }
-  if (!failed.rule.mark && !failed.rule.prune_tls)
+  // Who asks for a certain instance says nothing about how others should be routed.
+  const bool pinned = wanted_.demand == routing::instance_demand::certain;
+  if (pinned || (!failed.rule.mark && !failed.rule.prune_tls))
     return;
   // Here at once, elsewhere when the shard's push arrives.
   endpoint.failed_until = times_.last_failure + here_.router.settings.droplet_stale_threshold / 4;
@@ -346,7 +375,8 @@ net::task<void> exchange::respond(net::error_response answer) {
                         .date = here_.date.at(times_.received_unix_ns / 1'000'000'000),
                         .http_1_0 = head.version_minor == 0,
                         .keep_alive = !client_->close_after,
-                        .head_request = head.method == "HEAD"});
+                        .head_request = head.method == "HEAD",
+                        .rewrite = &here_.router.rewrite});
   co_await client_->wire->send(answer_);
 }
 
@@ -358,7 +388,9 @@ net::task<void> exchange::respond_health() {
   answer_.assign("HTTP/1.1 ").append(std::to_string(status_)).append(" ");
   answer_.append(net::reason_of(status_));
   answer_.append("\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nX-Vcap-Request-Id: ");
-  answer_.append(net::view(id_)).append(healthy ? "\r\nContent-Length: 3" : "\r\nContent-Length: 0");
+  answer_.append(net::view(id_)).append("\r\n");
+  here_.router.rewrite.apply(answer_, 0);
+  answer_.append(healthy ? "Content-Length: 3" : "Content-Length: 0");
   own_body_bytes_ = healthy && head.method != "HEAD" ? 3 : 0;
   if (client_->close_after)
     answer_.append("\r\nConnection: close");
@@ -403,8 +435,7 @@ void exchange::log() {
   const auto& names = here_.router.logged_headers;
   const auto header_count = std::min(names.size(), headers.size());
   for (std::size_t i = 0; i < header_count; ++i)
-    if (const auto* found = net::find_field(head.fields, names[i]))
-      headers[i] = found->value;
+    headers[i] = traced() ? trace_.logged(names[i], head.fields) : value_of(head, names[i]);
 
   routing::access_record record;
   record.host = head.host;
@@ -417,7 +448,7 @@ void exchange::log() {
   record.backend_address = backend_;
   record.x_forwarded_for =
     reached ? std::string_view{out_} : value_of(head, net::field_id::x_forwarded_for);
-  record.x_forwarded_proto = reached ? net::forwarded_proto(head, false, protected_names)
+  record.x_forwarded_proto = reached ? net::forwarded_proto(head, false, proto_source(), protected_names)
                                      : value_of(head, net::field_id::x_forwarded_proto);
   record.vcap_request_id = net::view(id_);
   if (reached) {

@@ -11,6 +11,7 @@
 #include "net/router_error.hpp"
 #include "routing/access_record.hpp"
 #include "routing/failure.hpp"
+#include "routing/instance_address.hpp"
 #include "routing/uri.hpp"
 
 #include <chrono>
@@ -85,7 +86,19 @@ private:
   std::optional<net::error_response> check_size() const;
   bool is_health_check() const;
   bool wants_trace() const;
+  bool traced() const;
   net::task<route> find_route();
+  void read_affinity();
+  /// Whether the pool has an endpoint that the request may go to.
+  bool has_wanted(const routing::leased_pool& pool) const;
+  bool all_overloaded(const routing::leased_pool& pool) const;
+  /// The endpoint for the next attempt, or null.
+  routing::leased_endpoint* choose(routing::leased_pool& pool, routing::attempt_state& attempts);
+  routing::leased_endpoint* find_sticky(const routing::leased_pool& pool) const;
+  net::error_response unknown_instance() const;
+  /// Makes `cookie_line_` if the response in `response_` must make its client sticky.
+  void make_sticky_cookie();
+  net::proto_source proto_source() const;
   net::error_response no_route(const route& found) const;
   net::task<void> proxy();
   net::task<attempt_result> try_endpoint(routing::leased_endpoint& endpoint);
@@ -104,6 +117,10 @@ private:
   std::string route_host_; ///< Of the pool that was matched last, which may be gone by now.
   std::string route_path_;
   net::request_ids::text id_;
+  net::trace_record trace_;            ///< While any tracer is on.
+  routing::instance_address wanted_;   ///< By header.
+  net::stickiness sticky_;             ///< By cookie.
+  std::string cookie_line_;
   net::response_head response_;
   net::head_scratch response_scratch_;
   net::body_reader request_body_;

@@ -31,6 +31,9 @@ routing::balance_rules balance_rules_of(const config::settings& settings) {
   rules.max_conns = static_cast<std::uint32_t>(settings.backends.max_conns);
   if (settings.backends.max_conns_counts == config::max_conns_counts::whole_response)
     rules.max_conns_counts = routing::conns_counter::in_flight;
+  rules.prefer_zone = settings.balancing_algorithm_az_preference
+                      == config::balancing_algorithm_az_preference::locally_optimistic;
+  rules.zone = settings.zone;
   return rules;
 }
 

@@ -9,6 +9,9 @@
 #include "net/component_log.hpp"
 #include "net/http_date.hpp"
 #include "net/request_id.hpp"
+#include "net/response_rewrite.hpp"
+#include "net/stickiness.hpp"
+#include "net/tracing.hpp"
 #include "net/upstream_pool.hpp"
 #include "routing/balance.hpp"
 
@@ -47,12 +50,17 @@ struct alignas(64) loop_counters {
 /// What the loops of a process share.
 struct router_context {
   router_context(const config::settings& from, net::component_log& to, net::buffer_budget& budget)
-    : settings{from}, log{to}, buffers{budget},
+    : settings{from}, log{to}, buffers{budget}, rewrite{from.http_rewrite}, tracing{from.tracing},
+      stickiness{from.sticky_session_cookie_names, from.sticky_sessions_for_auth_negotiate,
+                 from.secure_cookies},
       connections_max{static_cast<std::size_t>(from.limits.connections)} {}
 
   const config::settings& settings;
   net::component_log& log;
   net::buffer_budget& buffers;
+  const net::response_rewrite rewrite;
+  const net::tracing_rules tracing;
+  const net::stickiness_rules stickiness;
   std::size_t connections_max; ///< `limits.connections`, or what descriptors allow.
   access_log_queue* access_log = nullptr; ///< Null: no access log.
   std::string own_ip;

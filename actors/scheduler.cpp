@@ -1,6 +1,7 @@
 #include "actors/scheduler.hpp"
 
 #include "actors/loop.hpp"
+#include "net/background_thread.hpp"
 
 #include <caf/all.hpp>
 #include <caf/policy/work_sharing.hpp>
@@ -67,9 +68,18 @@ private:
   patient_clock clock_{super::clock()};
 };
 
+/// CAF's own threads work on the table, not on requests.
+class yielding_threads final : public caf::thread_hook {
+public:
+  void init(caf::actor_system&) override {}
+  void thread_started() override { net::yield_to_loops(); }
+  void thread_terminates() override {}
+};
+
 } // namespace
 
 void use_router_scheduler(caf::actor_system_config& config) {
+  config.add_thread_hook<yielding_threads>();
   config.load<router_scheduler>();
   config.set("scheduler.max-threads", std::size_t{2});
 }

@@ -145,13 +145,15 @@ std::string_view message_of(const std::exception& failed) {
 }
 
 int run_router(const config::settings& settings, net::component_log& log) {
+  // Without this it would be healthy, and deaf.
+  if (settings.disable_http)
+    throw std::runtime_error{"disable_http: true leaves no listener: HTTPS is not served yet"};
   log.info({}, "starting", {});
   if (!settings.zone.empty())
     log.debug({}, "local-az-set", {{"AvailabilityZone", settings.zone}});
   log.info({}, "retrieved-isolation-segments",
            {{"isolation_segments", settings.isolation_segments}});
 
-  net::yield_to_loops();
   actor_config config;
   caf::actor_system system{config}; // Outlives every handle to its actors.
 

@@ -18,11 +18,8 @@ constexpr std::string_view no_backend_tls = "TLS to backends is not spoken yet";
 constexpr std::string_view no_http2 = "HTTP/2 is not served yet";
 constexpr std::string_view no_route_services = "route services are not supported yet";
 constexpr std::string_view no_routing_api = "routes are not fetched from the Routing API yet";
-constexpr std::string_view no_stickiness = "sessions are not sticky yet";
-constexpr std::string_view no_zones = "zones are not considered yet";
 constexpr std::string_view no_envelopes = "nothing is sent to Loggregator yet";
 constexpr std::string_view no_metrics = "metrics are not exposed yet";
-constexpr std::string_view no_header_rules = "these header rules are not applied yet";
 constexpr std::string_view unread = "the router does not act on it yet";
 
 constexpr std::array keys{
@@ -48,16 +45,7 @@ constexpr std::array keys{
   inert_key{"http_2_endpoint_timeout", no_http2},
   inert_key{"enable_http1_concurrent_read_write", unread},
   inert_key{"enable_proxy", "the PROXY protocol is not understood yet"},
-  inert_key{"force_forwarded_proto_https", no_header_rules},
-  inert_key{"sanitize_forwarded_proto", no_header_rules},
-  inert_key{"http_rewrite.", no_header_rules},
   inert_key{"html_error_template_file", "errors are plain text only for now"},
-  inert_key{"tracing.", "tracing headers are not made yet"},
-  inert_key{"balancing_algorithm_az_preference", no_zones},
-  inert_key{"zone", no_zones},
-  inert_key{"secure_cookies", no_stickiness},
-  inert_key{"sticky_session_cookie_names", no_stickiness},
-  inert_key{"sticky_sessions_for_auth_negotiate", no_stickiness},
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
   inert_key{"skip_ssl_validation", no_route_services},
   inert_key{"route_services_secret", no_route_services},

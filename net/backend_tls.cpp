@@ -64,8 +64,8 @@ bool issued_by_any(const X509* certificate, const STACK_OF(X509_NAME) * cas) {
   return false;
 }
 
-/// A backend that would like a certificate of certain CAs gets none of another, as from gorouter: it
-/// might break off because of it, though it would have done without one.
+/// A backend that would like a certificate of certain CAs gets none of another, as from gorouter:
+/// it might break off because of it, though it would have done without one.
 int present_certificate(SSL* session, void*) {
   const auto* cas = SSL_get0_peer_CA_list(session);
   auto* leaf = SSL_get_certificate(session);

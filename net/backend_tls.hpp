@@ -23,9 +23,9 @@ public:
 
   /// A session that begins with our hello, without a transport yet. `name`, a DNS name or an IP
   /// address, is what the backend's certificate must carry, and what is asked for by SNI unless it
-  /// is an address: the endpoint's `server_cert_domain_san`, or its host if that is empty. HTTP/2 is
-  /// offered, before HTTP/1.1, only to endpoints registered for it; without `offer_http2` there is
-  /// no ALPN.
+  /// is an address: the endpoint's `server_cert_domain_san`, or its host if that is empty. HTTP/2
+  /// is offered, before HTTP/1.1, only to endpoints registered for it; without `offer_http2` there
+  /// is no ALPN.
   ///
   /// `previous`, if given, is resumed when the backend likes to, and left as it is. It may be any
   /// session whatever: one that was made for another name or under another configuration is not

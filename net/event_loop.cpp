@@ -17,11 +17,6 @@ event_loop::~event_loop() {
   stop();
 }
 
-void yield_to_loops() noexcept {
-  const sched_param none{};
-  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
-}
-
 void event_loop::start() {
   thread_ = std::thread{[this] { loop(); }};
 }
@@ -34,9 +29,6 @@ void event_loop::stop() {
 
 void event_loop::loop() {
   pthread_setname_np(pthread_self(), ("loop-" + std::to_string(index_)).c_str());
-  // Threads that only work on the table wait for the loops (`yield_to_loops`); these do not.
-  const sched_param none{};
-  pthread_setschedparam(pthread_self(), SCHED_OTHER, &none);
   tick(); // Keeps the context busy until it is stopped.
   context_.run();
 }

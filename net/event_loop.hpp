@@ -24,10 +24,6 @@ namespace asio = boost::asio;
 /// Concrete, so that no handler goes through a type-erased executor.
 using executor = asio::io_context::executor_type;
 
-/// From here on this thread, and those that it starts, do not preempt others when they wake up: work
-/// that may wait a millisecond for a request. A loop's thread takes itself out of it.
-void yield_to_loops() noexcept;
-
 class event_loop {
 public:
   event_loop(std::size_t index, buffer_budget& budget);

@@ -1,5 +1,8 @@
 #include "net/forwarding.hpp"
 
+#include "net/response_rewrite.hpp"
+#include "net/tracing.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -111,11 +114,19 @@ bool has_value(const request_head& head, field_id id) noexcept {
   return found != nullptr && !found->value.empty();
 }
 
+bool keeps_proto(const request_head& head, proto_source source) noexcept {
+  return source == proto_source::client && has_value(head, x_forwarded_proto);
+}
+
+std::string_view own_proto(bool tls, proto_source source) noexcept {
+  return tls || source == proto_source::https ? "https" : "http";
+}
+
 /// Keeps the client's fields, with the exceptions above.
-void append_kept_fields(std::string& out, const request_head& head, const nominated& dropped,
-                        bool& length_written) {
+void append_kept_fields(std::string& out, const request_head& head, const request_facts& request,
+                        const nominated& dropped, bool& length_written) {
   writer to{out};
-  const bool proto_kept = has_value(head, x_forwarded_proto);
+  const bool proto_kept = keeps_proto(head, request.proto);
   for (const auto& each : head.fields) {
     if (each.id == host) { // Never to be removed by naming it in Connection.
       to.line(each.name, each.value);
@@ -129,6 +140,8 @@ void append_kept_fields(std::string& out, const request_head& head, const nomina
     if (hop_by_hop(each.id) || written_by_router(each.id))
       continue;
     if (each.id == x_forwarded_proto && !proto_kept)
+      continue;
+    if (request.trace != nullptr && request.trace->replaces(each.id))
       continue;
     if (dropped(each.name))
       continue;
@@ -182,12 +195,17 @@ void append_forwarding_fields(std::string& out, const request_head& head,
   out.append("X-Forwarded-For: ");
   append_forwarded_for(out, head, request.client_ip, dropped);
   out.append("\r\n");
-  if (!has_value(head, x_forwarded_proto) && !dropped("X-Forwarded-Proto"))
-    to.line("X-Forwarded-Proto", request.tls ? "https" : "http");
+  if (!keeps_proto(head, request.proto) && !dropped("X-Forwarded-Proto"))
+    to.line("X-Forwarded-Proto", own_proto(request.tls, request.proto));
   if (find_field(head.fields, x_request_start) == nullptr && !dropped("X-Request-Start"))
     to.line("X-Request-Start", static_cast<std::uint64_t>(request.received_unix_ms));
   if (!dropped("X-Vcap-Request-Id"))
     to.line("X-Vcap-Request-Id", request.request_id);
+  if (request.trace != nullptr)
+    request.trace->for_each_line([&](std::string_view name, std::string_view value) {
+      if (!dropped(name))
+        to.line(name, value);
+    });
 }
 
 } // namespace
@@ -200,7 +218,7 @@ void append_request_head(std::string& out, const request_head& head, const reque
   if (find_field(head.fields, host) == nullptr && !head.host.empty())
     to.line("Host", head.host); // From the target of an HTTP/1.0 request.
   bool length_written = false;
-  append_kept_fields(out, head, dropped, length_written);
+  append_kept_fields(out, head, request, dropped, length_written);
   append_forwarding_fields(out, head, request, dropped);
   to.line("X-CF-ApplicationID", instance.app);
   to.line("X-CF-InstanceID", instance.instance_id);
@@ -215,14 +233,12 @@ void append_forwarded_for(std::string& out, const request_head& head, std::strin
   append_forwarded_for(out, head, client_ip, nominated{head.fields, protected_names});
 }
 
-std::string_view forwarded_proto(const request_head& head, bool tls,
+std::string_view forwarded_proto(const request_head& head, bool tls, proto_source source,
                                  std::span<const std::string> protected_names) {
   if (nominated{head.fields, protected_names}("X-Forwarded-Proto"))
     return {};
-  if (const auto* given = find_field(head.fields, x_forwarded_proto);
-      given != nullptr && !given->value.empty())
-    return given->value;
-  return tls ? "https" : "http";
+  return keeps_proto(head, source) ? find_field(head.fields, x_forwarded_proto)->value
+                                   : own_proto(tls, source);
 }
 
 // -- Responses.
@@ -299,6 +315,7 @@ void append_framing(std::string& out, const response_head& head, const response_
 
 void append_response_head(std::string& out, const response_head& head,
                           const response_facts& facts) {
+  const auto begin = out.size();
   append_status_line(out, head, facts.http_1_0);
   // A length is said when it is true: also for what is not sent, after HEAD and with 304. Never
   // with 204, where some clients would wait for that many bytes (RFC 9110, section 8.6).
@@ -307,17 +324,25 @@ void append_response_head(std::string& out, const response_head& head,
     && (facts.framing == body_framing::length || facts.framing == body_framing::none);
   const auto seen = append_kept_fields(out, head, with_length, !facts.trace_backend.empty());
   append_added_fields(out, facts, seen);
+  out.append(facts.cookie_line);
+  if (facts.rewrite != nullptr)
+    facts.rewrite->apply(out, begin);
   append_framing(out, head, facts);
   out.append("\r\n");
 }
 
-void append_interim_head(std::string& out, const response_head& head) {
+void append_interim_head(std::string& out, const response_head& head,
+                         const response_rewrite* rewrite) {
+  const auto begin = out.size();
   append_status_line(out, head, false);
   append_kept_fields(out, head, false);
+  if (rewrite != nullptr)
+    rewrite->apply(out, begin);
   out.append("\r\n");
 }
 
-void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id) {
+void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id,
+                         std::string_view cookie_line) {
   append_status_line(out, head, false);
   const auto seen = append_kept_fields(out, head, false);
   writer to{out};
@@ -325,7 +350,7 @@ void append_upgrade_head(std::string& out, const response_head& head, std::strin
   to.line("Upgrade", head.upgrade_protocol);
   if (!seen.request_id)
     to.line("X-Vcap-Request-Id", request_id);
-  out.append("\r\n");
+  out.append(cookie_line).append("\r\n");
 }
 
 body_framing framing_for_client(const response_head& head, bool http_1_0) noexcept {

@@ -13,12 +13,24 @@
 
 namespace shunt::net {
 
+class response_rewrite;
+class trace_record;
+
+/// Who says what X-Forwarded-Proto is.
+enum class proto_source : std::uint8_t {
+  client,     ///< The client, if it says anything; else the connection.
+  connection, ///< `sanitize_forwarded_proto`
+  https,      ///< `force_forwarded_proto_https`: always https.
+};
+
 /// What does not change between the attempts of one request.
 struct request_facts {
   std::string_view client_ip;      ///< Appended to X-Forwarded-For.
   std::string_view request_id;     ///< X-Vcap-Request-Id.
   std::int64_t received_unix_ms = 0; ///< X-Request-Start, when the client sent none.
-  bool tls = false;                ///< X-Forwarded-Proto, when the client sent none.
+  bool tls = false;                ///< Of the client's connection.
+  proto_source proto = proto_source::client;
+  const trace_record* trace = nullptr; ///< Tracing fields to replace and add; null = none.
   bool close_after = false;        ///< Adds `Connection: close`.
   /// Names that a client may not have removed by listing them in Connection.
   std::span<const std::string> protected_names;
@@ -39,7 +51,7 @@ void append_request_head(std::string& out, const request_head& head, const reque
 /// access log.
 void append_forwarded_for(std::string& out, const request_head& head, std::string_view client_ip,
                           std::span<const std::string> protected_names);
-std::string_view forwarded_proto(const request_head& head, bool tls,
+std::string_view forwarded_proto(const request_head& head, bool tls, proto_source source,
                                  std::span<const std::string> protected_names);
 
 /// How the body of a response travels to the client.
@@ -51,14 +63,18 @@ struct response_facts {
   bool http_1_0 = false;           ///< The client's version.
   bool keep_alive = true;          ///< Whether the connection stays open afterwards.
   body_framing framing = body_framing::none; ///< Towards the client.
+  std::string_view cookie_line; ///< A whole Set-Cookie line of the router's; empty = none.
+  const response_rewrite* rewrite = nullptr; ///< The operator's rules; null = none.
 };
 
 /// Appends the head that goes to the client: a final response.
 void append_response_head(std::string& out, const response_head& head, const response_facts& facts);
 /// Appends an informational response (1xx but not 101).
-void append_interim_head(std::string& out, const response_head& head);
+void append_interim_head(std::string& out, const response_head& head,
+                         const response_rewrite* rewrite);
 /// Appends the 101 that begins a tunnel.
-void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id);
+void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id,
+                         std::string_view cookie_line);
 
 /// The framing towards a client: chunked needs HTTP/1.1, an unknown length without it ends with
 /// the connection.

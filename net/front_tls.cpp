@@ -40,15 +40,14 @@ void free_state(void*, void* state, CRYPTO_EX_DATA*, int, long, void*) {
 }
 
 int state_index() {
-  static const int index =
-    SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, &free_state);
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, &free_state);
   return index;
 }
 
 // -- The certificate for a client
 
-/// Whether a suite that both sides have signs with this kind of key. Up to TLS 1.2 the suite decides
-/// that, besides the signature algorithms.
+/// Whether a suite that both sides have signs with this kind of key. Up to TLS 1.2 the suite
+/// decides that, besides the signature algorithms.
 bool has_suite_for(SSL* session, const EVP_PKEY* key) {
   const int kind = EVP_PKEY_get_base_id(key);
   const bool is_rsa = kind == EVP_PKEY_RSA || kind == EVP_PKEY_RSA_PSS;
@@ -242,8 +241,8 @@ struct front_context {
 
 front_context make_context(const config::settings& s, const std::vector<config::key_pair>& pairs,
                            std::string_view path) {
-  auto context = make_tls_context(TLS_server_method(),
-                                  {s.min_tls_version, s.max_tls_version, s.cipher_suites});
+  auto context =
+    make_tls_context(TLS_server_method(), {s.min_tls_version, s.max_tls_version, s.cipher_suites});
   auto owned = std::make_unique<front_state>();
   if (SSL_CTX_set_ex_data(context.get(), state_index(), owned.get()) != 1)
     throw std::runtime_error{config::cat("TLS: ", take_openssl_error())};

@@ -4,6 +4,7 @@
 // library is called, but for adopting a connection that nobody else knows yet.
 #include "net/nats_core.hpp"
 
+#include "net/background_thread.hpp"
 #include "net/component_log.hpp"
 #include "net/nats_bus.hpp"
 
@@ -65,6 +66,7 @@ void nats_core::connect() {
   auto result = promise.get_future();
   std::thread dialler{[self = shared_from_this(), client = std::move(client),
                        promise = std::move(promise)]() mutable {
+    yield_to_loops(); // For the library's threads, which begin here.
     try {
       promise.set_value(self->try_all(client.get()));
     } catch (...) {
@@ -210,6 +212,7 @@ std::uint64_t nats_core::dropped_messages() const noexcept {
 // -- The bus's thread
 
 void nats_core::run() noexcept {
+  yield_to_loops();
   while (!stopping_) {
     tend(clock::now());
     if (!credit_->take(pull_patience))

@@ -1,5 +1,7 @@
 #include "net/router_error.hpp"
 
+#include "net/response_rewrite.hpp"
+
 #include <array>
 #include <charconv>
 #include <utility>
@@ -167,6 +169,7 @@ std::string body_of(const error_response& error) {
 }
 
 void append_response(std::string& out, const error_response& error, const error_facts& facts) {
+  const auto begin = out.size();
   const auto body = body_of(error);
   out.append(facts.http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ");
   append_number(out, static_cast<std::uint64_t>(error.status));
@@ -184,6 +187,8 @@ void append_response(std::string& out, const error_response& error, const error_
     out.append("\r\n");
   }
   append_field(out, "Date", facts.date);
+  if (facts.rewrite != nullptr)
+    facts.rewrite->apply(out, begin);
   out.append("Content-Length: ");
   append_number(out, body.size());
   out.append("\r\n");

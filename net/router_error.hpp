@@ -10,6 +10,8 @@
 
 namespace shunt::net {
 
+class response_rewrite;
+
 /// What went wrong. Who is at fault: the client down to `header_too_large`, then the table, then
 /// the backend, then the router.
 enum class router_error : std::uint8_t {
@@ -62,6 +64,7 @@ struct error_facts {
   bool http_1_0 = false;
   bool keep_alive = false;
   bool head_request = false; ///< The body is announced but not sent.
+  const response_rewrite* rewrite = nullptr; ///< The operator's rules; null = none.
 };
 
 /// Appends the whole response.

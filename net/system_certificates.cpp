@@ -23,9 +23,9 @@ namespace fs = std::filesystem;
 constexpr std::uintmax_t file_bytes_max = 16u << 20;
 
 constexpr std::array<const char*, 6> bundles{
-  "/etc/ssl/certs/ca-certificates.crt",                // Debian, Alpine
-  "/etc/pki/tls/certs/ca-bundle.crt",                  // Fedora
-  "/etc/ssl/ca-bundle.pem",                            // openSUSE
+  "/etc/ssl/certs/ca-certificates.crt", // Debian, Alpine
+  "/etc/pki/tls/certs/ca-bundle.crt",   // Fedora
+  "/etc/ssl/ca-bundle.pem",             // openSUSE
   "/etc/pki/tls/cacert.pem",
   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // CentOS 7
   "/etc/ssl/cert.pem",

@@ -56,9 +56,11 @@ void set_protocol(SSL_CTX* context, const tls_protocol& protocol) {
 
 void set_habits(SSL_CTX* context) {
   SSL_CTX_set_options(
-    context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION
-               // Many peers close without saying so; HTTP knows by itself when a message is cut off.
-               | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    context,
+    SSL_OP_NO_COMPRESSION
+      | SSL_OP_NO_RENEGOTIATION
+      // Many peers close without saying so; HTTP knows by itself when a message is cut off.
+      | SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_clear_options(context, SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
                               | SSL_MODE_RELEASE_BUFFERS // 34 KB less for every idle connection.

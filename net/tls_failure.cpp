@@ -133,10 +133,8 @@ std::string other_text(long result) {
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
     case X509_V_ERR_CERT_UNTRUSTED:
     case X509_V_ERR_CERT_CHAIN_TOO_LONG: return "certificate signed by unknown authority";
-    case X509_V_ERR_INVALID_PURPOSE:
-      return "certificate specifies an incompatible key usage";
-    case X509_V_ERR_INVALID_CA:
-      return "certificate is not authorized to sign other certificates";
+    case X509_V_ERR_INVALID_PURPOSE: return "certificate specifies an incompatible key usage";
+    case X509_V_ERR_INVALID_CA: return "certificate is not authorized to sign other certificates";
     case X509_V_ERR_PATH_LENGTH_EXCEEDED:
       return "too many intermediates for path length constraint";
     default: return X509_verify_cert_error_string(result);

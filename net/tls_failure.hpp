@@ -21,9 +21,9 @@ struct tls_failure {
 /// How far the connection was.
 enum class tls_phase : std::uint8_t { handshake, established };
 
-/// What the failed call on `session` means. `ssl_error` is what SSL_get_error said of it, and it must
-/// be the same thread that made the call, for OpenSSL keeps the reason per thread; the reasons are
-/// gone afterwards. `now` is quoted when a certificate has expired.
+/// What the failed call on `session` means. `ssl_error` is what SSL_get_error said of it, and it
+/// must be the same thread that made the call, for OpenSSL keeps the reason per thread; the reasons
+/// are gone afterwards. `now` is quoted when a certificate has expired.
 ///
 /// In TLS 1.3 a backend refuses our certificate when we think the handshake is over: then a read
 /// fails, which has the same class. When the transport failed (SSL_ERROR_SYSCALL) only the caller

@@ -1,5 +1,5 @@
-// Owners of OpenSSL's objects. Each frees its object once, and an object that OpenSSL failed to make
-// is an empty owner.
+// Owners of OpenSSL's objects. Each frees its object once, and an object that OpenSSL failed to
+// make is an empty owner.
 #pragma once
 
 #include <memory>

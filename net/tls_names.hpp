@@ -1,5 +1,5 @@
-// The names a certificate is for, and which of several certificates answers a client that asks for a
-// name (SNI). Pure: nothing is verified here.
+// The names a certificate is for, and which of several certificates answers a client that asks for
+// a name (SNI). Pure: nothing is verified here.
 #pragma once
 
 #include "net/tls_handles.hpp"

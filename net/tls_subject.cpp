@@ -54,9 +54,9 @@ void put(certificate_subject& subject, int attribute, std::string value) {
 }
 
 void sort_values(certificate_subject& subject) {
-  for (auto* list : {&subject.country, &subject.organization, &subject.organizational_unit,
-                     &subject.locality, &subject.province, &subject.street_address,
-                     &subject.postal_code})
+  for (auto* list :
+       {&subject.country, &subject.organization, &subject.organizational_unit, &subject.locality,
+        &subject.province, &subject.street_address, &subject.postal_code})
     std::sort(list->begin(), list->end());
 }
 

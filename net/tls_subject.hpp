@@ -1,5 +1,5 @@
-// Rules about who a client may be, beyond having a certificate that verifies: clients under a certain
-// CA must have one of certain subjects (`verify_client_certificate_metadata`).
+// Rules about who a client may be, beyond having a certificate that verifies: clients under a
+// certain CA must have one of certain subjects (`verify_client_certificate_metadata`).
 #pragma once
 
 #include "net/tls_handles.hpp"
@@ -25,7 +25,7 @@ public:
   /// Whether every rule whose issuer is a CA of `chain` is kept: then the first certificate that is
   /// no CA must have one of the rule's subjects. Two subjects are equal if all fields are, whatever
   /// the order of attributes; a field that a rule leaves empty must be missing.
-  bool allow(const STACK_OF(X509)* chain) const;
+  bool allow(const STACK_OF(X509) * chain) const;
 
   bool empty() const noexcept { return rules_.empty(); }
 

@@ -1,6 +1,7 @@
-// How issuers are found. OpenSSL takes the first whose name, and key identifier if there is one, fit,
-// and never comes back to try another. While an operator replaces a CA there are two of one name,
-// and certificates without key identifiers are common inside a platform. So the signature decides.
+// How issuers are found. OpenSSL takes the first whose name, and key identifier if there is one,
+// fit, and never comes back to try another. While an operator replaces a CA there are two of one
+// name, and certificates without key identifiers are common inside a platform. So the signature
+// decides.
 #include "net/tls_trust.hpp"
 
 #include <cstdint>
@@ -21,15 +22,14 @@ constexpr int depth_max = 10;
 constexpr std::uintptr_t signature_checks_max = 100;
 
 int checks_index() {
-  static const int index =
-    X509_STORE_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  static const int index = X509_STORE_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
 }
 
 /// Counts in the pointer itself, so that nothing needs to be freed.
 bool may_check_another(X509_STORE_CTX* verification) {
-  const auto count = reinterpret_cast<std::uintptr_t>(
-    X509_STORE_CTX_get_ex_data(verification, checks_index()));
+  const auto count =
+    reinterpret_cast<std::uintptr_t>(X509_STORE_CTX_get_ex_data(verification, checks_index()));
   return count < signature_checks_max
          && X509_STORE_CTX_set_ex_data(verification, checks_index(),
                                        reinterpret_cast<void*>(count + 1))

@@ -1,6 +1,6 @@
-// Whom a TLS context trusts. Chains are built as gorouter builds them, where OpenSSL by itself would
-// differ: every trusted certificate ends a chain, be it self-signed or not, and of several CAs with
-// the same subject the one is found whose key made the signature.
+// Whom a TLS context trusts. Chains are built as gorouter builds them, where OpenSSL by itself
+// would differ: every trusted certificate ends a chain, be it self-signed or not, and of several
+// CAs with the same subject the one is found whose key made the signature.
 #pragma once
 
 #include "net/tls_handles.hpp"

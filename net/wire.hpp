@@ -85,7 +85,8 @@ public:
 
   // -- Sending.
 
-  /// Sends all of `parts` (which it advances), suspending only when the peer takes no more.
+  /// Sends all of `parts`, suspending only when the peer takes no more. If it fails, the lengths of
+  /// what was sent are 0.
   auto send(std::span<iovec> parts) noexcept;
   auto send(std::string_view text) noexcept;
   /// How long the peer may take no byte at all while something waits to be sent; 0 = no limit.

@@ -65,10 +65,10 @@ TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
     {"prometheus: {port: 9100}", "prometheus.port: has no effect"},
     {"route_services_secret: x", "route_services_secret: has no effect"},
     {"route_services: {max_attempts: 3}", "route_services.max_attempts: has no effect"},
-    {"tracing: {enable_w3c: true}", "tracing.enable_w3c: has no effect"},
-    {"sticky_session_cookie_names: []", "sticky_session_cookie_names: has no effect"},
+    {"oauth: {client_name: x}", "oauth.client_name: has no effect"},
+    {"enable_proxy: true", "enable_proxy: has no effect"},
     {"forwarded_client_cert: forward", "forwarded_client_cert: has no effect"},
-    {"http_rewrite: {responses: {remove_headers: [{name: a}]}}", "has no effect"},
+    {"token_fetcher_max_retries: 7", "token_fetcher_max_retries: has no effect"},
     {"debug_addr: a:1", "debug_addr: has no effect"},
     {"logging: {loggregator_enabled: true}", "logging.loggregator_enabled: has no effect"},
   };

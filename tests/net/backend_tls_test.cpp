@@ -92,8 +92,7 @@ TEST_F(BackendTls, MakesNoSessionForAnImpossibleName) {
 
 TEST_F(BackendTls, AsksForTheNameUnlessItIsAnAddress) {
   const auto tls = make(settings());
-  const auto shown = mint(
-    {.dns = {"ins-1"}, .ips = {"10.0.0.1", "fd00::1"}, .issuer = &ca});
+  const auto shown = mint({.dns = {"ins-1"}, .ips = {"10.0.0.1", "fd00::1"}, .issuer = &ca});
   const auto context = server_context({.own = &shown});
   const struct {
     const char* name;
@@ -118,8 +117,8 @@ TEST_F(BackendTls, TrustsTheSystemAndTheConfiguredCasWhateverIsToBeSkipped) {
   const struct {
     const minted* issuer;
     bool trusted;
-  } rows[] = {{&ca, true}, {&second_ca, true}, {&system_ca, true}, {&other_ca, false},
-              {nullptr, false}};
+  } rows[] = {
+    {&ca, true}, {&second_ca, true}, {&system_ca, true}, {&other_ca, false}, {nullptr, false}};
   for (const auto& row : rows)
     EXPECT_EQ(accepted(*tls, "ins-1", mint({.dns = {"ins-1"}, .issuer = row.issuer})), row.trusted);
 }
@@ -170,8 +169,7 @@ TEST_F(BackendTls, OffersTheConfiguredSuitesOnlyWhileSslIsEnabled) {
   auto s = settings();
   s.cipher_suites = {"ECDHE-ECDSA-AES128-GCM-SHA256"};
   const auto works_with = [&](const std::string& suite) {
-    const auto context =
-      server_context({.max = TLS1_2_VERSION, .ciphers = suite, .own = &backend});
+    const auto context = server_context({.max = TLS1_2_VERSION, .ciphers = suite, .own = &backend});
     link l{make(s)->new_session("ins-1", false), serve_with(context.get())};
     return l.connect();
   };
@@ -220,8 +218,8 @@ TEST_F(BackendTls, PresentsItsCertificateToWhomeverWouldTakeIt) {
     bool any;
     bool shown;
   } rows[] = {
-    {"not asked", nullptr, false, false}, {"any CA", nullptr, true, true},
-    {"its CA", &middle, false, true},     {"the CA above", &own_ca, false, true},
+    {"not asked", nullptr, false, false},    {"any CA", nullptr, true, true},
+    {"its CA", &middle, false, true},        {"the CA above", &own_ca, false, true},
     {"another CA", &other_ca, false, false},
   };
   for (const auto& row : rows)
@@ -270,7 +268,8 @@ ssl_session_ptr left_by(const backend_tls& tls, SSL_CTX* backend, const char* na
   return resumable_session(l.client());
 }
 
-bool resumed(const backend_tls& tls, SSL_CTX* backend, const char* name, const SSL_SESSION* previous) {
+bool resumed(const backend_tls& tls, SSL_CTX* backend, const char* name,
+             const SSL_SESSION* previous) {
   link l{tls.new_session(name, false, previous), serve_with(backend)};
   EXPECT_TRUE(l.connect()) << name;
   EXPECT_NE(peer_certificate_der(l.client()), "");

@@ -46,7 +46,9 @@ protected:
                        .trace_backend = {},
                        .http_1_0 = false,
                        .keep_alive = true,
-                       .framing = body_framing::none};
+                       .framing = body_framing::none,
+                       .cookie_line = {},
+                       .rewrite = nullptr};
 
 private:
   std::string wire_;
@@ -195,11 +197,11 @@ TEST_F(ResponseHead, OfAnInterimResponseIsKeptAndNothingMore) {
   parse("HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nConnection: x-hop\r\nX-Hop: 1\r\n"
         "Content-Length: 5\r\n");
   std::string out;
-  append_interim_head(out, head);
+  append_interim_head(out, head, nullptr);
   EXPECT_EQ(out, "HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n");
   out.clear();
   parse("HTTP/1.1 100 Continue\r\n");
-  append_interim_head(out, head);
+  append_interim_head(out, head, nullptr);
   EXPECT_EQ(out, "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
@@ -207,7 +209,7 @@ TEST_F(ResponseHead, OfAnUpgradeKeepsTheUpgrade) {
   parse("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade, X-Hop\r\nupgrade: WebSocket\r\n"
         "Sec-WebSocket-Accept: a\r\nX-Hop: 1\r\n");
   std::string out;
-  append_upgrade_head(out, head, "id-1");
+  append_upgrade_head(out, head, "id-1", {});
   EXPECT_EQ(out, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: a\r\n"
                  "Connection: Upgrade\r\nUpgrade: WebSocket\r\nX-Vcap-Request-Id: id-1\r\n\r\n");
 }

@@ -149,13 +149,14 @@ TEST_F(RequestHead, TellsTheLogTheSameSchemeAndForwardedFor) {
   request_head head;
   head_scratch scratch;
   ASSERT_TRUE(parse_request(wire, head, {}, scratch).complete());
-  EXPECT_EQ(forwarded_proto(head, false, {}), "https");
+  EXPECT_EQ(forwarded_proto(head, false, proto_source::client, {}), "https");
   std::string out;
   append_forwarded_for(out, head, "9.9.9.9", {});
   EXPECT_EQ(out, "1.1.1.1, 2.2.2.2, 9.9.9.9");
   head.fields.clear();
-  EXPECT_EQ(forwarded_proto(head, false, {}), "http");
-  EXPECT_EQ(forwarded_proto(head, true, {}), "https");
+  EXPECT_EQ(forwarded_proto(head, false, proto_source::client, {}), "http");
+  EXPECT_EQ(forwarded_proto(head, true, proto_source::client, {}), "https");
+  EXPECT_EQ(forwarded_proto(head, false, proto_source::https, {}), "https");
 }
 
 TEST_F(RequestHead, SaysWhenTheRequestStartedUnlessTheClientDid) {

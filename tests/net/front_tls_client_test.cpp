@@ -51,8 +51,7 @@ protected:
   minted stranger = mint({.common_name = "stranger", .issuer = &other_ca});
   minted expired =
     mint({.common_name = "expired", .issuer = &ca, .from_s = -7200, .until_s = -3600});
-  minted server_only =
-    mint({.common_name = "server", .issuer = &ca, .usage = "serverAuth"});
+  minted server_only = mint({.common_name = "server", .issuer = &ca, .usage = "serverAuth"});
 };
 
 TEST_F(FrontTlsClients, AreAskedForACertificateAsTheModeSays) {
@@ -143,13 +142,12 @@ TEST_F(FrontTlsClients, MustHaveASubjectThatTheRuleOfTheirCaAllows) {
   const auto less = mint({.common_name = "good", .issuer = &ca, .attributes = {{"O", "org"}}});
   auto s = settings(client_cert_validation::request);
   s.verify_client_certificate_metadata = {
-    rule(named("client-ca"),
-         {named("else"), named("good", {"org"}, {"a"})})};
+    rule(named("client-ca"), {named("else"), named("good", {"org"}, {"a"})})};
   const struct {
     const minted* client;
     const char* outcome;
   } rows[] = {
-    {&allowed, "mtls"},          {&more, "invalid-subject"},   {&less, "invalid-subject"},
+    {&allowed, "mtls"},          {&more, "invalid-subject"}, {&less, "invalid-subject"},
     {&known, "invalid-subject"}, {&known_to_system, "mtls"}, // Its CA has no rule.
     {nullptr, "plain"},          {&stranger, "refused"},
   };
@@ -201,20 +199,20 @@ TEST(SubjectRules, ReadAllFieldsOfASubject) {
                                                 {"emailAddress", "a@b.c"},
                                                 {"CN", "n\xc3\xa4me"}}});
   const auto subject = subject_of(certificate.certificate.get());
-  EXPECT_EQ(subject,
-            (config::certificate_subject{.country = {"DE"},
-                                         .organization = {"org"},
-                                         .organizational_unit = {"u2", "u1"},
-                                         .common_name = "n\xc3\xa4me",
-                                         .serial_number = "7",
-                                         .locality = {"town"},
-                                         .province = {"state"},
-                                         .street_address = {"road 1"},
-                                         .postal_code = {"12345"}}));
+  EXPECT_EQ(subject, (config::certificate_subject{.country = {"DE"},
+                                                  .organization = {"org"},
+                                                  .organizational_unit = {"u2", "u1"},
+                                                  .common_name = "n\xc3\xa4me",
+                                                  .serial_number = "7",
+                                                  .locality = {"town"},
+                                                  .province = {"state"},
+                                                  .street_address = {"road 1"},
+                                                  .postal_code = {"12345"}}));
 }
 
 TEST(SubjectRules, AreAllToBeKeptAndIgnoreTheOrderOfAttributes) {
-  const auto root = mint({.common_name = "root", .ca = true, .attributes = {{"O", "o"}, {"C", "DE"}}});
+  const auto root =
+    mint({.common_name = "root", .ca = true, .attributes = {{"O", "o"}, {"C", "DE"}}});
   const auto middle = mint({.common_name = "middle", .ca = true, .issuer = &root});
   const auto client = mint(
     {.issuer = &middle, .attributes = {{"OU", "b"}, {"CN", "client"}, {"OU", "a"}, {"O", "o"}}});
@@ -239,8 +237,7 @@ TEST(SubjectRules, AreAllToBeKeptAndIgnoreTheOrderOfAttributes) {
 
 TEST(SubjectRules, AreNotKeptByAChainOfCasAlone) {
   const auto root = mint_ca("root");
-  const subject_rules rules{{rule(named("root"), {named("root")})},
-                            list_of({&root})};
+  const subject_rules rules{{rule(named("root"), {named("root")})}, list_of({&root})};
   EXPECT_FALSE(rules.allow(chain_of({&root}).get()));
 }
 
@@ -248,8 +245,7 @@ TEST(SubjectRules, MeanByAnIssuerACaOnly) {
   const auto root = mint_ca("root");
   const auto client = mint({.common_name = "root", .issuer = &root}); // Named like the CA.
   const auto unrelated = mint_ca("unrelated");
-  const subject_rules rules{{rule(named("root"), {named("x")})},
-                            list_of({&root})};
+  const subject_rules rules{{rule(named("root"), {named("x")})}, list_of({&root})};
   EXPECT_TRUE(rules.allow(chain_of({&client, &unrelated}).get()));
   EXPECT_FALSE(rules.allow(chain_of({&client, &root}).get()));
 }

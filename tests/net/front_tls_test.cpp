@@ -120,9 +120,12 @@ TEST(FrontTls, ShowsWithoutAKnownNameTheFirstCertificateTheClientCanUse) {
     const char* first_rsa;
     const char* first_ec;
   } rows[] = {
-    {"any", any, "rsa", "ec"},           {"only_ec", only_ec, "ec", "ec"},
-    {"only_rsa", only_rsa, "rsa", "rsa"}, {"old_ec", old_ec, "ec", "ec"},
-    {"old_rsa", old_rsa, "rsa", "rsa"},   {"rsa_suites", rsa_suites, "rsa", "rsa"},
+    {"any", any, "rsa", "ec"},
+    {"only_ec", only_ec, "ec", "ec"},
+    {"only_rsa", only_rsa, "rsa", "rsa"},
+    {"old_ec", old_ec, "ec", "ec"},
+    {"old_rsa", old_rsa, "rsa", "rsa"},
+    {"rsa_suites", rsa_suites, "rsa", "rsa"},
     {"ec_suites", ec_suites, "ec", "ec"},
   };
   for (const auto& row : rows)
@@ -216,7 +219,8 @@ TEST(FrontTls, UsesTheConfiguredSuitesByEitherNameInOpenSslsOrder) {
   EXPECT_EQ(suite_with({iana256, gcm128}, gcm128 + ":" + gcm256, own), gcm256);
   EXPECT_EQ(suite_with({gcm128, iana256}, chacha, own), "none");
   // A client that puts ChaCha first has no AES in hardware.
-  EXPECT_EQ(suite_with({gcm128, chacha}, chacha + ":" + gcm128, own), chacha);
+  EXPECT_EQ(suite_with({gcm256, chacha}, chacha + ":" + gcm256, own), chacha);
+  EXPECT_EQ(suite_with({gcm256, chacha}, gcm256 + ":" + chacha, own), gcm256);
   EXPECT_EQ(suite_with({"TLS_RSA_WITH_AES_128_CBC_SHA"}, "ALL", own), "AES128-SHA");
   EXPECT_EQ(suite_with({"RC4-SHA", gcm128}, "ALL", own), gcm128);
 }
@@ -252,9 +256,12 @@ TEST(FrontTls, AgreesOnAProtocolOnlyIfHttp2IsEnabled) {
     const char* enabled;
     const char* disabled;
   } rows[] = {
-    {"\x02h2\x08http/1.1", "h2", ""}, {"\x08http/1.1\x02h2", "h2", ""},
-    {"\x08http/1.1", "http/1.1", ""}, {"\x06spdy/3", "refused", ""},
-    {"\x03h2c\x02h2", "h2", ""},      {"\x01h", "refused", ""},
+    {"\x02h2\x08http/1.1", "h2", ""},
+    {"\x08http/1.1\x02h2", "h2", ""},
+    {"\x08http/1.1", "http/1.1", ""},
+    {"\x06spdy/3", "refused", ""},
+    {"\x03h2c\x02h2", "h2", ""},
+    {"\x01h", "refused", ""},
     {"", "", ""},
   };
   for (const auto max : {tls_version::tls_1_2, tls_version::tls_1_3})
@@ -328,10 +335,13 @@ TEST(FrontTls, RemembersTheClientsCertificateInASession) {
 
 TEST(FrontTls, KeepsNoSessionsInMemory) {
   const auto own = certificate_for("own", {});
-  const auto l = connected(settings_with({&own}), {});
-  ASSERT_TRUE(l);
-  EXPECT_EQ(SSL_CTX_sess_number(SSL_get_SSL_CTX(l->server())), 0);
-  EXPECT_NE(SSL_get_mode(l->server()) & SSL_MODE_RELEASE_BUFFERS, 0);
+  const auto front = front_tls::for_clients(settings_with({&own}), no_cas);
+  const auto context = client_context();
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET);
+  link l{ask_for(context.get()), front->new_session()};
+  ASSERT_TRUE(l.connect());
+  EXPECT_EQ(SSL_CTX_sess_number(SSL_get_SSL_CTX(l.server())), 0);
+  EXPECT_NE(SSL_get_mode(l.server()) & SSL_MODE_RELEASE_BUFFERS, 0);
 }
 
 TEST(FrontTls, DoesNotRenegotiate) {
@@ -397,7 +407,8 @@ TEST(FrontTls, NamesTheKeyAtFault) {
   auto s = good;
   s.tls_pem[1].cert_chain = "nothing";
   EXPECT_THAT(problem_of(s), StartsWith("tls_pem[1].cert_chain: "));
-  s.tls_pem[1].cert_chain = other.pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  s.tls_pem[1].cert_chain =
+    other.pem() + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
   EXPECT_THAT(problem_of(s), StartsWith("tls_pem[1].cert_chain: "));
   s = good;
   s.tls_pem[0].private_key = "nothing";

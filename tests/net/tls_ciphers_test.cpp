@@ -48,7 +48,8 @@ TEST(TlsCiphers, AreAllKnownExceptTheOnesOpenSslWasBuiltWithout) {
 }
 
 TEST(TlsCiphers, AreOrderedAsOpenSslPrefersWithoutDoubles) {
-  const std::string expected = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA";
+  const std::string expected =
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA";
   EXPECT_EQ(list_of({"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256", "AES128-SHA"}),
             expected);
   EXPECT_EQ(list_of({"AES128-SHA", "TLS_RSA_WITH_AES_128_CBC_SHA", "ECDHE-RSA-AES128-GCM-SHA256",

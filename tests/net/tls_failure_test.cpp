@@ -120,16 +120,21 @@ TEST_F(TlsFailure, TellsUntrustedFromExpiredAndFromMisnamed) {
   } rows[] = {
     {{.dns = {"ins-1"}}, untrusted, unknown},
     {{.dns = {"ins-1"}, .issuer = &other_ca}, untrusted, unknown},
-    {{.dns = {"ins-1"}, .issuer = &ca, .usage = "clientAuth"}, untrusted,
+    {{.dns = {"ins-1"}, .issuer = &ca, .usage = "clientAuth"},
+     untrusted,
      "certificate specifies an incompatible key usage"},
-    {{.dns = {"ins-1"}, .issuer = &ca, .from_s = -9, .until_s = -5}, certificate_expired,
+    {{.dns = {"ins-1"}, .issuer = &ca, .from_s = -9, .until_s = -5},
+     certificate_expired,
      time + "after" + stamp},
-    {{.dns = {"ins-1"}, .issuer = &ca, .from_s = 500, .until_s = 900}, certificate_expired,
+    {{.dns = {"ins-1"}, .issuer = &ca, .from_s = 500, .until_s = 900},
+     certificate_expired,
      time + "before" + stamp},
     // Several things at once: the time counts before the name, and the name before the CA.
-    {{.dns = {"other"}, .issuer = &other_ca, .from_s = -9, .until_s = -5}, certificate_expired,
+    {{.dns = {"other"}, .issuer = &other_ca, .from_s = -9, .until_s = -5},
+     certificate_expired,
      time + "after" + stamp},
-    {{.dns = {"other"}, .issuer = &other_ca}, hostname_mismatch,
+    {{.dns = {"other"}, .issuer = &other_ca},
+     hostname_mismatch,
      "certificate is valid for other, not ins-1"},
     {{.dns = {"other"}}, hostname_mismatch, "certificate is valid for other, not ins-1"},
   };
@@ -149,8 +154,9 @@ TEST_F(TlsFailure, QuotesTheTimeItIsGiven) {
   EXPECT_FALSE(l.connect());
   ERR_put_error(ERR_LIB_SSL, 0, SSL_R_CERTIFICATE_VERIFY_FAILED, "", 0);
   const auto found = tls_failure_of(client, SSL_ERROR_SSL, tls_phase::handshake, 4107542399);
-  EXPECT_THAT(found.text, StartsWith(verify + "certificate has expired or is not yet valid: "
-                                              "current time 2100-02-28T23:59:59Z is after 2"));
+  EXPECT_THAT(found.text, StartsWith(verify
+                                     + "certificate has expired or is not yet valid: "
+                                       "current time 2100-02-28T23:59:59Z is after 2"));
 }
 
 // -- Alerts
@@ -192,8 +198,7 @@ TEST_F(TlsFailure, KnowsACertificateThatIsMissedInEitherVersion) {
   const auto late = failure({.own = &shown, .requires_certificate = true});
   EXPECT_EQ(late.reason, failure_class::certificate_refused);
   EXPECT_EQ(late.text, "remote error: tls: certificate required");
-  const auto early =
-    failure({.max = TLS1_2_VERSION, .own = &shown, .requires_certificate = true});
+  const auto early = failure({.max = TLS1_2_VERSION, .own = &shown, .requires_certificate = true});
   EXPECT_EQ(early.reason, failure_class::handshake_failure); // OpenSSL's choice of alert.
   EXPECT_EQ(early.text, "remote error: tls: handshake failure");
 }
@@ -212,9 +217,10 @@ TEST_F(TlsFailure, KnowsABackendWithoutACommonSuiteOrVersion) {
 TEST_F(TlsFailure, KnowsAnAnswerThatIsNoTls) {
   using namespace std::string_literals;
   for (const auto& bytes :
-       {"HTTP/1.1 400 Bad Request\r\n\r\n"s, "SSH-2.0-OpenSSH_9.2\r\n"s, "220 mail.example ESMTP\r\n"s,
-        "J\0\0\0\n8.0.36\0"s, "\0\0\0\0\0\0\0\0"s, "\x17\x03\x03\0\5hello"s, "\x16\x03\x03\xff\xff\2"s,
-        "\x80\x03\x03\0\5hello"s, "\x16\xfe\xfd\0\5hello"s, "\x14\x03\x03\0\5hello"s}) {
+       {"HTTP/1.1 400 Bad Request\r\n\r\n"s, "SSH-2.0-OpenSSH_9.2\r\n"s,
+        "220 mail.example ESMTP\r\n"s, "J\0\0\0\n8.0.36\0"s, "\0\0\0\0\0\0\0\0"s,
+        "\x17\x03\x03\0\5hello"s, "\x16\x03\x03\xff\xff\2"s, "\x80\x03\x03\0\5hello"s,
+        "\x16\xfe\xfd\0\5hello"s, "\x14\x03\x03\0\5hello"s}) {
     const auto found = answered(bytes);
     EXPECT_EQ(found.reason, failure_class::not_tls) << testing::PrintToString(bytes);
     EXPECT_EQ(found.text, "tls: first record does not look like a TLS handshake");
@@ -238,8 +244,8 @@ TEST_F(TlsFailure, BlamesNoTransportForBrokenRecordsLater) {
   char in = 0;
   ERR_clear_error();
   const int result = SSL_read(l.client(), &in, 1);
-  const auto found = tls_failure_of(l.client(), SSL_get_error(l.client(), result),
-                                    tls_phase::established, 0);
+  const auto found =
+    tls_failure_of(l.client(), SSL_get_error(l.client(), result), tls_phase::established, 0);
   EXPECT_EQ(found.reason, failure_class::other);
   EXPECT_THAT(found.text, StartsWith("tls: "));
 }

@@ -180,10 +180,9 @@ ssl_ctx_ptr server_context(const peer_options& o) {
   if (!o.alpn.empty()) // The options outlive the context in every test.
     SSL_CTX_set_alpn_select_cb(context.get(), choose, const_cast<std::string*>(&o.alpn));
   if (o.asks_for != nullptr || o.requires_certificate) {
-    SSL_CTX_set_verify(context.get(),
-                       SSL_VERIFY_PEER
-                         | (o.requires_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-                       nullptr);
+    SSL_CTX_set_verify(
+      context.get(),
+      SSL_VERIFY_PEER | (o.requires_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
     SSL_CTX_set_cert_verify_callback(context.get(), accept_all, nullptr);
   }
   if (o.asks_for != nullptr)
@@ -210,10 +209,9 @@ void link::failed(bool is_client, int result) {
   if (!is_client)
     server_failed_ = true;
   else if (!client_failure_)
-    client_failure_ = tls_failure_of(session, error,
-                                     SSL_is_init_finished(session) ? tls_phase::established
-                                                                   : tls_phase::handshake,
-                                     std::time(nullptr));
+    client_failure_ = tls_failure_of(
+      session, error, SSL_is_init_finished(session) ? tls_phase::established : tls_phase::handshake,
+      std::time(nullptr));
   ERR_clear_error();
 }
 

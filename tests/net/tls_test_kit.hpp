@@ -26,10 +26,10 @@ struct recipe {
   bool ca = false;
   const minted* issuer = nullptr; ///< None: signed by itself.
   key_kind kind = key_kind::p256;
-  bool key_ids = true;  ///< Subject and authority key identifiers.
-  long from_s = -3600;  ///< Validity, in seconds from now.
+  bool key_ids = true; ///< Subject and authority key identifiers.
+  long from_s = -3600; ///< Validity, in seconds from now.
   long until_s = 3600;
-  std::string usage = {}; ///< Extended key usage.
+  std::string usage = {};                                           ///< Extended key usage.
   std::vector<std::pair<std::string, std::string>> attributes = {}; ///< Of the subject, in order.
 };
 
@@ -60,7 +60,7 @@ struct peer_options {
   std::string ciphers = "ALL";
   std::string signature_algorithms = {};
   const minted* own = nullptr;
-  std::string alpn = {};   ///< Wire format; of a server the one protocol it chooses.
+  std::string alpn = {};            ///< Wire format; of a server the one protocol it chooses.
   const minted* asks_for = nullptr; ///< A server that wants a certificate of this CA.
   bool requires_certificate = false;
 };

@@ -67,6 +67,12 @@ TEST_F(Command, ChecksAGoodFile) {
   EXPECT_EQ(code, 0) << output;
 }
 
+TEST_F(Command, DoesNotStartWithoutAListener) {
+  const auto [code, output] = run({"-c", file("disable_http: true\nenable_ssl: false\nport: 0\n")});
+  EXPECT_EQ(code, 1);
+  EXPECT_THAT(output, HasSubstr("disable_http: true"));
+}
+
 TEST_F(Command, WarnsOfUnknownKeysButAcceptsThem) {
   const auto [code, output] = run({"check", "-c", file("endpoint_timout: 30s\n")});
   EXPECT_EQ(code, 0);
