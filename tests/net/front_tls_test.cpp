@@ -204,7 +204,9 @@ std::string suite_with(std::vector<std::string> suites, const std::string& clien
   auto s = settings_with({&own});
   s.cipher_suites = std::move(suites);
   s.max_tls_version = max;
-  const auto l = connected(s, {.ciphers = client});
+  // A client's suites of TLS 1.3 would stand before those that are asked about.
+  const int newest = max == tls_version::tls_1_2 ? TLS1_2_VERSION : TLS1_3_VERSION;
+  const auto l = connected(s, {.max = newest, .ciphers = client});
   return l ? SSL_get_cipher_name(l->client()) : "none";
 }
 
