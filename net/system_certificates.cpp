@@ -53,10 +53,17 @@ bool add_file(const fs::path& path, certificate_list& out) {
   return true;
 }
 
+/// OpenSSL's links by hash stand beside the files they name, which are read anyway.
+bool is_link_to_neighbour(const fs::directory_entry& entry) {
+  std::error_code error;
+  return entry.is_symlink(error) && !fs::read_symlink(entry.path(), error).has_parent_path();
+}
+
 void add_directory(const fs::path& path, certificate_list& out) {
   std::error_code error;
   for (fs::directory_iterator at{path, error}, end; !error && at != end; at.increment(error))
-    add_file(at->path(), out);
+    if (!is_link_to_neighbour(*at))
+      add_file(at->path(), out);
 }
 
 void add_directories(std::string_view paths, certificate_list& out) {

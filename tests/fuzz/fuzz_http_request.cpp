@@ -78,6 +78,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check(at_once, bytes);
   }
   if (expected.failed())
-    require(!rejection_of(expected.error).wire.empty());
+    require(!rejection_of(expected.error).head.empty());
   return 0;
 }

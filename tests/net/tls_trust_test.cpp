@@ -188,6 +188,8 @@ TEST(SystemCertificates, ComeFromTheFileAndTheDirectoriesOfTheEnvironmentOnceEac
   std::ofstream{directory / "a" / "two.pem"} << two.pem();
   std::ofstream{directory / "b" / "three.pem"} << three.pem();
   std::ofstream{directory / "b" / "junk"} << "junk";
+  std::filesystem::create_symlink("three.pem", directory / "b" / "00000000.0");
+  std::filesystem::create_symlink("missing", directory / "b" / "dangling");
   {
     const with_variable file{"SSL_CERT_FILE", directory / "bundle"};
     const with_variable none{"SSL_CERT_DIR", directory / "missing"};
