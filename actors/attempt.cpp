@@ -194,6 +194,8 @@ net::task<attempt_result> attempt::send_request() {
     client_.wire->consume(body.size());
     of_.body_spent_ = !body.empty();
     client_.wire->listen();
+    if (client_.wire->ended()) // It left while the backend was dialled, its body still unread.
+      client_event(this);
     co_return attempt_result{};
   }
   const auto code = co_await up_->send(of_.out_);

@@ -119,6 +119,8 @@ private:
 
   /// Waits for the first byte of a request without holding a buffer for long.
   net::task<bool> wait_for_request() {
+    if (client_.wire->bytes() == "\r\n") // See below.
+      client_.wire->consume(2);
     if (!client_.wire->bytes().empty()) {
       if (++pipelined_ % requests_per_turn == 0)
         co_await next_turn{here_.home.events()};

@@ -1,6 +1,7 @@
 // The Date of responses (RFC 9110, section 5.6.7), formatted once a second. One a thread.
 #pragma once
 
+#include <limits>
 #include <array>
 #include <ctime>
 #include <string_view>
@@ -13,7 +14,7 @@ public:
   std::string_view at(std::time_t now) noexcept;
 
 private:
-  std::time_t second_ = -1;
+  std::time_t second_ = std::numeric_limits<std::time_t>::min();
   std::array<char, 30> text_{};
 };
 

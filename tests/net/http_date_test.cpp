@@ -51,6 +51,15 @@ TEST(HttpDate, ChangesWithTheSecondAndGoesBackWithTheClock) {
   EXPECT_EQ(date.at(784111777), "Sun, 06 Nov 1994 08:49:37 GMT");
 }
 
+TEST(HttpDate, BeginsWithAnySecond) {
+  for (const std::time_t second : {-1, 0, 1}) {
+    http_date date;
+    EXPECT_EQ(date.at(second), second < 0 ? "Wed, 31 Dec 1969 23:59:59 GMT"
+                               : second == 0 ? "Thu, 01 Jan 1970 00:00:00 GMT"
+                                             : "Thu, 01 Jan 1970 00:00:01 GMT");
+  }
+}
+
 TEST(HttpDate, HasNoTextThatIsTooLongForIt) {
   http_date date;
   EXPECT_EQ(date.at(253402300800).size(), 29u); // The year 10000.
