@@ -43,7 +43,8 @@ private:
   std::string& out_;
 };
 
-/// What a field of that id becomes in either direction. Everything else is decided where it is used.
+/// What a field of that id becomes in either direction. Everything else is decided where it is
+/// used.
 bool hop_by_hop(field_id id) noexcept {
   switch (id) {
     case connection:

@@ -25,13 +25,13 @@ enum class proto_source : std::uint8_t {
 
 /// What does not change between the attempts of one request.
 struct request_facts {
-  std::string_view client_ip;      ///< Appended to X-Forwarded-For.
-  std::string_view request_id;     ///< X-Vcap-Request-Id.
+  std::string_view client_ip;        ///< Appended to X-Forwarded-For.
+  std::string_view request_id;       ///< X-Vcap-Request-Id.
   std::int64_t received_unix_ms = 0; ///< X-Request-Start, when the client sent none.
-  bool tls = false;                ///< Of the client's connection.
+  bool tls = false;                  ///< Of the client's connection.
   proto_source proto = proto_source::client;
   const trace_record* trace = nullptr; ///< Tracing fields to replace and add; null = none.
-  bool close_after = false;        ///< Adds `Connection: close`.
+  bool close_after = false;            ///< Adds `Connection: close`.
   /// Names that a client may not have removed by listing them in Connection.
   std::span<const std::string> protected_names;
 };
@@ -57,11 +57,11 @@ std::string_view forwarded_proto(const request_head& head, bool tls, proto_sourc
 /// How the body of a response travels to the client.
 struct response_facts {
   std::string_view request_id;
-  std::string_view date;           ///< Added when the backend sent none.
-  std::string_view trace_router;   ///< X-Vcap-Router, X-Vcap-Backend and X-Cf-RouteEndpoint are
-  std::string_view trace_backend;  ///< added when these are not empty.
-  bool http_1_0 = false;           ///< The client's version.
-  bool keep_alive = true;          ///< Whether the connection stays open afterwards.
+  std::string_view date;          ///< Added when the backend sent none.
+  std::string_view trace_router;  ///< X-Vcap-Router, X-Vcap-Backend and X-Cf-RouteEndpoint are
+  std::string_view trace_backend; ///< added when these are not empty.
+  bool http_1_0 = false;          ///< The client's version.
+  bool keep_alive = true;         ///< Whether the connection stays open afterwards.
   body_framing framing = body_framing::none; ///< Towards the client.
   std::string_view cookie_line; ///< A whole Set-Cookie line of the router's; empty = none.
   const response_rewrite* rewrite = nullptr; ///< The operator's rules; null = none.

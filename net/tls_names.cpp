@@ -64,15 +64,8 @@ std::vector<std::string> ip_names(const X509* certificate) {
   return result;
 }
 
-std::string common_name(const X509* certificate) {
-  const auto* subject = X509_get_subject_name(certificate);
-  int last = -1;
-  for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;)
-    last = at;
-  if (last < 0)
-    return {};
+std::optional<std::string> utf8_text(const ASN1_STRING* value) {
   unsigned char* text = nullptr;
-  const auto* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last));
   const int bytes = ASN1_STRING_to_UTF8(&text, value);
   if (bytes < 0) {
     ERR_clear_error();
@@ -81,6 +74,16 @@ std::string common_name(const X509* certificate) {
   std::string result{reinterpret_cast<const char*>(text), static_cast<std::size_t>(bytes)};
   OPENSSL_free(text);
   return result;
+}
+
+std::string common_name(const X509* certificate) {
+  const auto* subject = X509_get_subject_name(certificate);
+  int last = -1;
+  for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;)
+    last = at;
+  if (last < 0)
+    return {};
+  return utf8_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last))).value_or("");
 }
 
 std::vector<std::string> claimed_names(const X509* certificate) {

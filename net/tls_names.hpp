@@ -25,6 +25,9 @@ std::vector<std::string> ip_names(const X509* certificate);
 /// The common name of the subject; the last one where there are several, empty without any.
 std::string common_name(const X509* certificate);
 
+/// A text of a certificate in UTF-8; nothing if it cannot be read as such.
+std::optional<std::string> utf8_text(const ASN1_STRING* value);
+
 /// What a certificate claims as a server: its DNS names, or its common name if it has none.
 std::vector<std::string> claimed_names(const X509* certificate);
 

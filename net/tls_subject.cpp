@@ -2,6 +2,7 @@
 #include "net/tls_subject.hpp"
 
 #include "config/cat.hpp"
+#include "net/tls_names.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -9,7 +10,6 @@
 #include <string>
 #include <string_view>
 
-#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
 
@@ -18,18 +18,6 @@ namespace shunt::net {
 namespace {
 
 using config::certificate_subject;
-
-std::optional<std::string> text_of(const ASN1_STRING* value) {
-  unsigned char* text = nullptr;
-  const int bytes = ASN1_STRING_to_UTF8(&text, value);
-  if (bytes < 0) {
-    ERR_clear_error();
-    return {};
-  }
-  std::string result{reinterpret_cast<const char*>(text), static_cast<std::size_t>(bytes)};
-  OPENSSL_free(text);
-  return result;
-}
 
 std::vector<std::string>* list_of(certificate_subject& subject, int attribute) {
   switch (attribute) {
@@ -105,7 +93,7 @@ certificate_subject subject_of(const X509* certificate) {
   const auto* name = X509_get_subject_name(certificate);
   for (int i = 0; i < X509_NAME_entry_count(name); ++i) {
     const auto* entry = X509_NAME_get_entry(name, i);
-    if (auto value = text_of(X509_NAME_ENTRY_get_data(entry)))
+    if (auto value = utf8_text(X509_NAME_ENTRY_get_data(entry)))
       put(subject, OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry)), std::move(*value));
   }
   return subject;

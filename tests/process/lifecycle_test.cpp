@@ -28,6 +28,15 @@ protected:
     }
   }
 
+  /// Drains while `one` waits for an answer that comes when `held` opens.
+  void begin_drain_with_a_request(client& one, const gate& held) {
+    there.answer_with(held.holding("/hold"));
+    one.send(get_request(here().mapped(there), "/hold"));
+    ASSERT_TRUE(there.wait_for_requests(1));
+    process().signal(SIGUSR1);
+    ASSERT_TRUE(eventually([&] { return refuses_connections(); }));
+  }
+
   backend there; // Outlives the router, so that what the router still carries is not cut here.
 
 private:
@@ -130,12 +139,8 @@ TEST_F(Lifecycle, DrainGivesUpAfterItsTimeout) {
 TEST_F(Lifecycle, DrainWithoutATimeoutWaitsAsLongAsItTakes) {
   start({{"drain_timeout", "0s"}});
   const gate held;
-  there.answer_with(held.holding("/hold"));
   client one{port()};
-  one.send(get_request(here().mapped(there), "/hold"));
-  ASSERT_TRUE(there.wait_for_requests(1));
-  process().signal(SIGUSR1);
-  ASSERT_TRUE(eventually([&] { return refuses_connections(); }));
+  ASSERT_NO_FATAL_FAILURE(begin_drain_with_a_request(one, held));
   EXPECT_TRUE(process().running());
   held.open();
   EXPECT_EQ(one.response().status, 200);
@@ -177,12 +182,8 @@ TEST_F(Lifecycle, TermStopsAtOnceEvenWhenNatsIsGone) {
 TEST_F(Lifecycle, FurtherSignalsDoNotCutADrainShort) {
   start({{"drain_timeout", "60s"}});
   const gate held;
-  there.answer_with(held.holding("/hold"));
   client one{port()};
-  one.send(get_request(here().mapped(there), "/hold"));
-  ASSERT_TRUE(there.wait_for_requests(1));
-  process().signal(SIGUSR1);
-  ASSERT_TRUE(eventually([&] { return refuses_connections(); }));
+  ASSERT_NO_FATAL_FAILURE(begin_drain_with_a_request(one, held));
   process().signal(SIGUSR1);
   here().under_test.wait_for_log("gorouter.signal.ignored");
   held.open();

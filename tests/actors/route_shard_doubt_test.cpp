@@ -1,0 +1,224 @@
+// When a shard stops denying what it does not know, and what it forgets with time.
+#include "tests/actors/support/route_shard_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+namespace shunt {
+namespace {
+
+using namespace std::literals;
+using namespace test;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+using testing::SizeIs;
+
+class RouteShardInDoubt : public route_shard_fixture {};
+
+// -- Doubt
+
+TEST_F(RouteShardInDoubt, DeniesNothingWithoutNats) {
+  start();
+  lease("a.example");
+  tell(shard, nats_changed{.connected = false});
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  EXPECT_FALSE(heard.pushes.front().in_sync);
+  EXPECT_EQ(heard.pushes.front().changes, nullptr);
+  advance(1h);
+  lease("b.example");
+  EXPECT_FALSE(record.grants.front().in_sync);
+}
+
+TEST_F(RouteShardInDoubt, IsCertainAgainWhenEverybodyHadTimeToRegister) {
+  start();
+  lease("a.example");
+  tell(shard, nats_changed{.connected = false});
+  tell(shard, nats_changed{.connected = true});
+  news();
+  advance(options.register_interval - push_time - 1ms);
+  lease("b.example");
+  EXPECT_FALSE(std::exchange(record, {}).grants.front().in_sync);
+  advance(1ms);
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  EXPECT_TRUE(heard.pushes.front().in_sync);
+}
+
+TEST_F(RouteShardInDoubt, CountsTheTimeFromTheLastLoss) {
+  start();
+  tell(shard, nats_changed{.connected = false});
+  tell(shard, nats_changed{.connected = true});
+  advance(3s);
+  tell(shard, nats_changed{.connected = false});
+  tell(shard, nats_changed{.connected = true});
+  advance(3s);
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(2s);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShardInDoubt, DoubtsAsLongAsMessagesAreDropped) {
+  start();
+  tell(shard, nats_changed{.connected = true, .dropped = true});
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(1h); // Nobody repeats what was lost before it is asked to.
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShardInDoubt, IsCertainAgainWhenEverybodyHadTimeToRepeatWhatWasDropped) {
+  start();
+  tell(shard, nats_changed{.connected = true, .dropped = true});
+  advance(1h);
+  tell(shard, nats_changed{.connected = true}); // They are asked now.
+  advance(options.register_interval - 1ms);
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(1ms);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShardInDoubt, DoubtsForAWhileWhenEverybodyIsAsked) {
+  start();
+  tell(shard, registrations_asked{});
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  advance(options.register_interval);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShardInDoubt, HearsNobodyForCertainWithoutNatsOrWhileMessagesAreDropped) {
+  for (const auto trouble :
+       {nats_changed{.connected = false}, nats_changed{.connected = true, .dropped = true}}) {
+    start();
+    tell(shard, trouble);
+    tell(shard, registrations_asked{});
+    advance(1h);
+    lease("a.example");
+    EXPECT_FALSE(record.grants.back().in_sync);
+  }
+}
+
+TEST_F(RouteShardInDoubt, TakesDroppedMessagesForNoSignOfAConnection) {
+  start();
+  tell(shard, nats_changed{.connected = false});
+  tell(shard, nats_changed{.connected = true, .dropped = true}); // Reported late.
+  advance(1h);
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+}
+
+TEST_F(RouteShardInDoubt, BeginsInDoubtAsTheSuccessorOfOneThatDied) {
+  options.in_sync = false;
+  start();
+  advance(1h); // Nobody was asked to register anew.
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  tell(shard, registrations_asked{});
+  advance(options.register_interval);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
+// -- Ageing
+
+TEST_F(RouteShardInDoubt, ForgetsEndpointsThatStoppedRegistering) {
+  options.prune_interval = 30s;
+  start();
+  hear({registered("a.example", 1), registered("a.example", 2)});
+  lease("a.example");
+  advance(90s);
+  hear({registered("a.example", 2)});
+  news();
+  advance(60s);
+  const auto heard = news();
+  ASSERT_THAT(heard.pushes, SizeIs(1));
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("127.0.0.1:2"));
+  const auto lines = log.lines("pruned-route");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["data"]["uri"], "a.example");
+  EXPECT_THAT(lines[0]["data"]["endpoints"], ElementsAre("127.0.0.1:1"));
+}
+
+TEST_F(RouteShardInDoubt, PrunesALargeTableInManySteps) {
+  options.prune_interval = 200s;
+  start();
+  for (int i = 0; i < 3'000; ++i)
+    hear({registered("host-" + std::to_string(i) + ".example", 1)});
+  advance(200s);
+  for (const auto* host : {"host-0.example", "host-1500.example", "host-2999.example"}) {
+    lease(host);
+    EXPECT_THAT(addresses_of(record.grants.back()), IsEmpty()) << host;
+  }
+}
+
+TEST_F(RouteShardInDoubt, NeverPrunesWithoutAnInterval) {
+  start();
+  hear({registered("a.example", 1)});
+  advance(24h);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), SizeIs(1));
+}
+
+TEST_F(RouteShardInDoubt, LogsWhenACycleOfPruningBeginsAndEnds) {
+  options.prune_interval = 30s;
+  start();
+  advance(30s);
+  advance(30s);
+  for (const auto* message : {"start-pruning-routes", "finished-pruning-routes"}) {
+    const auto lines = log.lines(message);
+    ASSERT_THAT(lines, SizeIs(2)) << message;
+    EXPECT_EQ(lines[0]["data"]["shard"], 3);
+    EXPECT_EQ(lines[0]["log_level"], 0);
+  }
+}
+
+TEST_F(RouteShardInDoubt, LeavesItToTheFirstOfAllToSayThatPruningIsSuspended) {
+  options.prune_interval = 30s;
+  options.suspend_pruning_without_nats = true;
+  start();
+  tell(shard, nats_changed{.connected = false});
+  advance(30s);
+  EXPECT_THAT(log.lines("prune-suspended"), IsEmpty());
+}
+
+TEST_F(RouteShardInDoubt, SuspendsPruningWithoutNatsIfAskedTo) {
+  options.index = 0;
+  options.prune_interval = 30s;
+  options.suspend_pruning_without_nats = true;
+  start();
+  hear({registered("a.example", 1)});
+  tell(shard, nats_changed{.connected = false});
+  for (int i = 0; i < 20; ++i)
+    advance(30s);
+  EXPECT_THAT(log.lines("prune-suspended"), SizeIs(20));
+  tell(shard, nats_changed{.connected = true});
+  advance(30s); // Counts everything as heard, because nobody could be.
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), SizeIs(1));
+  for (int i = 0; i < 5; ++i)
+    advance(30s);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), IsEmpty());
+}
+
+TEST_F(RouteShardInDoubt, GoesOnPruningWithoutNatsIfNotAskedToSuspend) {
+  options.prune_interval = 30s;
+  start();
+  hear({registered("a.example", 1)});
+  tell(shard, nats_changed{.connected = false});
+  for (int i = 0; i < 5; ++i)
+    advance(30s);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), IsEmpty());
+}
+
+} // namespace
+} // namespace shunt
