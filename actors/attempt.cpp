@@ -12,8 +12,8 @@ namespace asio = net::asio;
 
 namespace {
 
-constexpr auto continue_wait = 1s;   ///< For a backend's 100 (gorouter's value).
-constexpr int interim_max = 64;      ///< 1xx responses before a final one; more is abuse.
+constexpr auto continue_wait = 1s; ///< For a backend's 100 (gorouter's value).
+constexpr int interim_max = 64;    ///< 1xx responses before a final one; more is abuse.
 
 /// Whether dialling failed for want of something of the router's own, which marks no endpoint.
 bool lacks_means(error_code code) {
@@ -75,23 +75,6 @@ net::task<attempt_result> attempt::run() {
     up_ = nullptr;
     reused_ = written_ = false;
   }
-}
-
-bool attempt::may_resend() const {
-  if (!reused_ || of_.client_gone_ || pumping_ || !up_->bytes().empty())
-    return false;
-  // What the backend said before it stayed open, it meant.
-  const auto ended = up_->ended();
-  return ended != asio::error::timed_out && (!written_ || (ended && idempotent()));
-}
-
-bool attempt::idempotent() const {
-  if (of_.head.framing != net::body_framing::none)
-    return false;
-  const auto method = of_.head.method;
-  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE"
-         || net::find_field(of_.head.fields, net::field_id::idempotency_key) != nullptr
-         || net::find_field(of_.head.fields, net::field_id::x_idempotency_key) != nullptr;
 }
 
 net::task<attempt_result> attempt::dial_backend() {
@@ -183,8 +166,8 @@ net::task<attempt_result> attempt::send_request() {
   of_.request_body_.begin(of_.head.framing, of_.head.content_length);
   if (body_buffered()) {
     const auto body = client_.wire->bytes().substr(0, of_.head.content_length);
-    std::array<iovec, 2> parts{{{of_.out_.data(), of_.out_.size()},
-                                {const_cast<char*>(body.data()), body.size()}}};
+    std::array<iovec, 2> parts{
+      {{of_.out_.data(), of_.out_.size()}, {const_cast<char*>(body.data()), body.size()}}};
     const auto code = co_await up_->send(std::span{parts}.first(body.empty() ? 1 : 2));
     written_ = parts[0].iov_len == 0;
     if (code)
@@ -229,6 +212,8 @@ net::task<void> attempt::await_go_ahead() {
                       [](void* latch) { static_cast<net::latch*>(latch)->open(); }, &go_ahead_};
   limit.expires_after(continue_wait);
   co_await go_ahead_;
+  if (passing_interim_) // One connection takes one message at a time.
+    co_await interim_passed_;
   if (final_ || told_continue_)
     co_return;
   told_continue_ = telling_continue_ = true;
@@ -328,7 +313,11 @@ net::task<error_code> attempt::pass_interim() {
     co_await await_continue_told();
     of_.answer_.clear();
     net::append_interim_head(of_.answer_, of_.response_, &here_.router.rewrite);
+    interim_passed_ = {};
+    passing_interim_ = true;
     code = co_await client_.wire->send(of_.answer_);
+    passing_interim_ = false;
+    interim_passed_.open();
   }
   up_->consume(of_.response_.head_bytes);
   if (go_ahead)
@@ -436,82 +425,6 @@ net::task<attempt_result> attempt::open_tunnel() {
   of_.keep_head();
   co_await net::run_tunnel(client_.wire, up_);
   co_return attempt_result{};
-}
-
-// -- Failures.
-
-attempt_result attempt::failed(routing::failure_class why, std::string detail) const {
-  if (of_.client_gone_)
-    return {attempt_result::kind::failed, routing::rule_of_cancelled(why), "context canceled",
-            routing::failure_class::client_cancelled};
-  return {attempt_result::kind::failed, routing::rule_of(why), std::move(detail), why};
-}
-
-attempt_result attempt::failed_unsent(routing::failure_class why, std::string detail) const {
-  if (of_.client_gone_)
-    return failed(why, std::move(detail));
-  return {attempt_result::kind::failed, routing::rule_of_incomplete_request(why), std::move(detail),
-          why};
-}
-
-attempt_result attempt::write_failure(error_code code) const {
-  const bool late = code == asio::error::timed_out;
-  const auto why = late ? routing::failure_class::timeout : routing::failure_class::other;
-  auto detail = late ? std::string{"context deadline exceeded"} : peer_text("write", code);
-  // A backend that has the whole head may act on it, whatever became of the body.
-  return written_ ? failed(why, std::move(detail)) : failed_unsent(why, std::move(detail));
-}
-
-std::string attempt::local_address() const {
-  error_code unknown;
-  const auto local = up_->socket().local_endpoint(unknown);
-  if (unknown)
-    return {};
-  return local.address().to_string() + ":" + std::to_string(local.port());
-}
-
-/// As Go words it: `read tcp 10.0.0.9:51234->10.0.0.1:8080: read: connection reset by peer`.
-std::string attempt::peer_text(std::string_view operation, error_code code) const {
-  std::string text{operation};
-  text.append(" tcp ").append(local_address()).append("->").append(address_).append(": ").append(operation).append(": ");
-  return text.append(net::go_words(code));
-}
-
-attempt_result attempt::receive_failure(error_code code) const {
-  using enum routing::failure_class;
-  if (of_.client_gone_)
-    return failed(client_cancelled, {});
-  if (pumping_ && pump_ended_.is_open() && pumped_.end == net::relay_end::source_malformed)
-    return {.ended = attempt_result::kind::malformed_request};
-  if (pumping_ && pump_ended_.is_open() && pumped_.end == net::relay_end::source_failed) {
-    if (pumped_.code == asio::error::timed_out)
-      return {.ended = attempt_result::kind::late_request};
-    of_.client_gone_ = true;
-    return failed(client_cancelled, {});
-  }
-  if (code == asio::error::eof)
-    return failed(idempotent() ? idempotent_eof : eof,
-                  up_->bytes().empty() ? "EOF" : "unexpected EOF");
-  if (code == asio::error::timed_out)
-    return failed(timeout, "context deadline exceeded");
-  return failed(reset_on_read, peer_text("read", code));
-}
-
-attempt_result attempt::head_failure(net::parse_error error) const {
-  using enum routing::failure_class;
-  constexpr std::string_view broken = "net/http: HTTP/1.x transport connection broken: ";
-  const auto limit = here_.router.settings.response_header_bytes_max();
-  switch (net::kind_of(error)) {
-    case net::parse_error_kind::too_large:
-      return failed(response_header_limits, std::string{broken}
-                                              + "net/http: server response headers exceeded "
-                                              + std::to_string(limit) + " bytes; aborted");
-    case net::parse_error_kind::too_many:
-      return failed(response_header_limits, "Too many response headers");
-    case net::parse_error_kind::malformed: break;
-  }
-  return failed(other, std::string{broken} + "malformed HTTP response: "
-                         + std::string{net::describe(error)});
 }
 
 } // namespace shunt

@@ -62,6 +62,8 @@ private:
   net::latch go_ahead_;          ///< The client may send, or was told to, its expected body.
   net::latch continue_told_;     ///< The router's own 100 is on its way no more.
   bool telling_continue_ = false;
+  net::latch interim_passed_;    ///< The interim response under way is.
+  bool passing_interim_ = false;
   bool told_continue_ = false;
   bool final_ = false;           ///< The final response has begun: no 100 may follow.
 };

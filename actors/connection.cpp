@@ -169,7 +169,8 @@ private:
     request.scratch.reset();
     client_.wire->receive_within(settings.read_header_timeout);
     for (;;) {
-      const auto status = net::parse_request(client_.wire->bytes(), request.head, {}, request.scratch);
+      const auto status =
+        net::parse_request(client_.wire->bytes(), request.head, {}, request.scratch);
       if (status.complete())
         break;
       if (status.failed()) {
@@ -312,15 +313,13 @@ connection_actor::behavior_type behave(connection_self* self, loop_context* here
   socket.assign(net::tcp::v6(), descriptor, failed);
   net::wire_ptr wire{new net::wire{here->home.events(), std::move(socket)}};
   // Until the coroutine has ended, the actor must not, whoever lets go of it.
-  net::start(run(self, *here, std::move(wire)),
-             [keep = caf::strong_actor_ptr{self->ctrl()}, here, owner,
-              id](const std::exception_ptr& thrown) {
-               if (thrown)
-                 here->router.log.error(".connection", "connection-failed",
-                                        {{"error", reason_of(thrown)}});
-               caf::anon_send(owner, connection_ended{id});
-               caf::anon_send_exit(keep, caf::exit_reason::normal);
-             });
+  net::start(run(self, *here, std::move(wire)), [keep = caf::strong_actor_ptr{self->ctrl()}, here,
+                                                 owner, id](const std::exception_ptr& thrown) {
+    if (thrown)
+      here->router.log.error(".connection", "connection-failed", {{"error", reason_of(thrown)}});
+    caf::anon_send(owner, connection_ended{id});
+    caf::anon_send_exit(keep, caf::exit_reason::normal);
+  });
   return {
     [self](drain_connection) {
       if (self->state.running != nullptr)

@@ -2,6 +2,8 @@
 // that its session sticks to, or whichever is next; and how its client is made to stick.
 #include "actors/exchange.hpp"
 
+#include <algorithm>
+
 namespace shunt {
 
 namespace {
@@ -20,10 +22,13 @@ void exchange::read_affinity() {
   sticky_ = net::stickiness_of(head, here_.router.stickiness);
 }
 
-bool exchange::has_wanted(const routing::leased_pool& pool) const {
-  bool any = false;
-  pool.for_each([&](const routing::leased_endpoint& e) { any = any || wanted_.only.accepts(e.about()); });
-  return any;
+std::size_t exchange::candidates(const routing::leased_pool& pool) const {
+  if (wanted_.demand != routing::instance_demand::certain)
+    return pool.size();
+  std::size_t accepted = 0;
+  pool.for_each(
+    [&](const routing::leased_endpoint& e) { accepted += wanted_.only.accepts(e.about()); });
+  return wanted_.only.app.empty() ? accepted : std::min<std::size_t>(accepted, 1); // See `choose`.
 }
 
 bool exchange::all_overloaded(const routing::leased_pool& pool) const {
@@ -39,13 +44,15 @@ bool exchange::all_overloaded(const routing::leased_pool& pool) const {
 
 routing::leased_endpoint* exchange::choose(routing::leased_pool& pool,
                                            routing::attempt_state& attempts) {
-  if (!wanted_.only.app.empty()) { // One instance, however often it is registered: its last address.
+  if (!wanted_.only.app
+         .empty()) { // One instance, however often it is registered: its last address.
     routing::leased_endpoint* last = nullptr;
     pool.for_each([&](routing::leased_endpoint& e) {
       if (wanted_.only.accepts(e.about()))
         last = &e;
     });
-    return last != nullptr && routing::pick_pinned(*last, attempts, here_.balancing) ? last : nullptr;
+    return last != nullptr && routing::pick_pinned(*last, attempts, here_.balancing) ? last
+                                                                                     : nullptr;
   }
   using enum net::stickiness_kind;
   if (sticky_.kind == required || (sticky_.kind == preferred && attempts.attempts == 0)) {
@@ -93,7 +100,8 @@ net::proto_source exchange::proto_source() const {
   const auto& settings = here_.router.settings;
   if (settings.force_forwarded_proto_https)
     return net::proto_source::https;
-  return settings.sanitize_forwarded_proto ? net::proto_source::connection : net::proto_source::client;
+  return settings.sanitize_forwarded_proto ? net::proto_source::connection
+                                           : net::proto_source::client;
 }
 
 } // namespace shunt

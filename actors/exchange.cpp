@@ -136,7 +136,8 @@ bool exchange::wants_trace() const {
 
 std::optional<net::error_response> exchange::check() const {
   const auto host = without_port(head.host);
-  const auto peer = client_->ip.find(':') == std::string::npos ? client_->ip : "[" + client_->ip + "]";
+  const auto peer =
+    client_->ip.find(':') == std::string::npos ? client_->ip : "[" + client_->ip + "]";
   if (host.empty() || host == peer)
     return net::describe(router_error::empty_host, head.host);
   return std::nullopt;
@@ -210,14 +211,15 @@ net::task<void> exchange::proxy() {
   using demand = routing::instance_demand;
   if (wanted_.demand == demand::bad_app || wanted_.demand == demand::bad_process) {
     const bool app = wanted_.demand == demand::bad_app;
-    co_await respond(net::describe(
-      app ? router_error::invalid_app_instance : router_error::invalid_process_instance, head.host));
+    co_await respond(net::describe(app ? router_error::invalid_app_instance
+                                       : router_error::invalid_process_instance,
+                                   head.host));
     co_return;
   }
   auto found = co_await find_route();
   const bool certain = wanted_.demand == demand::certain;
   if (certain && found.found != route::kind::unknown
-      && (found.pool == nullptr || !has_wanted(*found.pool))) {
+      && (found.pool == nullptr || candidates(*found.pool) == 0)) {
     co_await respond(unknown_instance());
     co_return;
   }
@@ -227,6 +229,12 @@ net::task<void> exchange::proxy() {
   }
   routing::attempt_state attempts;
   attempts.only = certain ? &wanted_.only : nullptr;
+  if (all_overloaded(*found.pool)) {
+    loop_counters::add(here_.counters.backend_exhausted_conns);
+    here_.requests.connection_limit_reached(net::view(id_));
+    co_await respond(net::describe(router_error::connection_limit, head.host));
+    co_return;
+  }
   if (auto too_large = check_size()) { // The log names the app all the same.
     endpoint_ = routing::leased_endpoint_ptr{choose(*found.pool, attempts)};
     co_await respond(std::move(*too_large));
@@ -237,14 +245,7 @@ net::task<void> exchange::proxy() {
     co_await respond(net::describe(router_error::route_service_unsupported, head.host));
     co_return;
   }
-  const auto now = exchange_times::clock::now();
-  if (all_overloaded(*found.pool)) {
-    loop_counters::add(here_.counters.backend_exhausted_conns);
-    here_.requests.connection_limit_reached(net::view(id_));
-    co_await respond(net::describe(router_error::connection_limit, head.host));
-    co_return;
-  }
-  times_.proxying = now;
+  times_.proxying = exchange_times::clock::now();
   attempt_result last;
   last.ended = attempt_result::kind::failed;
   last.rule = routing::rule_of(routing::failure_class::no_endpoint);
@@ -260,10 +261,10 @@ net::task<void> exchange::proxy() {
       here_.requests.nothing_to_select(head.host, last.detail);
       break;
     }
-    if (!routing::may_try(attempts, found.pool->size()))
+    const auto endpoints = candidates(*found.pool);
+    if (!routing::may_try(attempts, endpoints))
       break;
     endpoint_ = routing::leased_endpoint_ptr{chosen};
-    const auto endpoints = found.pool->size();
     times_.attempt = exchange_times::clock::now();
     last = co_await try_endpoint(*chosen);
     if (last.ended != attempt_result::kind::failed)
@@ -357,7 +358,8 @@ net::task<void> exchange::respond(net::error_response answer) {
     loop_counters::add(here_.counters.rejected_requests);
   status_ = answer.status;
   router_error_ = answer.router_error;
-  if (answer.status != 404 && (answer.form == net::error_body::plain || answer.form == net::error_body::custom))
+  if (answer.status != 404
+      && (answer.form == net::error_body::plain || answer.form == net::error_body::custom))
     here_.requests.answered_error(net::body_of(answer));
   own_body_bytes_ = head.method == "HEAD" ? 0 : net::body_of(answer).size();
   if (client_gone_) {
@@ -448,8 +450,9 @@ void exchange::log() {
   record.backend_address = backend_;
   record.x_forwarded_for =
     reached ? std::string_view{out_} : value_of(head, net::field_id::x_forwarded_for);
-  record.x_forwarded_proto = reached ? net::forwarded_proto(head, false, proto_source(), protected_names)
-                                     : value_of(head, net::field_id::x_forwarded_proto);
+  record.x_forwarded_proto = reached
+                               ? net::forwarded_proto(head, false, proto_source(), protected_names)
+                               : value_of(head, net::field_id::x_forwarded_proto);
   record.vcap_request_id = net::view(id_);
   if (reached) {
     record.app_id = endpoint_->about().app();

@@ -89,8 +89,8 @@ private:
   bool traced() const;
   net::task<route> find_route();
   void read_affinity();
-  /// Whether the pool has an endpoint that the request may go to.
-  bool has_wanted(const routing::leased_pool& pool) const;
+  /// How many endpoints of the pool the request may go to.
+  std::size_t candidates(const routing::leased_pool& pool) const;
   bool all_overloaded(const routing::leased_pool& pool) const;
   /// The endpoint for the next attempt, or null.
   routing::leased_endpoint* choose(routing::leased_pool& pool, routing::attempt_state& attempts);

@@ -9,6 +9,7 @@
 #include <caf/all.hpp>
 
 #include <deque>
+#include <optional>
 
 namespace shunt {
 
@@ -26,6 +27,7 @@ struct registrar_state {
   routing::known_messages known;
   std::deque<std::weak_ptr<net::nats_batch>> unapplied; ///< What shards have not finished yet.
   std::uint64_t seed = net::request_ids{}.random();
+  std::optional<registry_log> lines;
   net::log_limiter rejections{10};
   net::log_limiter unknown_options{10};
 };
@@ -85,7 +87,7 @@ private:
       return;
     }
     if (unregister)
-      log_unregister(*log_, message.payload().substr(0, shown_bytes_max));
+      self_->state.lines->unregister_asked(message.payload().substr(0, shown_bytes_max));
     if (!net::make_registrations(honoured(*read), state.parsed)) {
       reject(message, "more text than an endpoint may have");
       return;
@@ -149,6 +151,7 @@ registrar_actor::behavior_type behave(registrar_self self, std::vector<route_sha
                                       registrar_options options) {
   self->state.batches.resize(shards.size());
   self->state.shards = std::move(shards);
+  self->state.lines.emplace(*log);
   const parser it{self, log, counters, options};
   return {
     [it](const registry_messages& m) { it.take(m); },

@@ -41,22 +41,24 @@ void request_log::attempt_failed(const failed_attempt& attempt) {
               {"suppressed", *suppressed}});
 }
 
-void request_log::timed_out(std::string_view request_id, std::string_view error) {
-  if (const auto suppressed = timeouts_.admit())
-    log_.error(source, "backend-request-timeout",
+void request_log::error_line(net::log_limiter& limiter, std::string_view message,
+                             std::string_view request_id, std::string_view error) {
+  if (const auto suppressed = limiter.admit())
+    log_.error(source, message,
                {{"error", error}, {"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+}
+
+void request_log::timed_out(std::string_view request_id, std::string_view error) {
+  error_line(timeouts_, "backend-request-timeout", request_id, error);
 }
 
 void request_log::too_many_response_headers(std::string_view request_id, std::string_view error) {
-  if (const auto suppressed = header_limits_.admit())
-    log_.error(source, "backend-too-many-response-headers",
-               {{"error", error}, {"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+  error_line(header_limits_, "backend-too-many-response-headers", request_id, error);
 }
 
 void request_log::client_left(std::string_view request_id, std::string_view error) {
-  if (const auto suppressed = departures_.admit())
-    log_.error(source, "gateway-error-and-original-request-context-cancelled",
-               {{"error", error}, {"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+  error_line(departures_, "gateway-error-and-original-request-context-cancelled", request_id,
+             error);
 }
 
 void request_log::nothing_to_select(std::string_view host, std::string_view error) {

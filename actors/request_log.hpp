@@ -54,6 +54,9 @@ public:
 private:
   static constexpr std::uint32_t lines_per_second = 20;
 
+  void error_line(net::log_limiter& limiter, std::string_view message, std::string_view request_id,
+                  std::string_view error);
+
   net::component_log& log_;
   net::log_limiter attempts_{lines_per_second};
   net::log_limiter timeouts_{lines_per_second};

@@ -13,7 +13,7 @@ namespace shunt {
 namespace {
 
 constexpr auto push_every = std::chrono::milliseconds{10};
-constexpr std::size_t warmed_together = 32;   ///< Registrations whose memory is awaited at once.
+constexpr std::size_t warmed_together = 32; ///< Registrations whose memory is awaited at once.
 constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
 constexpr std::size_t list_budget = 500;    ///< Hosts a piece of a list shows.
 
@@ -30,6 +30,7 @@ struct route_shard_state {
   static constexpr const char* name = "route-shard";
 
   std::optional<routing::slice> slice;
+  std::optional<registry_log> lines;
   std::vector<lease_cache_actor> holders;
   /// Leased hosts, and by whom: positions in `holders`, a few.
   std::unordered_map<std::string, std::vector<std::uint16_t>> leased;
@@ -54,6 +55,7 @@ public:
   shard(shard_self self, route_shard_options options, net::component_log& log)
     : self_{self}, options_{std::move(options)}, log_{&log} {
     state().slice.emplace(options_.rules);
+    state().lines.emplace(log);
     state().in_sync = options_.in_sync;
     if (options_.prune_interval.count() > 0)
       self_->delayed_send(self_, options_.prune_interval, prune_routes{true});
@@ -70,9 +72,9 @@ public:
         state().slice->warm(all.subspan(i, std::min(warmed_together, all.size() - i)));
       const auto& each = all[i];
       if (each.unregister)
-        log_unregistered(*log_, each, state().slice->unregister_endpoint(each, now));
+        state().lines->unregistered(each, state().slice->unregister_endpoint(each, now));
       else
-        log_registered(*log_, each, state().slice->register_endpoint(each, now, now_ns));
+        state().lines->registered(each, state().slice->register_endpoint(each, now, now_ns));
     }
     push_soon();
   }
@@ -81,9 +83,9 @@ public:
     const auto endpoint = state().slice->endpoint_at(failed.host, failed.path, failed.address);
     if (!endpoint)
       return; // It left meanwhile.
-    log_failure(*log_, *endpoint,
-                state().slice->report_failure(failed.host, failed.path, failed.address,
-                                              failed.prune_tls, now()));
+    state().lines->failed(*endpoint,
+                          state().slice->report_failure(failed.host, failed.path, failed.address,
+                                                        failed.prune_tls, now()));
     push_soon();
   }
 
@@ -102,8 +104,8 @@ public:
 
   void drop(const drop_lease& dropped) const {
     const auto found = state().leased.find(dropped.host);
-    if (found == state().leased.end()
-        || std::erase(found->second, position_of(dropped.holder)) == 0 || !found->second.empty())
+    if (found == state().leased.end() || std::erase(found->second, position_of(dropped.holder)) == 0
+        || !found->second.empty())
       return;
     state().slice->unwatch(dropped.host);
     state().leased.erase(found);
@@ -159,8 +161,8 @@ public:
     doubt();
   }
 
-  /// Nothing unknown is denied from now on until everybody had time to register; and nobody is heard
-  /// for certain while NATS is away or loses messages.
+  /// Nothing unknown is denied from now on until everybody had time to register; and nobody is
+  /// heard for certain while NATS is away or loses messages.
   void doubt() const {
     auto& s = state();
     s.sync_changed = s.sync_changed || s.in_sync;
@@ -196,7 +198,7 @@ public:
         s.slice->refresh_all(s.cycle_began);
     }
     const bool done = s.slice->prune_step(s.cycle_began, prune_budget, s.pruned);
-    log_pruned(*log_, s.pruned);
+    state().lines->pruned(s.pruned);
     s.pruned = {};
     push_soon();
     if (done)

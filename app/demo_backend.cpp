@@ -286,8 +286,8 @@ private:
     ++connections_;
     const std::unique_ptr<void, decltype(leave_one)> counted{this, leave_one};
     beast::flat_buffer buffer{2 * head_bytes_max};
-    while (co_await serve_one(client, buffer)) {
-    }
+    for (bool open = true; open;)
+      open = co_await serve_one(client, buffer);
     error_code ignored;
     client.socket().shutdown(tcp::socket::shutdown_send, ignored);
   }

@@ -29,13 +29,15 @@ buffer_store::shelf* buffer_store::shelf_of(std::size_t bytes) noexcept {
 
 block buffer_store::take(std::size_t bytes) {
   const auto size = std::max(bytes, block_bytes);
-  budget_.take(size);
+  block taken;
   if (auto* from = shelf_of(size); from != nullptr && !from->blocks.empty()) {
-    auto reused = std::move(from->blocks.back());
+    taken = std::move(from->blocks.back());
     from->blocks.pop_back();
-    return reused;
+  } else {
+    taken = block{size};
   }
-  return block{size};
+  budget_.take(size); // Only now: there may be no memory.
+  return taken;
 }
 
 void buffer_store::give_back(block&& used) noexcept {

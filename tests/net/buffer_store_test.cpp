@@ -141,5 +141,12 @@ TEST(BufferBudget, HandsOutEvenWhenExhausted) { // What has begun is finished.
   store.give_back(std::move(second));
 }
 
+TEST(BufferBudget, ChargesNothingForABlockThatThereIsNoMemoryFor) {
+  buffer_budget budget{1};
+  buffer_store store{budget};
+  EXPECT_THROW(store.take(std::size_t{1} << 62), std::bad_alloc);
+  EXPECT_EQ(budget.used(), 0u);
+}
+
 } // namespace
 } // namespace shunt::net

@@ -83,6 +83,31 @@ TEST_F(Affinity, AnInstanceThatIsNotThereIsNamed) {
   EXPECT_EQ(here().get("nowhere.test", "/", "X-CF-App-Instance: " + app + ":0\r\n").status, 400);
 }
 
+TEST_F(Affinity, AnInstanceThatIsDeadIsTriedOnce) {
+  const refusing_port dead;
+  map_both(host);
+  here().map(host, dead.port(), {{"app", app}, {"private_instance_index", "2"}});
+  const auto answer = here().get(host, "/", "X-CF-App-Instance: " + app + ":2\r\n");
+  EXPECT_EQ(answer.status, 502);
+  nlohmann::json failures = nlohmann::json::array();
+  here().bus.announce(1, "marks-the-end.test"); // Its line comes after all of the request's.
+  ASSERT_TRUE(eventually([&] {
+    bool end = false;
+    failures.clear();
+    for (const auto& entry : here().under_test.log()) {
+      end = end
+            || (entry.value("message", "") == "route-registered"
+                && entry["data"].value("uri", "") == "marks-the-end.test");
+      if (entry.value("message", "") == "backend-endpoint-failed"
+          && entry["data"].value("vcap_request_id", "") == answer.one("X-Vcap-Request-Id"))
+        failures.push_back(entry["data"]);
+    }
+    return end;
+  }));
+  ASSERT_EQ(failures.size(), 1u);
+  EXPECT_EQ(failures[0].at("num-endpoints"), 1);
+}
+
 TEST_F(Affinity, AMalformedInstanceHeaderIsRefused) {
   map_both(host);
   const auto by_app = here().get(host, "/", "X-CF-App-Instance: nonsense\r\n");

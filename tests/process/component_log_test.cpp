@@ -12,6 +12,7 @@ public:
     return {{"endpoint_timeout", slowed_text(2s)},
             {"endpoint_dial_timeout", slowed_text(1s)},
             {"max_response_headers", 5},
+            {"max_request_headers", 20},
             {"backends", {{"max_conns", 1}, {"max_attempts", 2}}}};
   }
 
@@ -28,7 +29,9 @@ protected:
           return true;
         }
       return false;
-    })) << message << " with " << key << " = " << value << "\n" << here().under_test.log_tail();
+    }))
+      << message << " with " << key << " = " << value << "\n"
+      << here().under_test.log_tail();
     return found;
   }
   static std::string id_of(const http_response& answer) { return answer.one("X-Vcap-Request-Id"); }
@@ -37,7 +40,8 @@ protected:
 TEST_F(ComponentLog, SaysHowFarAFailedAttemptGot) {
   const backend there{answers::closing()};
   const auto host = fresh_host();
-  here().map(host, there, {{"app", "guid"}, {"tags", {{"component", "c"}}}, {"availability_zone", "z"}});
+  here().map(host, there,
+             {{"app", "guid"}, {"tags", {{"component", "c"}}}, {"availability_zone", "z"}});
   const auto id = id_of(here().get(host));
   const auto data = data_of("backend-endpoint-failed", "vcap_request_id", id);
   const auto endpoint = data.at("route-endpoint");
@@ -89,9 +93,15 @@ TEST_F(ComponentLog, NamesARouteWhoseConnectionsAreUsedUp) {
   ASSERT_TRUE(there.wait_for_requests(1));
   const auto answer = here().get(host);
   EXPECT_EQ(answer.status, 503);
+  std::string many;
+  for (int i = 0; i < 30; ++i)
+    many += "X-" + std::to_string(i) + ": y\r\n";
+  EXPECT_EQ(here().get(host, "/", many).status, 503)
+    << "how full the route is comes before the size";
   data_of("connection-limit-reached", "vcap_request_id", id_of(answer));
   data_of("status", "body",
-          "503 Service Unavailable: Requested route ('" + host + "') has reached the connection limit.\n");
+          "503 Service Unavailable: Requested route ('" + host
+            + "') has reached the connection limit.\n");
 }
 
 TEST_F(ComponentLog, ShowsErrorsOfTheRouterButNoUnknownRoute) {
@@ -109,7 +119,8 @@ TEST_F(ComponentLog, WarnsOfSemicolonsAsDoesTheAccessLog) {
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(there.last_request().target, "/?a=1;b=2");
   EXPECT_FALSE(answer.has("X-Cf-RouterError"));
-  data_of("deprecated-semicolon-params", "vcap_request_id", there.last_request().one("X-Vcap-Request-Id"));
+  data_of("deprecated-semicolon-params", "vcap_request_id",
+          there.last_request().one("X-Vcap-Request-Id"));
   EXPECT_THAT(here().under_test.wait_for_access(host),
               testing::HasSubstr("x_cf_routererror:\"deprecated-semicolon-params\""));
 }

@@ -1,4 +1,5 @@
-// The operator's rules for headers: the scheme that is told to backends, fields of responses, traces.
+// The operator's rules for headers: the scheme that is told to backends, fields of responses,
+// traces.
 #include "tests/process/harness/stage.hpp"
 
 #include <gmock/gmock.h>
@@ -33,7 +34,8 @@ TEST(ForcedProto, TheSchemeIsHttps) {
   const auto host = here.mapped(there);
   here.get(host, "/", "X-Forwarded-Proto: http\r\n");
   EXPECT_THAT(there.last_request().all("X-Forwarded-Proto"), testing::ElementsAre("https"));
-  EXPECT_THAT(here.under_test.wait_for_access(host), testing::HasSubstr("x_forwarded_proto:\"https\""));
+  EXPECT_THAT(here.under_test.wait_for_access(host),
+              testing::HasSubstr("x_forwarded_proto:\"https\""));
 }
 
 TEST_F(HeaderRules, FieldsOfResponsesAreRemovedAndAdded) {
@@ -85,7 +87,8 @@ TEST_F(HeaderRules, ATraceIsContinuedAndLogged) {
 
 TEST_F(HeaderRules, TheIdOfARequestComesFromItsTrace) {
   const backend there;
-  here().get(here().mapped(there), "/", "b3: 0123456789ab1def8123456789abcdef-0123456789abcdef\r\n");
+  here().get(here().mapped(there), "/",
+             "b3: 0123456789ab1def8123456789abcdef-0123456789abcdef\r\n");
   EXPECT_EQ(there.last_request().one("X-Vcap-Request-Id"), "01234567-89ab-1def-8123-456789abcdef");
 }
 
