@@ -212,7 +212,7 @@ net::task<void> attempt::await_go_ahead() {
                       [](void* latch) { static_cast<net::latch*>(latch)->open(); }, &go_ahead_};
   limit.expires_after(continue_wait);
   co_await go_ahead_;
-  if (passing_interim_) // One connection takes one message at a time.
+  if (passing_interim_) // Nor may a 100 be mixed with what is being sent.
     co_await interim_passed_;
   if (final_ || told_continue_)
     co_return;
@@ -226,7 +226,7 @@ net::task<void> attempt::await_go_ahead() {
   continue_told_.open();
 }
 
-/// One connection takes one message at a time.
+/// Before another message to the client: the two must not be mixed.
 net::task<void> attempt::await_continue_told() {
   if (telling_continue_)
     co_await continue_told_;

@@ -60,9 +60,9 @@ private:
   net::relay_result pumped_;
   net::latch pump_ended_;
   net::latch go_ahead_;          ///< The client may send, or was told to, its expected body.
-  net::latch continue_told_;     ///< The router's own 100 is on its way no more.
+  net::latch continue_told_;     ///< The router's own 100 has been sent.
   bool telling_continue_ = false;
-  net::latch interim_passed_;    ///< The interim response under way is.
+  net::latch interim_passed_;    ///< The backend's interim response has been sent.
   bool passing_interim_ = false;
   bool told_continue_ = false;
   bool final_ = false;           ///< The final response has begun: no 100 may follow.

@@ -123,16 +123,13 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
     next.add_step(step, out);
     if ((step.done || ended) && out == body_framing::chunked)
       next.add_end(body.trailers());
-    const auto parts = next.parts();
-    if (!parts.empty()) {
-      const auto unsent = co_await to->send(parts); // GCC 12 wants it in a statement of its own.
-      // Sent or not: what the reader took must not be read as the next message.
-      from->consume(step.consumed);
-      if (unsent)
-        co_return relay_result{relay_end::sink_failed, unsent};
-    } else {
-      from->consume(step.consumed);
-    }
+    error_code unsent;
+    if (const auto parts = next.parts(); !parts.empty())
+      unsent = co_await to->send(parts); // GCC 12 wants it in a statement of its own.
+    // Sent or not: what the reader took must not be read as the next message.
+    from->consume(step.consumed);
+    if (unsent)
+      co_return relay_result{relay_end::sink_failed, unsent};
     if (step.done || ended)
       break;
     if (step.malformed)

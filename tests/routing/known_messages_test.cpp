@@ -122,7 +122,7 @@ TEST(EndpointPlaces, AreGivenBackWhenATableEnds) {
   {
     slice table{table_rules{}};
     for (int i = 0; i < 20; ++i)
-      table.register_endpoint(registers(target, "h" + std::to_string(i) + ".example.com"),
+      table.register_endpoint(registers(target, std::string{"h"}.append(std::to_string(i)).append(".example.com")),
                               time_point{1s}, 0);
     EXPECT_EQ(target->placed(), 20u);
   }
