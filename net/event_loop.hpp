@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <future>
+#include <string>
 #include <thread>
 
 namespace shunt::net {
@@ -59,6 +60,8 @@ public:
   deadline_wheel& deadlines() noexcept { return deadlines_; }
   buffer_store& buffers() noexcept { return buffers_; }
   std::size_t index() const noexcept { return index_; }
+  /// Memory of a string that whoever needs it for the moment borrows, by swapping, and gives back.
+  std::string& spare_text() noexcept { return spare_text_; }
 
 private:
   void loop();
@@ -69,6 +72,7 @@ private:
   // back what they borrowed.
   deadline_wheel deadlines_;
   buffer_store buffers_;
+  std::string spare_text_;
   asio::io_context context_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              executor>

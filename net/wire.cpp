@@ -1,5 +1,7 @@
 #include "net/wire.hpp"
 
+#include "net/wire.tls.hpp"
+
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -61,19 +63,12 @@ struct wire::send_handler {
   wire_ptr self;
   send_awaiter* awaiter;
 
-  void operator()(error_code failed, std::size_t count) const {
+  void operator()(error_code failed, std::size_t count = 0) const {
     auto& parts = awaiter->parts;
-    while (!parts.empty() && count >= parts.front().iov_len) {
-      count -= std::exchange(parts.front().iov_len, 0);
-      parts = parts.subspan(1);
-    }
-    if (count > 0) {
-      parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + count;
-      parts.front().iov_len -= count;
-    }
+    take_off(parts, count);
     if (failed)
       awaiter->code = self->ended_ && failed == asio::error::operation_aborted ? self->ended_ : failed;
-    if (!failed && !parts.empty() && !self->try_send(parts, awaiter->code)) {
+    if (!failed && !self->try_send(parts, awaiter->code)) {
       self->continue_send(*awaiter);
       return;
     }
@@ -102,6 +97,8 @@ wire::wire(event_loop& loop, tcp_socket socket)
                     [](void* w) { static_cast<wire*>(w)->on_stall_deadline(); }, this} {}
 
 wire::~wire() {
+  if (tls_)
+    loop_.buffers().give_back(std::move(tls_->ciphertext));
   loop_.buffers().give_back(std::move(block_));
   loop_.buffers().give_back(std::move(pinned_block_));
 }
@@ -112,8 +109,13 @@ void wire::listen() {
   if (reading_ != phase::none || ended_ || !make_room())
     return;
   reading_ = phase::reading;
-  socket_.async_read_some(asio::mutable_buffer{block_.data() + end_, block_.size() - end_},
-                          read_handler{wire_ptr{this}});
+  if (tls_ && tls_->engine->has_input()) { // Later: whoever asks for bytes expects none yet.
+    loop_.post([self = wire_ptr{this}] { self->on_read({}, 0); });
+    return;
+  }
+  const auto room =
+    tls_ ? ciphertext_room() : asio::mutable_buffer{block_.data() + end_, block_.size() - end_};
+  socket_.async_read_some(room, read_handler{wire_ptr{this}});
 }
 
 bool wire::make_room() {
@@ -166,7 +168,15 @@ void wire::unpin() noexcept {
 
 void wire::on_read(error_code failed, std::size_t count) {
   reading_ = phase::none;
-  end_ += count;
+  if (!tls_)
+    end_ += count;
+  else if (!on_ciphertext(failed, count)) { // Nothing that anybody waits for.
+    if (std::exchange(doze_next_, false))
+      start_doze();
+    else
+      listen();
+    return;
+  }
   if (std::exchange(doze_next_, false) && failed == asio::error::operation_aborted && !ended_) {
     start_doze();
     return;
@@ -198,6 +208,8 @@ void wire::start_doze() {
     block_ = {};
     begin_ = end_ = 0;
   }
+  if (tls_ && !tls_->engine->has_input())
+    loop_.buffers().give_back(std::move(tls_->ciphertext));
   reading_ = phase::dozing;
   socket_.async_wait(tcp_socket::wait_read, read_handler{wire_ptr{this}});
 }
@@ -235,6 +247,8 @@ bool wire::try_send(std::span<iovec>& parts, error_code& code) noexcept {
     code = ended_;
     return true;
   }
+  if (tls_)
+    return try_send_tls(parts, code);
   while (!parts.empty()) {
     msghdr message{};
     message.msg_iov = parts.data();
@@ -251,14 +265,7 @@ bool wire::try_send(std::span<iovec>& parts, error_code& code) noexcept {
       code = {errno, boost::system::system_category()};
       return true;
     }
-    while (!parts.empty() && static_cast<std::size_t>(sent) >= parts.front().iov_len) {
-      sent -= static_cast<ssize_t>(std::exchange(parts.front().iov_len, 0));
-      parts = parts.subspan(1);
-    }
-    if (sent > 0) {
-      parts.front().iov_base = static_cast<char*>(parts.front().iov_base) + sent;
-      parts.front().iov_len -= static_cast<std::size_t>(sent);
-    }
+    take_off(parts, static_cast<std::size_t>(sent));
   }
   return true;
 }
@@ -268,6 +275,10 @@ void wire::continue_send(send_awaiter& awaiter) {
   if (stall_limit_.count() > 0) {
     unacknowledged_ = unacknowledged_bytes();
     stall_deadline_.expires_after(stall_limit_);
+  }
+  if (tls_) { // Not the bytes themselves: more may join them meanwhile.
+    socket_.async_wait(tcp_socket::wait_write, send_handler{wire_ptr{this}, &awaiter});
+    return;
   }
   const auto& next = awaiter.parts.front();
   socket_.async_write_some(asio::const_buffer{next.iov_base, next.iov_len},
@@ -308,6 +319,7 @@ void wire::close() noexcept {
   receive_deadline_.disarm();
   stall_deadline_.disarm();
   watcher_ = nullptr;
+  say_goodbye();
   if (!ended_)
     ended_ = asio::error::operation_aborted;
   error_code ignored;
@@ -315,8 +327,28 @@ void wire::close() noexcept {
 }
 
 void wire::shutdown_send() noexcept {
+  say_goodbye();
+  if (tls_ && !tls_->unsent().empty()) {
+    tls_->shut_after = true;
+    send_encrypted_later();
+    return;
+  }
   error_code ignored;
   socket_.shutdown(tcp_socket::shutdown_send, ignored);
+}
+
+void wire::reset_on_close() noexcept {
+  error_code ignored;
+  socket_.set_option(asio::socket_base::linger{true, 0}, ignored);
+}
+
+void wire::send_anyway(std::string_view text) noexcept {
+  iovec part{const_cast<char*>(text.data()), text.size()};
+  std::span<iovec> parts{&part, 1};
+  if (error_code ignored; tls_)
+    try_send_tls(parts, ignored);
+  else
+    ::send(socket_.native_handle(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 } // namespace shunt::net

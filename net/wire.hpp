@@ -1,7 +1,7 @@
-// A TCP connection on a loop: what it received and nobody consumed yet, one read that is under way
-// whenever somebody might want to know of bytes or of the end, writes that try before they wait,
-// and a deadline for each direction. Reference-counted without atomics: operations under way keep
-// it alive, so an owner may let go at any time. Belongs to its loop's thread.
+// A TCP connection on a loop, with TLS or without: what it received and nobody consumed yet, one read
+// that is under way whenever somebody might want to know of bytes or of the end, writes that try
+// before they wait, and a deadline for each direction. Reference-counted without atomics: operations
+// under way keep it alive, so an owner may let go at any time. Belongs to its loop's thread.
 //
 // A read is under way even while nobody awaits it. That is how the end of a client is noticed while
 // its backend works, how a pooled connection's death is noticed before it is used, and why the
@@ -9,6 +9,7 @@
 #pragma once
 
 #include "net/event_loop.hpp"
+#include "net/task.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -16,10 +17,13 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <memory>
 #include <span>
 #include <string_view>
 
 namespace shunt::net {
+
+class tls_engine;
 
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
@@ -91,6 +95,16 @@ public:
   auto send(std::string_view text) noexcept;
   /// How long the peer may take no byte at all while something waits to be sent; 0 = no limit.
   void stall_limit(std::chrono::nanoseconds limit) noexcept { stall_limit_ = limit; }
+  /// Tries to send `text` even though a deadline ended the connection; whether it arrives or not.
+  void send_anyway(std::string_view text) noexcept;
+
+  // -- TLS.
+
+  /// Speaks TLS from here on. What was received and not consumed belongs to the handshake, which must
+  /// be over within `limit` (0 = no limit).
+  task<error_code> secure(std::unique_ptr<tls_engine> engine, std::chrono::nanoseconds limit);
+  /// Null without TLS.
+  const tls_engine* tls() const noexcept;
 
   // -- Both.
 
@@ -108,6 +122,8 @@ public:
   void close() noexcept;
   /// Tells the peer that nothing more will be sent.
   void shutdown_send() noexcept;
+  /// Closing will reset the connection: for a message whose end would look complete.
+  void reset_on_close() noexcept;
   tcp_socket& socket() noexcept { return socket_; }
   event_loop& loop() noexcept { return loop_; }
 
@@ -125,6 +141,7 @@ private:
   struct receive_awaiter;
   struct send_awaiter;
   struct connect_awaiter;
+  struct tls_state;
 
   enum class phase : unsigned char { none, reading, dozing };
 
@@ -133,12 +150,19 @@ private:
   void start_doze();
   void wake();
   void on_read(error_code failed, std::size_t count);
+  asio::mutable_buffer ciphertext_room();
+  bool on_ciphertext(error_code& failed, std::size_t count);
   void on_receive_deadline();
   void on_stall_deadline();
   int unacknowledged_bytes() noexcept;
   void tell() noexcept;
   /// Sends without waiting. True when all is sent or sending failed (`code`).
   bool try_send(std::span<iovec>& parts, error_code& code) noexcept;
+  bool try_send_tls(std::span<iovec>& parts, error_code& code) noexcept;
+  /// Sends what waits in encrypted form. False when the peer takes no more for now.
+  bool try_send_encrypted(error_code& code) noexcept;
+  void send_encrypted_later();
+  void say_goodbye() noexcept;
   void continue_send(send_awaiter& awaiter);
 
   unsigned references_ = 0;
@@ -150,6 +174,7 @@ private:
   bool doze_next_ = false; ///< The read under way was cancelled to give its buffer back.
   event_loop& loop_;
   tcp_socket socket_;
+  std::unique_ptr<tls_state> tls_;
   block block_;
   block pinned_block_; ///< Where the pinned head stayed when the rest had to move on.
   std::size_t begin_ = 0;
