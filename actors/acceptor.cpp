@@ -5,12 +5,15 @@
 #include "net/log_limiter.hpp"
 #include "net/router_error.hpp"
 
+#include <boost/smart_ptr/make_local_shared.hpp>
+
 #include <caf/send.hpp>
 
 #include <unistd.h>
 
-#include <optional>
+#include <memory>
 #include <unordered_map>
+#include <vector>
 
 namespace shunt {
 
@@ -18,7 +21,7 @@ namespace {
 
 struct acceptor_state {
   static constexpr const char* name = "acceptor";
-  std::optional<net::listener> listener;
+  std::vector<std::unique_ptr<net::listener>> listeners;
   std::unordered_map<std::uint64_t, connection_actor> connections;
   std::uint64_t next_id = 0;
   bool ending = false;
@@ -34,35 +37,41 @@ public:
              supervisor_actor supervisor)
     : self_{self}, here_{here}, directory_{directory}, supervisor_{std::move(supervisor)} {}
 
-  void open(int descriptor) const {
-    self_->state.listener.emplace(
-      here_->home.events(), descriptor, [*this](int accepted) { accept(accepted); },
-      [*this](net::error_code reason) { paused(reason); });
-    self_->state.listener->open();
+  void open(const open_listener& m) const {
+    auto& opened = self_->state.listeners.emplace_back(std::make_unique<net::listener>(
+      here_->home.events(), m.descriptor,
+      [*this, tls = m.tls](int accepted) { accept({accepted, tls}); },
+      [*this](net::error_code reason) { paused(reason); }));
+    opened->open();
   }
 
-  void accept(int descriptor) const {
+  void accept(const adopt_connection& accepted) const {
     if (here_->router.connections() >= here_->router.connections_max) {
-      shed(descriptor);
+      shed(accepted);
       return;
     }
     const auto least = least_busy();
     // Before a drain is over, no loop gets connections that it does not know of yet.
     if (least == here_->home.events().index() || here_->router.state.load() == health::degraded)
-      serve(descriptor);
+      serve(accepted);
     else
-      pass_on(descriptor, least);
+      pass_on(accepted, least);
   }
 
-  void adopt(int descriptor) const {
+  void adopt(const adopt_connection& passed_on) const {
     here_->counters.arriving.fetch_sub(1);
-    serve(descriptor);
+    serve(passed_on);
+  }
+
+  void follow(const policy& rules) const {
+    here_->rules = boost::make_local_shared<const policy>(rules);
+    here_->upstreams.clear(); // Backends were verified by the rules of before.
   }
 
   void drain() const {
     here_->draining = true;
     self_->state.ending = true;
-    close_listener();
+    close_listeners();
     for (const auto& [id, connection] : self_->state.connections)
       caf::anon_send(connection, drain_connection{});
     here_->upstreams.clear();
@@ -72,7 +81,7 @@ public:
   void cut() const {
     here_->draining = true;
     self_->state.ending = true;
-    close_listener();
+    close_listeners();
     for (const auto& [id, connection] : self_->state.connections)
       caf::anon_send(connection, cut_connection{});
     here_->upstreams.clear();
@@ -86,10 +95,10 @@ public:
   }
 
 private:
-  void serve(int descriptor) const {
+  void serve(const adopt_connection& accepted) const {
     const auto id = self_->state.next_id++;
     loop_counters::add(here_->counters.connections, std::size_t{1});
-    auto connection = spawn_connection(*here_, descriptor, self_, id);
+    auto connection = spawn_connection(*here_, accepted.descriptor, accepted.tls, self_, id);
     if (self_->state.ending) // It came after the others were told.
       caf::anon_send(connection, drain_connection{});
     self_->state.connections.emplace(id, std::move(connection));
@@ -97,9 +106,9 @@ private:
 
   /// Counted on the other loop at once, or a burst would all go to the same; and until it arrives
   /// that loop is not quiet.
-  void pass_on(int descriptor, std::size_t other) const {
+  void pass_on(const adopt_connection& accepted, std::size_t other) const {
     here_->router.counters[other]->arriving.fetch_add(1);
-    caf::anon_send(directory_->by_loop[other], adopt_connection{descriptor});
+    caf::anon_send(directory_->by_loop[other], accepted);
   }
 
   /// A loop keeps its client unless another has at least two fewer: moving one costs a wake-up.
@@ -117,16 +126,18 @@ private:
     return load_of(least) + 2 <= load_of(own) ? least : own;
   }
 
-  /// More clients than allowed: each is told so, instead of waiting for a turn that never comes.
-  void shed(int descriptor) const {
+  /// More clients than allowed: each is told so, instead of waiting for a turn that never comes. Over
+  /// TLS that would take a handshake, which is what there is no room for.
+  void shed(const adopt_connection& accepted) const {
     const auto id = here_->ids.next();
     std::string answer;
     net::append_response(answer, net::describe(net::router_error::overloaded, {}),
                          {.request_id = net::view(id), .date = {}});
     loop_counters::add(here_->counters.shed);
-    ::send(descriptor, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    ::shutdown(descriptor, SHUT_WR);
-    ::close(descriptor);
+    if (!accepted.tls)
+      ::send(accepted.descriptor, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::shutdown(accepted.descriptor, SHUT_WR);
+    ::close(accepted.descriptor);
     if (self_->state.pauses.admit())
       here_->router.log.warn(".router", "connections-limit-reached",
                              {{"connections", here_->router.connections_max}});
@@ -137,9 +148,9 @@ private:
       here_->router.log.error(".router", "accept-paused", {{"error", reason.message()}});
   }
 
-  void close_listener() const {
-    if (self_->state.listener)
-      self_->state.listener->close();
+  void close_listeners() const {
+    for (auto& each : self_->state.listeners)
+      each->close();
   }
 
   void tell_when_quiet() const {
@@ -159,8 +170,9 @@ acceptor_actor::behavior_type behave(acceptor_self* self, loop_context* here,
                                      supervisor_actor supervisor) {
   const doorkeeper keeper{self, here, directory, std::move(supervisor)};
   return {
-    [keeper](const open_listener& m) { keeper.open(m.descriptor); },
-    [keeper](const adopt_connection& m) { keeper.adopt(m.descriptor); },
+    [keeper](const open_listener& m) { keeper.open(m); },
+    [keeper](const adopt_connection& m) { keeper.adopt(m); },
+    [keeper](const use_policy& m) { keeper.follow(*m.rules); },
     [keeper](drain_loop) { keeper.drain(); },
     [keeper](cut_loop) { keeper.cut(); },
     [keeper](connection_ended m) { keeper.ended(m.id); },

@@ -1,5 +1,7 @@
 #include "actors/attempt.hpp"
 
+#include "net/backend_tls.hpp"
+#include "net/tls_engine.hpp"
 #include "net/tunnel.hpp"
 
 #include <array>
@@ -15,6 +17,21 @@ namespace {
 constexpr auto continue_wait = 1s; ///< For a backend's 100 (gorouter's value).
 constexpr int interim_max = 64;    ///< 1xx responses before a final one; more is abuse.
 
+/// The memory of a TLS endpoint; null for a plain one.
+tls_memory* tls_memory_of(routing::leased_endpoint& endpoint) {
+  const auto& about = endpoint.about();
+  if (!about.tls())
+    return nullptr;
+  if (endpoint.transport == nullptr) {
+    auto made = std::make_shared<tls_memory>();
+    const auto san = about.server_cert_domain_san();
+    made->name = san.empty() ? about.host() : san;
+    made->pool_key.append(about.address()).append(" ").append(made->name);
+    endpoint.transport = std::move(made);
+  }
+  return static_cast<tls_memory*>(endpoint.transport.get());
+}
+
 /// Whether dialling failed for want of something of the router's own, which marks no endpoint.
 bool lacks_means(error_code code) {
   namespace errc = boost::system::errc;
@@ -26,7 +43,8 @@ bool lacks_means(error_code code) {
 } // namespace
 
 attempt::attempt(exchange& of, routing::leased_endpoint& to)
-  : of_{of}, here_{of.here_}, client_{*of.client_}, to_{to}, address_{to.about().address()} {
+  : of_{of}, here_{of.here_}, client_{*of.client_}, to_{to}, address_{to.about().address()},
+    tls_{tls_memory_of(to)} {
   to_.stats().in_flight.fetch_add(1, std::memory_order_relaxed);
   to_.stats().awaiting_headers.fetch_add(1, std::memory_order_relaxed);
 }
@@ -45,14 +63,12 @@ void attempt::headers_arrived() {
 }
 
 net::task<attempt_result> attempt::run() {
-  if (to_.about().tls()) // Plain bytes to a port that promised TLS would betray both sides.
-    co_return failed_unsent(routing::failure_class::other,
-                            "TLS to backends is not supported by this version");
   websocket_ = of_.head.upgrade && net::iequals(of_.head.upgrade_protocol, "websocket");
-  of_.times_.dial = of_.times_.resolve = -1ns; // A pooled connection has none of either.
+  // A pooled connection has none of these.
+  of_.times_.dial = of_.times_.resolve = of_.times_.handshake = -1ns;
   of_.progress_ = {};
-  if (!here_.router.settings.disable_keep_alives) {
-    up_ = here_.upstreams.take(address_);
+  if (!of_.rules_->settings.disable_keep_alives) {
+    up_ = here_.upstreams.take(pool_key());
     reused_ = up_ != nullptr;
   }
   watch_client();
@@ -78,15 +94,10 @@ net::task<attempt_result> attempt::run() {
 }
 
 net::task<attempt_result> attempt::dial_backend() {
-  const auto& settings = here_.router.settings;
+  const auto& settings = of_.rules_->settings;
   const auto& target = to_.about();
   client_.wire->listen(); // A client that leaves meanwhile wants no other attempt.
-  // `endpoint_timeout` counts from the start of the attempt, so dialling may not outlast it.
-  auto patience = std::chrono::nanoseconds{settings.endpoint_dial_timeout};
-  const auto limit = time_limit();
-  const bool cut_short = limit.count() > 0 && (patience.count() == 0 || limit < patience);
-  if (cut_short)
-    patience = limit;
+  const auto [patience, cut_short] = within_limit(settings.endpoint_dial_timeout);
   const auto dialled =
     co_await net::dial(here_.home.events(), std::string{target.host()}, target.port(),
                        {patience, settings.endpoint_keep_alive_probe_interval});
@@ -102,18 +113,54 @@ net::task<attempt_result> attempt::dial_backend() {
   if (of_.client_gone_)
     co_return failed(routing::failure_class::client_cancelled, "context canceled");
   up_->stall_limit(settings.write_timeout);
+  if (tls_ == nullptr)
+    co_return attempt_result{};
+  auto secured = co_await secure_backend();
+  co_return secured;
+}
+
+net::task<attempt_result> attempt::secure_backend() {
+  const auto& rules = *of_.rules_;
+  auto session = rules.backend_tls == nullptr
+                   ? nullptr
+                   : rules.backend_tls->new_session(tls_->name, false, tls_->session.get());
+  if (!session)
+    co_return tls_failure(net::tls_name_impossible(tls_->name));
+  const auto [patience, cut_short] = within_limit(rules.settings.tls_handshake_timeout);
+  const auto began = std::chrono::steady_clock::now();
+  const auto code =
+    co_await up_->secure(std::make_unique<net::tls_engine>(std::move(session)), patience);
+  of_.times_.handshake = std::chrono::steady_clock::now() - began;
+  if (code == asio::error::timed_out && cut_short)
+    co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
+  if (code)
+    co_return handshake_failure(code);
+  session_unkept_ = true;
   co_return attempt_result{};
 }
 
 /// For the whole exchange with the backend; 0 = none.
 std::chrono::nanoseconds attempt::time_limit() const {
-  return websocket_ ? 0ns : here_.router.settings.endpoint_timeout_for(1);
+  return websocket_ ? 0ns : of_.rules_->settings.endpoint_timeout_for(1);
+}
+
+/// `endpoint_timeout` counts from the start of the attempt: what comes before the request may not
+/// outlast it.
+std::pair<std::chrono::nanoseconds, bool>
+attempt::within_limit(std::chrono::nanoseconds patience) const {
+  const auto limit = time_limit();
+  if (limit.count() == 0)
+    return {patience, false};
+  const auto left = std::max<std::chrono::nanoseconds>(
+    of_.times_.attempt + limit - std::chrono::steady_clock::now(), 1ns);
+  return patience.count() == 0 || left < patience ? std::pair{left, true}
+                                                  : std::pair{patience, false};
 }
 
 net::task<attempt_result> attempt::talk() {
   if (const auto limit = time_limit(); limit.count() > 0)
     up_->receive_until(of_.times_.attempt + limit);
-  if (here_.router.log_local_address)
+  if (of_.rules_->log_local_address)
     of_.local_address_ = local_address();
   build_head();
   auto sent = co_await send_request();
@@ -133,7 +180,7 @@ net::task<attempt_result> attempt::talk() {
 }
 
 void attempt::build_head() {
-  const auto& settings = here_.router.settings;
+  const auto& settings = of_.rules_->settings;
   const auto& target = to_.about();
   const bool expects = of_.head.expect_continue && !settings.keep_alive_100_continue_requests;
   of_.out_.clear();
@@ -142,8 +189,11 @@ void attempt::build_head() {
     {.client_ip = client_.ip,
      .request_id = net::view(of_.id_),
      .received_unix_ms = of_.times_.received_unix_ns / 1'000'000,
-     .tls = false,
+     .tls = client_.tls,
      .proto = of_.proto_source(),
+     .client_cert = net::decide_client_cert(
+       settings.forwarded_client_cert, {.tls = client_.tls, .certificate = client_.mutual_tls}),
+     .client_cert_value = client_.certificate,
      .trace = of_.traced() ? &of_.trace_ : nullptr,
      .close_after = settings.disable_keep_alives || expects,
      .protected_names = settings.hop_by_hop_headers_to_filter},
@@ -199,7 +249,7 @@ net::task<void> attempt::pump_request() {
     co_return;
   of_.body_spent_ = true;
   pumped_ = co_await net::relay_body(client_.wire, of_.request_body_, up_, of_.head.framing, {},
-                                     here_.router.settings.read_body_timeout);
+                                     of_.rules_->settings.read_body_timeout);
   if (pumped_.end == net::relay_end::complete)
     client_.wire->listen(); // To hear of its end.
   else if (pumped_.end != net::relay_end::sink_failed)
@@ -268,7 +318,7 @@ void attempt::client_event(void* context) {
 }
 
 net::task<attempt_result> attempt::read_response() {
-  const auto& settings = here_.router.settings;
+  const auto& settings = of_.rules_->settings;
   const net::head_limits limits{static_cast<std::size_t>(settings.response_header_bytes_max()),
                                 static_cast<std::size_t>(settings.max_response_headers)};
   of_.response_scratch_.reset();
@@ -299,6 +349,8 @@ net::task<attempt_result> attempt::read_response() {
       co_return receive_failure(code);
   }
   headers_arrived();
+  if (std::exchange(session_unkept_, false)) // In TLS 1.3 the ticket has come by now.
+    tls_->session = net::resumable_session(up_->tls()->session());
   up_->pin();
   up_->consume(of_.response_.head_bytes);
   co_return attempt_result{};
@@ -312,7 +364,7 @@ net::task<error_code> attempt::pass_interim() {
     told_continue_ = told_continue_ || go_ahead;
     co_await await_continue_told();
     of_.answer_.clear();
-    net::append_interim_head(of_.answer_, of_.response_, &here_.router.rewrite);
+    net::append_interim_head(of_.answer_, of_.response_, &of_.rules_->rewrite);
     interim_passed_ = {};
     passing_interim_ = true;
     code = co_await client_.wire->send(of_.answer_);
@@ -351,7 +403,7 @@ net::task<attempt_result> attempt::answer_client() {
      .keep_alive = !client_.close_after,
      .framing = framing,
      .cookie_line = of_.cookie_line_,
-     .rewrite = &here_.router.rewrite});
+     .rewrite = &of_.rules_->rewrite});
   of_.response_body_.begin(of_.response_.framing, of_.response_.content_length);
   const auto relayed =
     co_await net::relay_body(up_, of_.response_body_, client_.wire, framing, of_.answer_, 0s);
@@ -364,8 +416,8 @@ net::task<attempt_result> attempt::answer_client() {
     if (of_.router_error_.empty())
       of_.router_error_ = client_left ? "client connection closed during response streaming"
                                       : "backend connection closed during response streaming";
-    if (error_code ignored; framing == net::body_framing::until_close)
-      client_.wire->socket().set_option(asio::socket_base::linger{true, 0}, ignored);
+    if (framing == net::body_framing::until_close)
+      client_.wire->reset_on_close();
     client_.wire->abort(asio::error::connection_aborted);
     client_.close_after = true;
   }
@@ -376,7 +428,7 @@ net::task<attempt_result> attempt::answer_client() {
 
 void attempt::hand_back(bool response_complete) {
   const bool request_sent = !pumping_ || pump_ended_.is_open();
-  const auto& settings = here_.router.settings;
+  const auto& settings = of_.rules_->settings;
   const bool asked_to_close =
     settings.disable_keep_alives
     || (of_.head.expect_continue && !settings.keep_alive_100_continue_requests);
@@ -387,7 +439,7 @@ void attempt::hand_back(bool response_complete) {
     return; // The destructor closes it.
   up_->receive_within(0s);
   up_->want_buffer(net::buffer_store::block_bytes);
-  here_.upstreams.put(address_, std::move(up_));
+  here_.upstreams.put(pool_key(), std::move(up_));
   up_ = nullptr;
 }
 

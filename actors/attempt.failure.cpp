@@ -2,6 +2,8 @@
 // request may go out once more.
 #include "actors/attempt.hpp"
 
+#include "net/tls_engine.hpp"
+
 namespace shunt {
 
 using net::error_code;
@@ -38,7 +40,27 @@ attempt_result attempt::failed_unsent(routing::failure_class why, std::string de
           why};
 }
 
+/// Nothing was sent: any attempt elsewhere may follow.
+attempt_result attempt::handshake_failure(error_code code) const {
+  const auto* engine = up_->tls();
+  if (of_.client_gone_)
+    return failed(routing::failure_class::client_cancelled, "context canceled");
+  if (engine != nullptr && engine->failure())
+    return tls_failure(*engine->failure());
+  if (code == asio::error::timed_out)
+    return tls_failure(net::tls_handshake_timed_out());
+  if (code == asio::error::eof)
+    return failed_unsent(routing::failure_class::eof, "EOF");
+  return failed_unsent(routing::failure_class::other, peer_text("read", code));
+}
+
+attempt_result attempt::tls_failure(const net::tls_failure& why) const {
+  return written_ ? failed(why.reason, why.text) : failed_unsent(why.reason, why.text);
+}
+
 attempt_result attempt::write_failure(error_code code) const {
+  if (up_->tls() != nullptr && up_->tls()->failure())
+    return tls_failure(*up_->tls()->failure());
   const bool late = code == asio::error::timed_out;
   const auto why = late ? routing::failure_class::timeout : routing::failure_class::other;
   auto detail = late ? std::string{"context deadline exceeded"} : peer_text("write", code);
@@ -79,6 +101,8 @@ attempt_result attempt::receive_failure(error_code code) const {
     of_.client_gone_ = true;
     return failed(client_cancelled, {});
   }
+  if (up_->tls() != nullptr && up_->tls()->failure())
+    return tls_failure(*up_->tls()->failure());
   if (code == asio::error::eof)
     return failed(idempotent() ? idempotent_eof : eof,
                   up_->bytes().empty() ? "EOF" : "unexpected EOF");
@@ -90,7 +114,7 @@ attempt_result attempt::receive_failure(error_code code) const {
 attempt_result attempt::head_failure(net::parse_error error) const {
   using enum routing::failure_class;
   constexpr std::string_view broken = "net/http: HTTP/1.x transport connection broken: ";
-  const auto limit = here_.router.settings.response_header_bytes_max();
+  const auto limit = of_.rules_->settings.response_header_bytes_max();
   switch (net::kind_of(error)) {
     case net::parse_error_kind::too_large:
       return failed(response_header_limits, std::string{broken}

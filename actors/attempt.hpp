@@ -4,8 +4,17 @@
 
 #include "actors/exchange.hpp"
 #include "net/dial.hpp"
+#include "net/tls_failure.hpp"
+#include "net/tls_handles.hpp"
 
 namespace shunt {
+
+/// What a loop keeps for a TLS endpoint between attempts.
+struct tls_memory {
+  std::string name;     ///< What its certificate must be for.
+  std::string pool_key; ///< Connections are shared among those that expect the same name alone.
+  net::ssl_session_ptr session; ///< To be resumed.
+};
 
 class attempt {
 public:
@@ -18,6 +27,7 @@ public:
 
 private:
   net::task<attempt_result> dial_backend();
+  net::task<attempt_result> secure_backend();
   net::task<attempt_result> talk();
   net::task<attempt_result> send_request();
   net::task<void> pump_request();
@@ -30,7 +40,11 @@ private:
   net::task<void> stop_pump();
   void hand_back(bool response_complete);
 
+  /// Where its idle connections are kept.
+  std::string_view pool_key() const { return tls_ != nullptr ? tls_->pool_key : address_; }
   std::chrono::nanoseconds time_limit() const;
+  /// The smaller of `patience` and what the exchange has left; whether it is the latter.
+  std::pair<std::chrono::nanoseconds, bool> within_limit(std::chrono::nanoseconds patience) const;
   void build_head();
   void watch_client();
   static void client_event(void* self);
@@ -41,6 +55,8 @@ private:
   std::string local_address() const;
   std::string peer_text(std::string_view operation, net::error_code code) const;
   attempt_result receive_failure(net::error_code code) const;
+  attempt_result tls_failure(const net::tls_failure& why) const;
+  attempt_result handshake_failure(net::error_code code) const;
   attempt_result head_failure(net::parse_error error) const;
   bool may_resend() const;
   bool body_buffered() const;
@@ -51,8 +67,10 @@ private:
   client_connection& client_;
   routing::leased_endpoint& to_;
   std::string_view address_;
+  tls_memory* tls_ = nullptr; ///< Of a TLS endpoint.
   net::wire_ptr up_;
   bool reused_ = false;
+  bool session_unkept_ = false; ///< The connection is new, and may have a session to resume.
   bool awaiting_headers_ = true;
   bool written_ = false;         ///< Something of the request may have reached the backend.
   bool websocket_ = false;

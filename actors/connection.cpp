@@ -1,6 +1,7 @@
 #include "actors/connection.hpp"
 
 #include "actors/exchange.hpp"
+#include "actors/greeting.hpp"
 
 #include <caf/send.hpp>
 
@@ -72,16 +73,20 @@ private:
 /// The connection's coroutine and what it owns.
 class session {
 public:
-  session(loop_context& here, net::wire_ptr wire) : here_{here} {
+  session(loop_context& here, net::wire_ptr wire, bool tls) : here_{here} {
     client_.wire = std::move(wire);
-    client_.wire->stall_limit(here.router.settings.write_timeout);
-    name_peer();
+    client_.wire->stall_limit(here.rules->settings.write_timeout);
+    client_.tls = tls;
   }
   session(const session&) = delete;
   session& operator=(const session&) = delete;
   ~session() { client_.wire->close(); } // However it ends: a read under way would keep it open.
 
   net::task<void> run() {
+    client_.idle = false;
+    const bool served = co_await greet(here_, client_);
+    if (!served)
+      co_return;
     for (bool open = true; open && !client_.close_after;) {
       open = co_await wait_for_request();
       if (open)
@@ -91,7 +96,8 @@ public:
   }
 
   void drain() {
-    client_.close_after = true;
+    if (served_ > 0 || client_.idle)
+      client_.close_after = true; // Else after its first request.
     if (!client_.idle)
       return;
     // A client that connected a moment ago may have sent its request already.
@@ -104,19 +110,6 @@ public:
   void cut() { client_.wire->abort(net::asio::error::operation_aborted); }
 
 private:
-  void name_peer() {
-    error_code failed;
-    const auto peer = client_.wire->socket().remote_endpoint(failed);
-    if (failed)
-      return;
-    auto ip = peer.address();
-    if (ip.is_v6() && ip.to_v6().is_v4_mapped())
-      ip = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, ip.to_v6());
-    client_.ip = ip.to_string();
-    client_.address = ip.is_v6() ? "[" + client_.ip + "]" : client_.ip;
-    client_.address += ":" + std::to_string(peer.port());
-  }
-
   /// Waits for the first byte of a request without holding a buffer for long.
   net::task<bool> wait_for_request() {
     if (client_.wire->bytes() == "\r\n") // See below.
@@ -130,9 +123,13 @@ private:
     if (here_.draining && served_ > 0)
       co_return false;
     client_.idle = true;
-    const auto& settings = here_.router.settings;
+    const auto& settings = here_.rules->settings;
     const bool first = served_ == 0 && settings.read_header_timeout.count() > 0;
-    const auto patience = first ? settings.read_header_timeout : settings.frontend_idle_timeout;
+    std::chrono::nanoseconds patience = settings.frontend_idle_timeout;
+    if (here_.draining)
+      patience = first_request_patience;
+    else if (first)
+      patience = settings.read_header_timeout;
     auto failed = co_await client_.wire->receive_idle(patience);
     // Some clients end a body with a line end too many. That begins no request: the connection is
     // as idle as before.
@@ -165,7 +162,7 @@ private:
 
   /// Reads until the head is complete. False when there will be none; the client has been told.
   net::task<bool> read_head(exchange& request) {
-    const auto& settings = here_.router.settings;
+    const auto& settings = here_.rules->settings;
     request.scratch.reset();
     client_.wire->receive_within(settings.read_header_timeout);
     for (;;) {
@@ -210,7 +207,13 @@ private:
     const auto id = here_.ids.next();
     here_.requests.refused(client_.address, net::view(id), net::describe(error));
     std::string answer;
-    net::append_rejection(answer, error, net::view(id));
+    if (here_.rules->error_page) {
+      auto refusal = net::describe_refusal(error);
+      here_.dress(refusal, net::view(id), *here_.rules);
+      net::append_response(answer, refusal, {.request_id = net::view(id), .date = {}});
+    } else {
+      net::append_rejection(answer, error, net::view(id));
+    }
     co_await send_last(answer);
   }
 
@@ -225,10 +228,10 @@ private:
     here_.requests.refused(client_.address, net::view(id), "the request head came too slowly");
     net::error_response late;
     late.status = 408;
+    here_.dress(late, net::view(id), *here_.rules);
     std::string answer;
     net::append_response(answer, late, {.request_id = net::view(id), .date = {}});
-    ::send(client_.wire->socket().native_handle(), answer.data(), answer.size(),
-           MSG_NOSIGNAL | MSG_DONTWAIT);
+    client_.wire->send_anyway(answer);
   }
 
   /// Any request may be the one that there is no memory for, not only a connection's first.
@@ -236,8 +239,9 @@ private:
     loop_counters::add(here_.counters.shed);
     const auto id = here_.ids.next();
     std::string answer;
-    net::append_response(answer, net::describe(net::router_error::overloaded, {}),
-                         {.request_id = net::view(id), .date = {}});
+    auto overloaded = net::describe(net::router_error::overloaded, {});
+    here_.dress(overloaded, net::view(id), *here_.rules);
+    net::append_response(answer, overloaded, {.request_id = net::view(id), .date = {}});
     co_await send_last(answer);
   }
 
@@ -290,8 +294,8 @@ private:
 };
 
 /// The frame owns the session; the actor merely points at it.
-net::task<void> run(connection_self* self, loop_context& here, net::wire_ptr wire) {
-  session serving{here, std::move(wire)};
+net::task<void> run(connection_self* self, loop_context& here, net::wire_ptr wire, bool tls) {
+  session serving{here, std::move(wire), tls};
   const running_mark mark{self->state.running, serving};
   co_await serving.run();
 }
@@ -307,13 +311,13 @@ std::string reason_of(const std::exception_ptr& thrown) {
 }
 
 connection_actor::behavior_type behave(connection_self* self, loop_context* here, int descriptor,
-                                       acceptor_actor owner, std::uint64_t id) {
+                                       bool tls, acceptor_actor owner, std::uint64_t id) {
   net::tcp_socket socket{here->home.events().get_executor()};
   error_code failed;
   socket.assign(net::tcp::v6(), descriptor, failed);
   net::wire_ptr wire{new net::wire{here->home.events(), std::move(socket)}};
   // Until the coroutine has ended, the actor must not, whoever lets go of it.
-  net::start(run(self, *here, std::move(wire)), [keep = caf::strong_actor_ptr{self->ctrl()}, here,
+  net::start(run(self, *here, std::move(wire), tls), [keep = caf::strong_actor_ptr{self->ctrl()}, here,
                                                  owner, id](const std::exception_ptr& thrown) {
     if (thrown)
       here->router.log.error(".connection", "connection-failed", {{"error", reason_of(thrown)}});
@@ -334,9 +338,9 @@ connection_actor::behavior_type behave(connection_self* self, loop_context* here
 
 } // namespace
 
-connection_actor spawn_connection(loop_context& here, int descriptor, acceptor_actor owner,
-                                  std::uint64_t id) {
-  return spawn_pinned<connection_actor, connection_state>(here.home, behave, &here, descriptor,
+connection_actor spawn_connection(loop_context& here, int descriptor, bool tls,
+                                  acceptor_actor owner, std::uint64_t id) {
+  return spawn_pinned<connection_actor, connection_state>(here.home, behave, &here, descriptor, tls,
                                                           std::move(owner), id);
 }
 

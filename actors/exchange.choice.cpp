@@ -19,7 +19,7 @@ void exchange::read_affinity() {
   wanted_ = routing::parse_instance_address(
     {.app = first_of(head, net::field_id::x_cf_app_instance),
      .process = first_of(head, net::field_id::x_cf_process_instance)});
-  sticky_ = net::stickiness_of(head, here_.router.stickiness);
+  sticky_ = net::stickiness_of(head, rules_->stickiness);
 }
 
 std::size_t exchange::candidates(const routing::leased_pool& pool) const {
@@ -33,11 +33,11 @@ std::size_t exchange::candidates(const routing::leased_pool& pool) const {
 
 bool exchange::all_overloaded(const routing::leased_pool& pool) const {
   if (wanted_.demand != routing::instance_demand::certain)
-    return routing::all_overloaded(pool, here_.balancing);
+    return routing::all_overloaded(pool, rules_->balancing);
   bool all = true;
   pool.for_each([&](const routing::leased_endpoint& e) {
     if (wanted_.only.accepts(e.about()))
-      all = all && routing::is_overloaded(e, here_.balancing);
+      all = all && routing::is_overloaded(e, rules_->balancing);
   });
   return all;
 }
@@ -51,18 +51,18 @@ routing::leased_endpoint* exchange::choose(routing::leased_pool& pool,
       if (wanted_.only.accepts(e.about()))
         last = &e;
     });
-    return last != nullptr && routing::pick_pinned(*last, attempts, here_.balancing) ? last
+    return last != nullptr && routing::pick_pinned(*last, attempts, rules_->balancing) ? last
                                                                                      : nullptr;
   }
   using enum net::stickiness_kind;
   if (sticky_.kind == required || (sticky_.kind == preferred && attempts.attempts == 0)) {
     auto* home = find_sticky(pool);
-    if (home != nullptr && routing::pick_pinned(*home, attempts, here_.balancing))
+    if (home != nullptr && routing::pick_pinned(*home, attempts, rules_->balancing))
       return home;
     if (sticky_.kind == required)
       return nullptr;
   }
-  return routing::pick(pool, attempts, here_.balancing, exchange_times::clock::now(), here_.random);
+  return routing::pick(pool, attempts, rules_->balancing, exchange_times::clock::now(), here_.random);
 }
 
 /// gorouter takes an address for an instance as well.
@@ -86,7 +86,7 @@ net::error_response exchange::unknown_instance() const {
 
 void exchange::make_sticky_cookie() {
   const auto instance = endpoint_->about().instance_id();
-  const auto due = net::sticky_cookie_for(response_, sticky_, instance, here_.router.stickiness);
+  const auto due = net::sticky_cookie_for(response_, sticky_, instance, rules_->stickiness);
   if (!due)
     return;
   // The route may have gone since the attempt began: then its key has to do.
@@ -97,7 +97,7 @@ void exchange::make_sticky_cookie() {
 }
 
 net::proto_source exchange::proto_source() const {
-  const auto& settings = here_.router.settings;
+  const auto& settings = rules_->settings;
   if (settings.force_forwarded_proto_https)
     return net::proto_source::https;
   return settings.sanitize_forwarded_proto ? net::proto_source::connection

@@ -72,6 +72,7 @@ net::task<void> exchange::serve(client_connection& client) {
   co_await finish_request_body();
   log();
   endpoint_ = nullptr;
+  rules_.reset();
 }
 
 std::size_t exchange::extra_bytes() const noexcept {
@@ -92,9 +93,10 @@ void exchange::shrink() {
 
 void exchange::begin(client_connection& client) {
   client_ = &client;
+  rules_ = here_.rules;
   id_ = here_.ids.next();
   if (traced()) {
-    trace_.begin(here_.router.tracing, head.fields, id_, here_.ids.random());
+    trace_.begin(rules_->tracing, head.fields, id_, here_.ids.random());
     trace_.request_id().copy(id_.data(), id_.size());
   }
   times_ = {};
@@ -122,15 +124,15 @@ void exchange::keep_head() {
 // -- Checks.
 
 bool exchange::is_health_check() const {
-  return value_of(head, net::field_id::user_agent) == here_.router.settings.healthcheck_user_agent;
+  return value_of(head, net::field_id::user_agent) == rules_->settings.healthcheck_user_agent;
 }
 
 bool exchange::traced() const {
-  return here_.router.tracing.b3() || here_.router.tracing.w3c();
+  return rules_->tracing.b3() || rules_->tracing.w3c();
 }
 
 bool exchange::wants_trace() const {
-  const auto& key = here_.router.settings.trace_key;
+  const auto& key = rules_->settings.trace_key;
   return !key.empty() && value_of(head, net::field_id::x_vcap_trace) == key;
 }
 
@@ -145,7 +147,7 @@ std::optional<net::error_response> exchange::check() const {
 
 /// gorouter's sum over method, target, version, Host and fields is the head without its last line.
 std::optional<net::error_response> exchange::check_size() const {
-  const auto& settings = here_.router.settings;
+  const auto& settings = rules_->settings;
   const auto bytes_max = static_cast<std::size_t>(settings.request_header_bytes_max());
   const auto fields_max = static_cast<std::size_t>(settings.max_request_headers);
   const auto fields = head.fields.size() - (head.host.empty() ? 0 : 1);
@@ -189,7 +191,7 @@ net::error_response exchange::no_route(const route& found) const {
   if (found.found == route::kind::unknown)
     return net::describe(router_error::not_in_sync, head.host);
   auto answer = net::describe(router_error::no_endpoints, head.host);
-  const auto& settings = here_.router.settings;
+  const auto& settings = rules_->settings;
   if (settings.legacy_empty_pools())
     return answer;
   const auto& empty = settings.empty_pool;
@@ -229,6 +231,8 @@ net::task<void> exchange::proxy() {
   }
   routing::attempt_state attempts;
   attempts.only = certain ? &wanted_.only : nullptr;
+  if (const auto& name = found.pool->traits().hash_header; !name.empty())
+    attempts.hash_value = value_of(head, name);
   if (all_overloaded(*found.pool)) {
     loop_counters::add(here_.counters.backend_exhausted_conns);
     here_.requests.connection_limit_reached(net::view(id_));
@@ -250,7 +254,7 @@ net::task<void> exchange::proxy() {
   last.ended = attempt_result::kind::failed;
   last.rule = routing::rule_of(routing::failure_class::no_endpoint);
   last.detail = "No endpoints available";
-  for (std::size_t made = 0; made < here_.attempts_max; ++made) {
+  for (std::size_t made = 0; made < rules_->attempts_max; ++made) {
     // The table may have changed since the attempt before: read the lease anew.
     if (made > 0)
       found = co_await find_route();
@@ -267,6 +271,8 @@ net::task<void> exchange::proxy() {
     endpoint_ = routing::leased_endpoint_ptr{chosen};
     times_.attempt = exchange_times::clock::now();
     last = co_await try_endpoint(*chosen);
+    if (rules_->outliers.enabled())
+      judge(last);
     if (last.ended != attempt_result::kind::failed)
       break;
     times_.last_failure = exchange_times::clock::now();
@@ -302,8 +308,7 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
       co_await respond(std::move(answer));
       // The deadline has ended the wire: only the socket itself can still say why.
       if (last.ended == attempt_result::kind::late_request)
-        ::send(client_->wire->socket().native_handle(), answer_.data(), answer_.size(),
-               MSG_NOSIGNAL | MSG_DONTWAIT);
+        client_->wire->send_anyway(answer_);
       break;
     }
     default:
@@ -329,7 +334,8 @@ void exchange::report_failure(const attempt_result& failed, routing::leased_endp
                                  .reused = progress_.reused,
                                  .retriable = failed.rule.retry,
                                  .resolve = times_.resolve,
-                                 .dial = times_.dial});
+                                 .dial = times_.dial,
+                                 .handshake = times_.handshake});
   switch (failed.why) {
     case routing::failure_class::timeout: here_.requests.timed_out(id, failed.detail); break;
     case routing::failure_class::response_header_limits:
@@ -345,9 +351,26 @@ void exchange::report_failure(const attempt_result& failed, routing::leased_endp
   if (pinned || (!failed.rule.mark && !failed.rule.prune_tls))
     return;
   // Here at once, elsewhere when the shard's push arrives.
-  endpoint.failed_until = times_.last_failure + here_.router.settings.droplet_stale_threshold / 4;
+  endpoint.failed_until = times_.last_failure + rules_->settings.droplet_stale_threshold / 4;
   here_.leases.endpoint_failed(route_host_, route_path_, endpoint.about().address(),
                                failed.rule.prune_tls);
+}
+
+/// What the end of an attempt says about its endpoint, if it says anything.
+void exchange::judge(const attempt_result& ended) {
+  using kind = attempt_result::kind;
+  const bool clients_fault = ended.ended == kind::malformed_request
+                             || ended.ended == kind::late_request
+                             || ended.why == routing::failure_class::client_cancelled || client_gone_;
+  auto* leased = here_.leases.find(route_host_);
+  auto* pool = leased == nullptr ? nullptr : leased->pool(route_path_);
+  if (clients_fault || pool == nullptr)
+    return;
+  const bool success = ended.ended == kind::answered && status_ < 500;
+  if (pool->request_ended(*endpoint_, success, exchange_times::clock::now(), rules_->outliers)) {
+    loop_counters::add(here_.counters.ejections);
+    here_.requests.ejected(endpoint_->about());
+  }
 }
 
 // -- The router's own answers.
@@ -361,6 +384,7 @@ net::task<void> exchange::respond(net::error_response answer) {
   if (answer.status != 404
       && (answer.form == net::error_body::plain || answer.form == net::error_body::custom))
     here_.requests.answered_error(net::body_of(answer));
+  here_.dress(answer, net::view(id_), *rules_);
   own_body_bytes_ = head.method == "HEAD" ? 0 : net::body_of(answer).size();
   if (client_gone_) {
     own_body_bytes_ = 0;
@@ -378,7 +402,7 @@ net::task<void> exchange::respond(net::error_response answer) {
                         .http_1_0 = head.version_minor == 0,
                         .keep_alive = !client_->close_after,
                         .head_request = head.method == "HEAD",
-                        .rewrite = &here_.router.rewrite});
+                        .rewrite = &rules_->rewrite});
   co_await client_->wire->send(answer_);
 }
 
@@ -391,7 +415,7 @@ net::task<void> exchange::respond_health() {
   answer_.append(net::reason_of(status_));
   answer_.append("\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nX-Vcap-Request-Id: ");
   answer_.append(net::view(id_)).append("\r\n");
-  here_.router.rewrite.apply(answer_, 0);
+  rules_->rewrite.apply(answer_, 0);
   answer_.append(healthy ? "Content-Length: 3" : "Content-Length: 0");
   own_body_bytes_ = healthy && head.method != "HEAD" ? 3 : 0;
   if (client_->close_after)
@@ -413,7 +437,7 @@ net::task<void> exchange::finish_request_body() {
   bool read = false;
   if (!client_->close_after && !head.expect_continue)
     read = co_await net::discard_body(client_->wire, request_body_, drained_bytes_max,
-                                      here_.router.settings.read_body_timeout);
+                                      rules_->settings.read_body_timeout);
   if (!read)
     client_->close_after = client_->unread = true;
 }
@@ -429,12 +453,12 @@ void exchange::log() {
   };
   const bool proxied = times_.proxying.time_since_epoch().count() != 0;
   const bool reached = endpoint_ != nullptr;
-  const auto& protected_names = here_.router.settings.hop_by_hop_headers_to_filter;
+  const auto& protected_names = rules_->settings.hop_by_hop_headers_to_filter;
   out_.clear();
   if (reached)
     net::append_forwarded_for(out_, head, client_->ip, protected_names);
   std::array<std::string_view, 64> headers;
-  const auto& names = here_.router.logged_headers;
+  const auto& names = rules_->logged_headers;
   const auto header_count = std::min(names.size(), headers.size());
   for (std::size_t i = 0; i < header_count; ++i)
     headers[i] = traced() ? trace_.logged(names[i], head.fields) : value_of(head, names[i]);
@@ -451,7 +475,7 @@ void exchange::log() {
   record.x_forwarded_for =
     reached ? std::string_view{out_} : value_of(head, net::field_id::x_forwarded_for);
   record.x_forwarded_proto = reached
-                               ? net::forwarded_proto(head, false, proto_source(), protected_names)
+                               ? net::forwarded_proto(head, client_->tls, proto_source(), protected_names)
                                : value_of(head, net::field_id::x_forwarded_proto);
   record.vcap_request_id = net::view(id_);
   if (reached) {
@@ -473,6 +497,7 @@ void exchange::log() {
       record.backend_time_ns = ns(times_.proxied - times_.attempt);
       record.dial_time_ns = times_.dial.count();
       record.dns_time_ns = times_.resolve.count();
+      record.tls_time_ns = times_.handshake.count();
       record.local_address = local_address_;
     }
   }

@@ -30,6 +30,7 @@ struct exchange_times {
   clock::time_point last_failure;  ///< The latest failed attempt ended.
   std::chrono::nanoseconds dial{-1};
   std::chrono::nanoseconds resolve{-1};
+  std::chrono::nanoseconds handshake{-1};
 };
 
 /// How an attempt ended.
@@ -106,12 +107,14 @@ private:
   net::task<void> respond(net::error_response error);
   net::task<void> respond_health();
   net::task<void> finish_request_body();
+  void judge(const attempt_result& ended);
   void report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint,
                       std::size_t endpoints);
   void log();
 
   loop_context& here_;
   client_connection* client_ = nullptr;
+  policy_ptr rules_; ///< Of this request.
   routing::request_key key_;
   std::string kept_head_; ///< What `head` points into once a tunnel has begun.
   std::string route_host_; ///< Of the pool that was matched last, which may be gone by now.

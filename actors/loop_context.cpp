@@ -2,6 +2,8 @@
 
 #include "actors/exchange.hpp"
 
+#include <boost/smart_ptr/make_local_shared.hpp>
+
 namespace shunt {
 
 namespace {
@@ -23,27 +25,13 @@ lease_cache_options lease_options_of(const config::settings& settings, std::uint
   return options;
 }
 
-routing::balance_rules balance_rules_of(const config::settings& settings) {
-  routing::balance_rules rules;
-  rules.algorithm = settings.balancing_algorithm == config::balancing_algorithm::least_connection
-                      ? routing::algorithm::least_connection
-                      : routing::algorithm::round_robin;
-  rules.max_conns = static_cast<std::uint32_t>(settings.backends.max_conns);
-  if (settings.backends.max_conns_counts == config::max_conns_counts::whole_response)
-    rules.max_conns_counts = routing::conns_counter::in_flight;
-  rules.prefer_zone = settings.balancing_algorithm_az_preference
-                      == config::balancing_algorithm_az_preference::locally_optimistic;
-  rules.zone = settings.zone;
-  return rules;
-}
-
 } // namespace
 
-loop_context::loop_context(router_context& shared, loop& on)
-  : router{shared}, home{on}, counters{*shared.counters[on.events().index()]},
-    leases{on, lease_options_of(shared.settings, ids.random())},
-    upstreams{upstream_limits_of(shared.settings)}, balancing{balance_rules_of(shared.settings)},
-    attempts_max{static_cast<std::size_t>(shared.settings.backend_attempts_max())},
+loop_context::loop_context(router_context& shared, loop& on, const policy& first)
+  : router{shared}, home{on}, rules{boost::make_local_shared<const policy>(first)},
+    counters{*shared.counters[on.events().index()]},
+    leases{on, lease_options_of(first.settings, ids.random())},
+    upstreams{upstream_limits_of(first.settings)},
     flush_{on.events().deadlines(),
            [](void* self) { static_cast<loop_context*>(self)->flush_access_log(); }, this} {
   if (router.access_log != nullptr)
@@ -51,6 +39,12 @@ loop_context::loop_context(router_context& shared, loop& on)
 }
 
 loop_context::~loop_context() = default;
+
+void loop_context::dress(net::error_response& error, std::string_view request_id,
+                         const policy& by) {
+  if (by.error_page && !net::dress(error, *by.error_page, request_id))
+    requests.page_failed(request_id);
+}
 
 void loop_context::log_access(const routing::access_record& record) {
   batch_->append(record);

@@ -4,16 +4,13 @@
 
 #include "actors/access_log_writer.hpp"
 #include "actors/lease_cache.hpp"
+#include "actors/policy.hpp"
 #include "actors/request_log.hpp"
-#include "config/settings.hpp"
 #include "net/component_log.hpp"
+#include "net/error_page.hpp"
 #include "net/http_date.hpp"
 #include "net/request_id.hpp"
-#include "net/response_rewrite.hpp"
-#include "net/stickiness.hpp"
-#include "net/tracing.hpp"
 #include "net/upstream_pool.hpp"
-#include "routing/balance.hpp"
 
 #include <atomic>
 #include <memory>
@@ -35,6 +32,8 @@ struct alignas(64) loop_counters {
   std::atomic<std::uint64_t> backend_exhausted_conns{0};
   std::atomic<std::uint64_t> malformed_requests{0};
   std::atomic<std::uint64_t> shed{0};
+  std::atomic<std::uint64_t> failed_handshakes{0}; ///< Of clients.
+  std::atomic<std::uint64_t> ejections{0};         ///< Of endpoints, as outliers.
   std::atomic<std::uint64_t> websocket_upgrades{0};
   std::atomic<std::uint64_t> websocket_failures{0};
   std::atomic<std::size_t> connections{0}; ///< Open now.
@@ -50,22 +49,15 @@ struct alignas(64) loop_counters {
 /// What the loops of a process share.
 struct router_context {
   router_context(const config::settings& from, net::component_log& to, net::buffer_budget& budget)
-    : settings{from}, log{to}, buffers{budget}, rewrite{from.http_rewrite}, tracing{from.tracing},
-      stickiness{from.sticky_session_cookie_names, from.sticky_sessions_for_auth_negotiate,
-                 from.secure_cookies},
+    : settings{from}, log{to}, buffers{budget},
       connections_max{static_cast<std::size_t>(from.limits.connections)} {}
 
-  const config::settings& settings;
+  const config::settings& settings; ///< With which the process started.
   net::component_log& log;
   net::buffer_budget& buffers;
-  const net::response_rewrite rewrite;
-  const net::tracing_rules tracing;
-  const net::stickiness_rules stickiness;
   std::size_t connections_max; ///< `limits.connections`, or what descriptors allow.
   access_log_queue* access_log = nullptr; ///< Null: no access log.
   std::string own_ip;
-  bool log_local_address = false; ///< It costs a system call a request.
-  std::vector<std::string> logged_headers; ///< extra_headers_to_log, without duplicates.
   std::atomic<health> state{health::initializing};
   std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.
 
@@ -79,11 +71,12 @@ struct router_context {
 
 /// What the connections of one loop share.
 struct loop_context {
-  loop_context(router_context& shared, loop& on);
+  loop_context(router_context& shared, loop& on, const policy& first);
   ~loop_context();
 
   router_context& router;
   loop& home;
+  policy_ptr rules; ///< Hold it for as long as a request, or whatever must see one version, takes.
   loop_counters& counters;
   lease_cache leases;
   net::upstream_pool upstreams;
@@ -91,11 +84,11 @@ struct loop_context {
   net::http_date date;
   request_log requests{router.log};
   routing::rng random{ids.random()};
-  routing::balance_rules balancing;
-  std::size_t attempts_max;
   bool draining = false;
   std::vector<std::unique_ptr<exchange>> spare_exchanges;
 
+  /// Gives an error of the router the operator's page, if there is one.
+  void dress(net::error_response& error, std::string_view request_id, const policy& by);
   /// Hands what was logged to the writer, now or after a tenth of a second.
   void log_access(const routing::access_record& record);
   void flush_access_log();

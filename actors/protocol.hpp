@@ -157,6 +157,8 @@ using registrar_actor =
 
 // -- Connections and their doorkeeper: one `acceptor` a loop, one `connection` a client.
 
+struct policy; // policy.hpp
+
 /// Ends an idle connection at once and a busy one after its response.
 struct drain_connection {};
 /// Ends a connection in the middle of whatever it does.
@@ -168,10 +170,16 @@ using connection_actor =
 /// Starts accepting. The descriptor is a listening socket, which the acceptor owns from here on.
 struct open_listener {
   int descriptor = -1;
+  bool tls = false;
 };
 /// Takes over a connection that another loop accepted, because this one has fewer.
 struct adopt_connection {
   int descriptor = -1;
+  bool tls = false;
+};
+/// Connections and requests that begin from now on follow these rules; others go on with theirs.
+struct use_policy {
+  std::shared_ptr<const policy> rules;
 };
 /// Stops accepting, after serving what waits to be accepted; drains all connections.
 struct drain_loop {};
@@ -184,7 +192,7 @@ struct connection_ended {
 
 using acceptor_actor =
   caf::typed_actor<caf::reacts_to<open_listener>, caf::reacts_to<adopt_connection>,
-                   caf::reacts_to<drain_loop>, caf::reacts_to<cut_loop>,
+                   caf::reacts_to<use_policy>, caf::reacts_to<drain_loop>, caf::reacts_to<cut_loop>,
                    caf::reacts_to<connection_ended>>;
 
 // -- The supervisor: start order, drain, and what happens when an actor dies.
@@ -259,6 +267,7 @@ CAF_ADD_TYPE_ID(shunt, (shunt::shard_replaced))
 CAF_ADD_TYPE_ID(shunt, (shunt::start_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::tend_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::use_policy))
 
 CAF_END_TYPE_ID_BLOCK(shunt)
 
@@ -294,3 +303,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_policy)

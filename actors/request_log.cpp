@@ -36,7 +36,7 @@ void request_log::attempt_failed(const failed_attempt& attempt) {
               {"conn-reused", attempt.reused},
               {"dns-lookup-time", seconds_of(attempt.resolve)},
               {"dial-time", seconds_of(attempt.dial)},
-              {"tls-handshake-time", 0.0},
+              {"tls-handshake-time", seconds_of(attempt.handshake)},
               {"local-address", attempt.local_address},
               {"suppressed", *suppressed}});
 }
@@ -82,6 +82,10 @@ void request_log::answered_error(std::string_view body) {
     log_.info(source, "status", {{"body", body}, {"suppressed", *suppressed}});
 }
 
+void request_log::page_failed(std::string_view request_id) {
+  error_line(pages_, "render-error-failed", request_id, "the page would be too long");
+}
+
 void request_log::refused(std::string_view remote_address, std::string_view request_id,
                           std::string_view error) {
   if (!log_.enabled(net::log_level::info))
@@ -98,6 +102,35 @@ void request_log::semicolon(std::string_view request_id) {
   if (const auto suppressed = semicolons_.admit())
     log_.warn(source, "deprecated-semicolon-params",
               {{"vcap_request_id", request_id}, {"suppressed", *suppressed}});
+}
+
+void request_log::ejected(const routing::endpoint& endpoint) {
+  if (const auto suppressed = ejections_.admit())
+    log_.warn(source, "endpoint-ejected",
+              {{"route-endpoint", net::raw_json{endpoint_summary_json(endpoint)}},
+               {"suppressed", *suppressed}});
+}
+
+void request_log::handshake_failed(std::string_view remote_address, std::string_view error) {
+  if (!log_.enabled(net::log_level::info))
+    return;
+  if (const auto suppressed = handshakes_.admit())
+    log_.info(
+      ".router", "tls-handshake-failed",
+      {{"error", error}, {"remote_address", remote_address}, {"suppressed", *suppressed}});
+}
+
+void request_log::invalid_subject(std::string_view remote_address) {
+  if (const auto suppressed = subjects_.admit())
+    log_.warn(".router", "invalid-subject",
+              {{"remote_address", remote_address}, {"suppressed", *suppressed}});
+}
+
+void request_log::proxy_header_refused(std::string_view remote_address, std::string_view error) {
+  if (const auto suppressed = proxy_headers_.admit())
+    log_.warn(
+      ".router", "proxy-header-refused",
+      {{"error", error}, {"remote_address", remote_address}, {"suppressed", *suppressed}});
 }
 
 } // namespace shunt

@@ -27,6 +27,7 @@ struct failed_attempt {
   bool retriable = false;
   std::chrono::nanoseconds resolve{-1};
   std::chrono::nanoseconds dial{-1};
+  std::chrono::nanoseconds handshake{-1};
 };
 
 class request_log {
@@ -46,8 +47,17 @@ public:
   void connection_limit_reached(std::string_view request_id);
   /// The router answered with an error of its own; `body` as the client sees it.
   void answered_error(std::string_view body);
+  /// The operator's page for errors could not be made for one.
+  void page_failed(std::string_view request_id);
   /// A request that could not be parsed.
   void refused(std::string_view remote_address, std::string_view request_id, std::string_view error);
+  /// An endpoint is avoided for a while because its requests fail.
+  void ejected(const routing::endpoint& endpoint);
+  /// A client's TLS handshake that came to nothing.
+  void handshake_failed(std::string_view remote_address, std::string_view error);
+  /// A client's certificate broke a rule of `verify_client_certificate_metadata`.
+  void invalid_subject(std::string_view remote_address);
+  void proxy_header_refused(std::string_view remote_address, std::string_view error);
   /// A semicolon in a target: between parameters it is deprecated, and servers disagree on it.
   void semicolon(std::string_view request_id);
 
@@ -64,9 +74,14 @@ private:
   net::log_limiter departures_{lines_per_second};
   net::log_limiter selections_{lines_per_second};
   net::log_limiter connection_limits_{lines_per_second};
+  net::log_limiter pages_{lines_per_second};
   net::log_limiter errors_{lines_per_second};
   net::log_limiter refusals_{lines_per_second};
   net::log_limiter semicolons_{lines_per_second};
+  net::log_limiter ejections_{lines_per_second};
+  net::log_limiter handshakes_{lines_per_second};
+  net::log_limiter subjects_{lines_per_second};
+  net::log_limiter proxy_headers_{lines_per_second};
 };
 
 } // namespace shunt

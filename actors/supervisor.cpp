@@ -65,11 +65,14 @@ public:
   }
 
   void open_doors() const {
-    if (!settings().disable_http && !open_listeners())
-      return;
     if (settings().disable_http)
       log().info(".router", "tcp-listener-disabled", {});
-    log().info(".router", "tls-listener-not-enabled", {});
+    else if (!open_listeners("port", settings().port, false))
+      return;
+    if (!settings().enable_ssl)
+      log().info(".router", "tls-listener-not-enabled", {});
+    else if (!open_listeners("ssl_port", settings().ssl_port, true))
+      return;
     state().now = serving;
     parts().context->state.store(health::healthy);
     log().info({}, "gorouter.started", {});
@@ -177,17 +180,18 @@ private:
       self_->send(self_, phase_over{next});
   }
 
-  bool open_listeners() const {
+  bool open_listeners(const std::string& key, std::uint16_t port, bool tls) const {
+    const std::string kind = tls ? "tls" : "tcp";
     try {
-      const auto sockets = net::open_listening_sockets(settings().port, parts().acceptors.size());
-      log().info(".router", "tcp-listener-started",
+      const auto sockets = net::open_listening_sockets(port, parts().acceptors.size());
+      log().info(".router", kind + "-listener-started",
                  {{"address", "0.0.0.0:" + std::to_string(net::port_of(sockets.front()))}});
       for (std::size_t i = 0; i < sockets.size(); ++i)
-        self_->send(parts().acceptors[i], open_listener{sockets[i]});
+        self_->send(parts().acceptors[i], open_listener{sockets[i], tls});
       return true;
     } catch (const boost::system::system_error& failed) {
-      fatal({"tcp-listener-error", "port " + std::to_string(settings().port) + ": " + failed.what()
-                                     + "; is another process listening there?"});
+      fatal({kind + "-listener-error", key + " " + std::to_string(port) + ": " + failed.what()
+                                         + "; is another process listening there?"});
       return false;
     }
   }

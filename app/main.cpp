@@ -1,6 +1,7 @@
 // The executable: what its command line means, and how it says that it failed.
 #include "app/demo.hpp"
 #include "app/router.hpp"
+#include "app/start_facts.hpp"
 #include "config/load.hpp"
 
 #include <CLI/CLI.hpp>
@@ -29,14 +30,18 @@ net::log_options log_options_of(const config::settings& settings) {
 
 int check(const std::string& file) {
   try {
-    for (const auto& warning : config::load_file(file).warnings)
+    const auto loaded = config::load_file(file);
+    for (const auto& warning : loaded.warnings)
       std::cerr << "warning: " << warning << '\n';
+    app::read_start_facts(loaded.settings);
     std::cout << file << ": valid\n";
     return 0;
   } catch (const config::config_error& refused) {
     std::cerr << refused.what() << '\n';
-    return 1;
+  } catch (const std::exception& refused) {
+    std::cerr << file << ": " << refused.what() << '\n';
   }
+  return 1;
 }
 
 int route(const std::string& file) {
@@ -48,7 +53,7 @@ int route(const std::string& file) {
     log.configure(log_options_of(loaded.settings));
     for (const auto& warning : loaded.warnings)
       log.warn({}, "config-warning", {{"warning", warning}});
-    return app::run_router(loaded.settings, log);
+    return app::run_router(loaded.settings, file, log);
   } catch (const config::config_error& refused) {
     std::cerr << refused.what() << '\n';
     log.error({}, "Error loading config:", {{"error", refused.what()}});

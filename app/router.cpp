@@ -7,7 +7,9 @@
 #include "actors/supervisor.hpp"
 #include "app/pid_file.hpp"
 #include "app/registry_bridge.hpp"
+#include "app/reloader.hpp"
 #include "app/route_listing.hpp"
+#include "app/start_facts.hpp"
 #include "app/status_server.hpp"
 #include "net/nats_bus.hpp"
 
@@ -52,9 +54,10 @@ struct loop_parts {
   loop unit;
   std::unique_ptr<loop_context> context;
 
-  loop_parts(std::size_t index, caf::actor_system& system, router_context& shared)
+  loop_parts(std::size_t index, caf::actor_system& system, router_context& shared,
+             const policy& rules)
     : events{index, shared.buffers}, unit{system, events},
-      context{std::make_unique<loop_context>(shared, unit)} {}
+      context{std::make_unique<loop_context>(shared, unit, rules)} {}
 };
 
 /// How many clients there are descriptors for: each may need one more for its backend, and some are
@@ -104,8 +107,8 @@ private:
 /// that; from outside it means nothing.
 class signal_thread {
 public:
-  signal_thread(supervisor_actor supervisor, std::function<void()> reopen)
-    : supervisor_{std::move(supervisor)}, reopen_{std::move(reopen)}, thread_{[this] { run(); }} {}
+  signal_thread(supervisor_actor supervisor, std::function<void()> hang_up)
+    : supervisor_{std::move(supervisor)}, hang_up_{std::move(hang_up)}, thread_{[this] { run(); }} {}
   signal_thread(const signal_thread&) = delete;
   signal_thread& operator=(const signal_thread&) = delete;
   ~signal_thread() {
@@ -119,14 +122,14 @@ private:
     const auto signals = router_signals();
     for (int caught = 0; sigwait(&signals, &caught) == 0 && !ending_;) {
       if (caught == SIGHUP)
-        reopen_();
+        hang_up_();
       else if (caught != SIGUSR2)
         caf::anon_send(supervisor_, stop_router{caught == SIGUSR1});
     }
   }
 
   supervisor_actor supervisor_;
-  std::function<void()> reopen_;
+  std::function<void()> hang_up_;
   std::atomic<bool> ending_{false};
   std::thread thread_; // Last: it uses all of the above.
 };
@@ -140,14 +143,18 @@ void block_router_signals() {
 }
 
 std::string_view message_of(const std::exception& failed) {
+  if (dynamic_cast<const error_page_failure*>(&failed) != nullptr)
+    return "new-html-error-template-from-file";
   return dynamic_cast<const net::nats_error*>(&failed) != nullptr ? "nats-connection-error"
                                                                   : "start-failed";
 }
 
-int run_router(const config::settings& settings, net::component_log& log) {
+int run_router(const config::settings& settings, const std::string& file,
+               net::component_log& log) {
   // Without this it would be healthy, and deaf.
-  if (settings.disable_http)
-    throw std::runtime_error{"disable_http: true leaves no listener: HTTPS is not served yet"};
+  if (settings.disable_http && !settings.enable_ssl)
+    throw std::runtime_error{"disable_http: true leaves no listener; set enable_ssl, too"};
+  const auto facts = read_start_facts(settings);
   log.info({}, "starting", {});
   if (!settings.zone.empty())
     log.debug({}, "local-az-set", {{"AvailabilityZone", settings.zone}});
@@ -185,9 +192,6 @@ int run_router(const config::settings& settings, net::component_log& log) {
     access_writer = spawn_access_log_writer(
       system, access_queue, {.format = access_format_of(settings), .sinks = std::move(sinks)});
     context.access_log = access_queue.get();
-    context.logged_headers = access_log_headers(settings);
-    const auto& extra = settings.logging.extra_access_log_fields;
-    context.log_local_address = std::find(extra.begin(), extra.end(), "local_address") != extra.end();
   }
 
   auto parts = std::make_shared<router_parts>();
@@ -206,7 +210,7 @@ int run_router(const config::settings& settings, net::component_log& log) {
   std::vector<std::unique_ptr<loop_parts>> loops;
   acceptor_directory acceptors;
   for (std::size_t i = 0; i < loops_wanted; ++i)
-    loops.push_back(std::make_unique<loop_parts>(i, system, context));
+    loops.push_back(std::make_unique<loop_parts>(i, system, context, facts.rules));
   for (auto& each : loops) {
     parts->lease_caches.push_back(each->context->leases.open(parts->shards));
     parts->acceptors.push_back(spawn_acceptor(*each->context, acceptors, supervisor));
@@ -217,7 +221,7 @@ int run_router(const config::settings& settings, net::component_log& log) {
   std::optional<loops_end> ending{std::in_place, *parts, loops, supervisor, access_writer};
 
   bridge.open(parts->registrar, parts->shards, supervisor);
-  status_server status{context, [&system, &bridge](auto answered) {
+  status_server status{context, facts.status_tls, [&system, &bridge](auto answered) {
                          list_all_routes(system, bridge.shards(), std::move(answered));
                        }};
   status.open();
@@ -239,9 +243,11 @@ int run_router(const config::settings& settings, net::component_log& log) {
   caf::anon_send(supervisor, start_router{parts});
   int code = 0;
   {
+    reloader reloading{settings, file, parts->acceptors, status, log};
     const signal_thread signals{supervisor, [&] {
                                   if (access_writer)
                                     caf::anon_send(access_writer, reopen_access_log{});
+                                  reloading.reload();
                                 }};
     code = exit_code.get_future().get();
   }

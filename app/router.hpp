@@ -6,13 +6,15 @@
 #include "net/component_log.hpp"
 
 #include <exception>
+#include <string>
 #include <string_view>
 
 namespace shunt::app {
 
-/// Runs a router until a signal ends it: USR1 drains, TERM and INT stop, HUP reopens the access
-/// log. These signals must be blocked already. Returns the exit code. Throws when it cannot start.
-int run_router(const config::settings& settings, net::component_log& log);
+/// Runs a router until a signal ends it: USR1 drains, TERM and INT stop, HUP reopens the access log
+/// and reads `file` again, if it is not empty. These signals must be blocked already. Returns the
+/// exit code. Throws when it cannot start.
+int run_router(const config::settings& settings, const std::string& file, net::component_log& log);
 
 /// The signals that `run_router` waits for, blocked in the calling thread and those it will start.
 void block_router_signals();

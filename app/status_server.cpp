@@ -1,7 +1,9 @@
 #include "app/status_server.hpp"
 
+#include "net/front_tls.hpp"
 #include "net/http_head.hpp"
 #include "net/listener.hpp"
+#include "net/tls_engine.hpp"
 
 #include <openssl/evp.h>
 
@@ -67,8 +69,9 @@ struct status_server::letter_box {
   status_server* server; ///< Null once it closes.
 };
 
-status_server::status_server(router_context& context, route_source routes)
-  : context_{context}, routes_{std::move(routes)}, budget_{buffers_max}, events_{0, budget_},
+status_server::status_server(router_context& context, std::shared_ptr<const net::front_tls> tls,
+                             route_source routes)
+  : context_{context}, tls_{std::move(tls)}, routes_{std::move(routes)}, budget_{buffers_max}, events_{0, budget_},
     letter_box_{std::make_shared<letter_box>()} {
   letter_box_->server = this;
 }
@@ -81,10 +84,12 @@ void status_server::open() {
   const auto& settings = context_.settings;
   const auto& status = settings.status;
   if (status.enable_deprecated_varz_healthz_endpoints)
-    listen(status.host, status.port, site::everything, "status.port");
+    listen(status.host, status.port, {site::everything}, "status.port");
   else if (status.enable_nontls_health_checks)
-    listen("0.0.0.0", status.port, site::health, "status.port");
-  listen("127.0.0.1", status.routes.port, site::routes, "status.routes.port");
+    listen("0.0.0.0", status.port, {site::health}, "status.port");
+  if (tls_ != nullptr)
+    listen("0.0.0.0", status.tls.port, {site::health, true}, "status.tls.port");
+  listen("127.0.0.1", status.routes.port, {site::routes}, "status.routes.port");
   events_.start();
   started_ = true;
   for (auto& each : ports_)
@@ -108,14 +113,14 @@ void status_server::close() {
   ports_.clear();
 }
 
-void status_server::listen(const std::string& address, std::uint16_t number, site what,
+void status_server::listen(const std::string& address, std::uint16_t number, place where,
                            const char* key) {
   try {
     const int socket = net::open_listening_socket(address, number);
     context_.log.info({}, "status-listener-started",
                       {{"key", key}, {"address", address}, {"port", net::port_of(socket)}});
     ports_.push_back(std::make_unique<port>(
-      events_, socket, [this, what](int accepted) { serve(accepted, what); },
+      events_, socket, [this, where](int accepted) { serve(accepted, where); },
       [this](net::error_code reason) {
         context_.log.error({}, "status-accept-paused", {{"error", reason.message()}});
       }));
@@ -125,7 +130,11 @@ void status_server::listen(const std::string& address, std::uint16_t number, sit
   }
 }
 
-void status_server::serve(int descriptor, site what) {
+void status_server::use_tls(std::shared_ptr<const net::front_tls> tls) {
+  events_.post([this, tls = std::move(tls)]() mutable { tls_ = std::move(tls); });
+}
+
+void status_server::serve(int descriptor, place where) {
   net::tcp_socket socket{events_.get_executor()};
   net::error_code failed;
   socket.assign(net::tcp::v4(), descriptor, failed);
@@ -133,15 +142,31 @@ void status_server::serve(int descriptor, site what) {
     return; // The socket closes.
   ++open_connections_;
   net::wire_ptr client{new net::wire{events_, std::move(socket)}};
-  net::start(talk(std::move(client), what), [this](const std::exception_ptr&) {
+  net::start(talk(std::move(client), where), [this](const std::exception_ptr&) {
     --open_connections_;
   });
 }
 
-net::task<void> status_server::talk(net::wire_ptr client, site what) {
+net::task<bool> status_server::shake_hands(net::wire_ptr client) {
+  auto session = tls_ == nullptr ? nullptr : tls_->new_session();
+  if (!session)
+    co_return false;
+  const auto failed =
+    co_await client->secure(std::make_unique<net::tls_engine>(std::move(session)), request_within);
+  co_return !failed;
+}
+
+net::task<void> status_server::talk(net::wire_ptr client, place where) {
   net::request_head head;
   net::head_scratch scratch;
   client->stall_limit(request_within);
+  if (where.tls) {
+    const bool secured = co_await shake_hands(client);
+    if (!secured) {
+      client->close();
+      co_return;
+    }
+  }
   client->receive_within(request_within);
   for (;;) {
     const auto status = net::parse_request(client->bytes(), head, {64 * 1024, 200}, scratch);
@@ -164,7 +189,7 @@ net::task<void> status_server::talk(net::wire_ptr client, site what) {
   }
   client->receive_within(0s);
   client->pin();
-  const auto text = co_await answer(head, what);
+  const auto text = co_await answer(head, where.what);
   co_await client->send(text);
   client->shutdown_send();
   client->close();

@@ -25,14 +25,17 @@ using route_source =
 
 class status_server {
 public:
-  /// `context` outlives the server.
-  status_server(router_context& context, route_source routes);
+  /// `context` outlives the server. `tls` is null when `status.tls` is not set.
+  status_server(router_context& context, std::shared_ptr<const net::front_tls> tls,
+                route_source routes);
   ~status_server();
 
   /// Binds the ports that the settings ask for. Throws std::runtime_error naming the port's key.
   void open();
   /// Whoever waits for the route table gets none. Harmless when repeated.
   void close();
+  /// New connections get these certificates. Any thread, while open.
+  void use_tls(std::shared_ptr<const net::front_tls> tls);
 
 private:
   enum class site : std::uint8_t { health, routes, everything };
@@ -40,9 +43,14 @@ private:
   struct listing;
   struct letter_box;
 
-  void listen(const std::string& address, std::uint16_t number, site what, const char* key);
-  void serve(int descriptor, site what);
-  net::task<void> talk(net::wire_ptr client, site what);
+  struct place {
+    site what;
+    bool tls = false;
+  };
+  void listen(const std::string& address, std::uint16_t number, place where, const char* key);
+  void serve(int descriptor, place where);
+  net::task<void> talk(net::wire_ptr client, place where);
+  net::task<bool> shake_hands(net::wire_ptr client);
   net::task<std::string> answer(const net::request_head& head, site what);
   net::task<std::string> answer_routes(const net::request_head& head);
   void answered(const std::shared_ptr<listing>& asked, std::optional<std::string> table);
@@ -50,6 +58,7 @@ private:
   bool authorized(const net::request_head& head) const;
 
   router_context& context_;
+  std::shared_ptr<const net::front_tls> tls_; ///< The loop's, once open.
   route_source routes_;
   net::buffer_budget budget_;
   net::event_loop events_;

@@ -13,8 +13,6 @@ struct inert_key {
   std::string_view reason;
 };
 
-constexpr std::string_view no_listener = "TLS listeners are not served yet";
-constexpr std::string_view no_backend_tls = "TLS to backends is not spoken yet";
 constexpr std::string_view no_http2 = "HTTP/2 is not served yet";
 constexpr std::string_view no_route_services = "route services are not supported yet";
 constexpr std::string_view no_routing_api = "routes are not fetched from the Routing API yet";
@@ -23,29 +21,10 @@ constexpr std::string_view no_metrics = "metrics are not exposed yet";
 constexpr std::string_view unread = "the router does not act on it yet";
 
 constexpr std::array keys{
-  inert_key{"enable_ssl", no_listener},
-  inert_key{"ssl_port", no_listener},
-  inert_key{"tls_pem", no_listener},
-  inert_key{"cipher_suites", no_listener},
-  inert_key{"min_tls_version", no_listener},
-  inert_key{"max_tls_version", no_listener},
-  inert_key{"client_cert_validation", no_listener},
-  inert_key{"client_ca_certs", no_listener},
-  inert_key{"only_trust_client_ca_certs", no_listener},
-  inert_key{"enable_verify_client_certificate_metadata", no_listener},
-  inert_key{"verify_client_certificate_metadata", no_listener},
-  inert_key{"domains", no_listener},
-  inert_key{"forwarded_client_cert", no_listener},
-  inert_key{"status.tls.", "the status endpoints are not served over TLS yet"},
-  inert_key{"ca_certs", no_backend_tls},
-  inert_key{"tls_handshake_timeout", no_backend_tls},
-  inert_key{"backends.cert_chain", no_backend_tls},
-  inert_key{"backends.private_key", no_backend_tls},
+  inert_key{"domains", "clients are not asked for certificates by domain yet"},
   inert_key{"enable_http2", no_http2},
   inert_key{"http_2_endpoint_timeout", no_http2},
   inert_key{"enable_http1_concurrent_read_write", unread},
-  inert_key{"enable_proxy", "the PROXY protocol is not understood yet"},
-  inert_key{"html_error_template_file", "errors are plain text only for now"},
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
   inert_key{"skip_ssl_validation", no_route_services},
   inert_key{"route_services_secret", no_route_services},

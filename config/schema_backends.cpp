@@ -36,6 +36,13 @@ schema_of<settings> backend_fields() {
     KEY(empty_pool.retry_after, period{}),
     KEY(empty_pool.keep, period{}),
     KEY(empty_pool.keep_routes_max, number{0, 100'000'000}),
+    KEY(outlier_ejection.consecutive_failures, number{0, 10'000}),
+    KEY(outlier_ejection.error_rate_percent, number{0, 100}),
+    KEY(outlier_ejection.requests_min, number{1, 1'000'000}),
+    KEY(outlier_ejection.interval, period{1s}),
+    KEY(outlier_ejection.base_ejection_time, period{1s}),
+    KEY(outlier_ejection.max_ejection_time, period{1s}),
+    KEY(outlier_ejection.max_ejected_percent, number{0, 100}),
   };
 }
 

@@ -36,6 +36,7 @@ schema_of<settings> listener_fields() {
     KEY(enable_http2, flag{}),
     KEY(enable_http1_concurrent_read_write, flag{}),
     KEY(enable_proxy, flag{}),
+    KEY(proxy_senders, texts{}),
     KEY(frontend_idle_timeout, period{}),
     KEY(read_header_timeout, period{}),
     KEY(read_body_timeout, period{}),

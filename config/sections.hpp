@@ -98,6 +98,17 @@ struct backends_settings {
   std::string private_key; ///< PEM text.
 };
 
+/// When an endpoint that fails request after request, or too many of them, is left out for a while.
+struct outlier_ejection_settings {
+  std::int64_t consecutive_failures = 0; ///< That many in a row; 0 = they never eject.
+  std::int64_t error_rate_percent = 0;   ///< Of the requests of an interval; 0 = it never ejects.
+  std::int64_t requests_min = 100;       ///< In an interval, before its error rate means anything.
+  nanoseconds interval = 10s;
+  nanoseconds base_ejection_time = 30s; ///< Times the number of ejections in a row.
+  nanoseconds max_ejection_time = 300s;
+  std::int64_t max_ejected_percent = 10; ///< Of a pool; at least one endpoint, never all.
+};
+
 /// What a request gets whose route is known but has no endpoint, and for how long it is known.
 struct empty_pool_settings {
   std::uint16_t status = 503;

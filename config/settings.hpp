@@ -19,6 +19,7 @@ struct settings {
   bool enable_http2 = true;
   bool enable_http1_concurrent_read_write = false;
   bool enable_proxy = false;
+  std::vector<std::string> proxy_senders; ///< Prefixes whose PROXY headers are believed; empty = all.
   nanoseconds frontend_idle_timeout = 900s;   ///< Between requests; 0 = none.
   nanoseconds read_header_timeout = 60s;      ///< For a whole request head; 0 = none.
   nanoseconds read_body_timeout = 60s;        ///< Silence in the middle of a body; 0 = none.
@@ -75,6 +76,7 @@ struct settings {
   std::optional<bool> empty_pool_response_code_503; ///< Empty: not in the file.
   nanoseconds empty_pool_timeout = 0s;
   empty_pool_settings empty_pool;
+  outlier_ejection_settings outlier_ejection;
 
   // -- Route table, NATS
   nats_settings nats;

@@ -142,6 +142,8 @@ void append_kept_fields(std::string& out, const request_head& head, const reques
       continue;
     if (each.id == x_forwarded_proto && !proto_kept)
       continue;
+    if (each.id == x_forwarded_client_cert && request.client_cert != client_cert_action::pass)
+      continue;
     if (request.trace != nullptr && request.trace->replaces(each.id))
       continue;
     if (dropped(each.name))
@@ -200,6 +202,8 @@ void append_forwarding_fields(std::string& out, const request_head& head,
     to.line("X-Forwarded-Proto", own_proto(request.tls, request.proto));
   if (find_field(head.fields, x_request_start) == nullptr && !dropped("X-Request-Start"))
     to.line("X-Request-Start", static_cast<std::uint64_t>(request.received_unix_ms));
+  if (request.client_cert == client_cert_action::replace && !request.client_cert_value.empty())
+    to.line("X-Forwarded-Client-Cert", request.client_cert_value);
   if (!dropped("X-Vcap-Request-Id"))
     to.line("X-Vcap-Request-Id", request.request_id);
   if (request.trace != nullptr)

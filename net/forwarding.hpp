@@ -4,6 +4,7 @@
 // head and facts in, bytes out.
 #pragma once
 
+#include "net/client_cert_header.hpp"
 #include "net/http_head.hpp"
 
 #include <cstdint>
@@ -30,6 +31,8 @@ struct request_facts {
   std::int64_t received_unix_ms = 0; ///< X-Request-Start, when the client sent none.
   bool tls = false;                  ///< Of the client's connection.
   proto_source proto = proto_source::client;
+  client_cert_action client_cert = client_cert_action::pass; ///< X-Forwarded-Client-Cert.
+  std::string_view client_cert_value = {}; ///< For `replace`; empty = none can be vouched for.
   const trace_record* trace = nullptr; ///< Tracing fields to replace and add; null = none.
   bool close_after = false;            ///< Adds `Connection: close`.
   /// Names that a client may not have removed by listing them in Connection.

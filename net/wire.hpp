@@ -103,6 +103,8 @@ public:
   /// Speaks TLS from here on. What was received and not consumed belongs to the handshake, which must
   /// be over within `limit` (0 = no limit).
   task<error_code> secure(std::unique_ptr<tls_engine> engine, std::chrono::nanoseconds limit);
+  /// After a failed handshake: sends an answer to a client that spoke no TLS, without TLS.
+  void answer_in_plain(std::string_view text) noexcept;
   /// Null without TLS.
   const tls_engine* tls() const noexcept;
 

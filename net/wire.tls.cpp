@@ -45,6 +45,12 @@ task<error_code> wire::secure(std::unique_ptr<tls_engine> engine, std::chrono::n
   co_return error_code{};
 }
 
+void wire::answer_in_plain(std::string_view text) noexcept {
+  loop_.buffers().give_back(std::move(tls_->ciphertext));
+  tls_.reset();
+  send_anyway(text);
+}
+
 // -- Receiving.
 
 asio::mutable_buffer wire::ciphertext_room() {

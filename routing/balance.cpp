@@ -16,7 +16,7 @@ struct choice {
   bool marked_too = false;
 
   bool allows(const leased_endpoint& e) const {
-    return (marked_too || !e.is_marked(now))
+    return (marked_too || !e.is_avoided(now))
            && (state.only == nullptr || state.only->accepts(e.about()))
            && (!local_only || e.about().availability_zone() == rules.zone)
            && !is_overloaded(e, rules);
@@ -67,10 +67,35 @@ public:
     : pool_{pool}, state_{state}, rules_{rules}, random_{random} {}
 
   leased_endpoint* choose(const choice& who) {
+    if (by_hash())
+      return hashed(who);
     return wants_least() ? least_loaded(pool_, who, random_) : in_turn(who);
   }
 
+  bool by_hash() const {
+    return pool_.traits().algorithm == algorithm::hash && !state_.hash_value.empty();
+  }
+
 private:
+  leased_endpoint* hashed(const choice& who) {
+    const auto& table = pool_.hash_table();
+    std::uint64_t total = 0;
+    if (pool_.traits().hash_balance > 0)
+      pool_.for_each([&](const leased_endpoint& e) { total += load_of(e); });
+    const auto most = in_flight_most(total, pool_.size(), pool_.traits().hash_balance);
+    const auto usable = [&](std::size_t position) {
+      const auto* e = pool_.at(position);
+      return e != nullptr && who.allows(*e) && load_of(*e) <= most;
+    };
+    const auto slot = state_.hash_slot == maglev::nowhere
+                        ? table.find(maglev::slot_of(state_.hash_value), usable)
+                        : table.find_other(state_.hash_slot, usable);
+    if (slot == maglev::nowhere)
+      return nullptr;
+    state_.hash_slot = slot;
+    return pool_.at(table.at(slot));
+  }
+
   bool wants_least() const {
     const auto wish = pool_.traits().algorithm;
     const bool silent = wish == algorithm::router_default || wish == algorithm::hash;
@@ -116,7 +141,7 @@ leased_endpoint* pick(leased_pool& pool, attempt_state& state, const balance_rul
     return nullptr;
   chooser by{pool, state, rules, random};
   leased_endpoint* e = nullptr;
-  if (rules.prefer_zone && state.attempts == 0)
+  if (rules.prefer_zone && state.attempts == 0 && !by.by_hash())
     e = by.choose({.state = state, .rules = rules, .now = now, .local_only = true});
   if (e == nullptr)
     e = by.choose({.state = state, .rules = rules, .now = now});

@@ -40,13 +40,17 @@ struct attempt_state {
   std::vector<std::uint32_t> tried{};    ///< Address hashes, but for the last selection's.
   std::uint32_t last = 0;                ///< Address hash of the last selection.
   const instance_filter* only = nullptr; ///< Must outlive the request; null: any instance.
+  std::string_view hash_value{}; ///< Of the route's `hash_header`; outlives the request.
+  std::size_t hash_slot = maglev::nowhere; ///< Where the last selection by hash was made.
 };
 
 /// Chooses an endpoint and notes it in `state`; null if none can take the request. Round robin
 /// steps through the pool in order, one cursor for all requests of the loop, and costs O(1) as long
 /// as few endpoints are marked or full; a retry goes on from its own position. Least connection
-/// looks at all endpoints, however many: a sample would be wrong exactly when it matters. Both
-/// avoid marked endpoints; if all that could take the request are marked, all marks of the pool are
+/// looks at all endpoints, however many: a sample would be wrong exactly when it matters. By hash,
+/// requests of one value go to one endpoint, or to the next in the table when that is marked, full
+/// or has more than its share; a request without a value is balanced as the router does by default.
+/// All avoid marked endpoints; if all that could take the request are marked, all marks of the pool are
 /// cleared.
 leased_endpoint* pick(leased_pool& pool, attempt_state& state, const balance_rules& rules,
                       time_point now, rng& random);

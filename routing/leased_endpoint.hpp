@@ -6,6 +6,7 @@
 #include "routing/endpoint.hpp"
 #include "routing/endpoint_stats.hpp"
 #include "routing/intrusive_ptr.hpp"
+#include "routing/outlier.hpp"
 #include "routing/time.hpp"
 
 #include <cstdint>
@@ -27,8 +28,11 @@ public:
   const endpoint_stats_ptr& shared_stats() const { return counts_; }
 
   bool is_marked(time_point now) const { return failed_until > now; }
+  /// Whether others are to be preferred.
+  bool is_avoided(time_point now) const { return is_marked(now) || health.is_ejected(now); }
 
   time_point failed_until{};       ///< Avoided until then.
+  outlier health;                  ///< How its requests ended.
   std::shared_ptr<void> transport; ///< The network layer's: whatever it keeps for this endpoint.
 
 private:

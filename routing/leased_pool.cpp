@@ -63,7 +63,31 @@ leased_endpoint* leased_pool::find_instance(std::string_view instance_id) const 
   return last;
 }
 
+bool leased_pool::request_ended(leased_endpoint& e, bool success, time_point now,
+                                const outlier_settings& settings) {
+  if (!e.health.ended(success, now, settings))
+    return false;
+  std::size_t ejected = 0;
+  for_each([&](const leased_endpoint& each) { ejected += each.health.is_ejected(now); });
+  if (!may_eject(ejected, size(), settings))
+    return false;
+  e.health.eject(now, settings);
+  return true;
+}
+
+const maglev& leased_pool::hash_table() {
+  if (hash_table_ == nullptr) {
+    std::vector<maglev::member> named(slot_count());
+    for (std::size_t i = 0; i < named.size(); ++i)
+      if (const auto* e = at(i); e != nullptr)
+        named[i] = {e->about().instance_id(), e->about().address()};
+    hash_table_ = std::make_unique<maglev>(named);
+  }
+  return *hash_table_;
+}
+
 void leased_pool::reset(const path_grant& grant) {
+  hash_table_ = nullptr;
   // Objects are taken over by address, so that marks and transports survive a lease being renewed.
   auto old = std::move(members_);
   members_.clear();
@@ -84,6 +108,7 @@ void leased_pool::apply(const path_change& change) {
   if (change.traits)
     traits_ = *change.traits;
   if (change.now != path_change::state::live) {
+    hash_table_ = nullptr;
     members_.clear();
     instances_.clear();
     cursor = not_started;
@@ -108,10 +133,13 @@ void leased_pool::put(const endpoint_ptr& about) {
   const auto* old = known == nullptr ? nullptr : known->target.get();
   leased_endpoint_ptr fresh{new leased_endpoint{
     about, old == nullptr ? endpoint_stats::intern(about->address()) : old->shared_stats()}};
+  if (known == nullptr || known->target->about().instance_id() != about->instance_id())
+    hash_table_ = nullptr;
   if (known == nullptr) {
     members_.append(member{fresh});
   } else {
     fresh->failed_until = old->failed_until;
+    fresh->health = old->health;
     // The transport was made for a name and a kind of connection; others need their own.
     if (old->about().tls() == about->tls() && old->about().protocol() == about->protocol()
         && old->about().server_cert_domain_san() == about->server_cert_domain_san())
@@ -126,6 +154,7 @@ void leased_pool::remove(const endpoint& about) {
   member* known = members_.find(about.address(), about.address_hash());
   if (known == nullptr)
     return;
+  hash_table_ = nullptr;
   unindex_instance(known->target.get());
   std::size_t follow = cursor == not_started ? 0 : cursor;
   members_.remove(known, follow);

@@ -7,8 +7,10 @@
 #include "routing/host_change.hpp"
 #include "routing/host_grant.hpp"
 #include "routing/leased_endpoint.hpp"
+#include "routing/maglev.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +39,11 @@ public:
   leased_endpoint* find_address(std::string_view address) const;
   /// The last endpoint, in pool order, of that instance.
   leased_endpoint* find_instance(std::string_view instance_id) const;
+  /// A request to `e`, one of the pool's, has ended. True if that made it be ejected.
+  bool request_ended(leased_endpoint& e, bool success, time_point now,
+                     const outlier_settings& settings);
+  /// For balancing by hash: of the positions of `at`. Made when it is asked for after a change.
+  const maglev& hash_table();
   template <class Visit>
   void for_each(Visit&& visit) const {
     members_.for_each([&](const member& m) { visit(*m.target); });
@@ -64,6 +71,7 @@ private:
   std::string path_;
   route_traits traits_;
   address_list<member> members_;
+  std::unique_ptr<maglev> hash_table_; ///< Null: to be made.
   hash_index<leased_endpoint*> instances_; ///< By instance id; unused in small pools.
 };
 

@@ -85,7 +85,7 @@ private:
     loop_parts(std::size_t index, caf::actor_system& system, router_context& shared)
       : events{index, shared.buffers},
         unit{system, events},
-        here{std::make_unique<loop_context>(shared, unit)} {}
+        here{std::make_unique<loop_context>(shared, unit, policy{shared.settings})} {}
   };
 
   void make_shared_parts(std::size_t loop_count);

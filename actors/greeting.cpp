@@ -1,0 +1,127 @@
+#include "actors/greeting.hpp"
+
+#include "net/client_cert_header.hpp"
+#include "net/front_tls.hpp"
+#include "net/proxy_protocol.hpp"
+#include "net/tls_engine.hpp"
+#include "net/tls_peer.hpp"
+
+namespace shunt {
+
+namespace {
+
+using net::error_code;
+using namespace std::chrono_literals;
+
+/// As in gorouter: whoever is silent for longer has no header to send.
+constexpr auto proxy_header_patience = 100ms;
+
+constexpr std::string_view plain_http_answer =
+  "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+net::task<bool> read_proxy_header(loop_context& here, client_connection& client) {
+  auto& wire = *client.wire;
+  net::deadline patience{here.home.events().deadlines(),
+                         [](void* w) { static_cast<net::wire*>(w)->interrupt(); }, &wire};
+  patience.expires_after(proxy_header_patience);
+  for (;;) {
+    const auto parsed = net::parse_proxy_header(wire.bytes());
+    switch (parsed.outcome) {
+      case net::proxy_outcome::absent: co_return true;
+      case net::proxy_outcome::malformed:
+        here.requests.proxy_header_refused(client.address, net::describe(parsed.error));
+        co_return false;
+      case net::proxy_outcome::complete:
+        wire.consume(parsed.header.bytes);
+        if (parsed.header.subject == net::proxy_subject::client)
+          name_client(client, parsed.header.source);
+        co_return true;
+      case net::proxy_outcome::need_more: break;
+    }
+    const auto failed = co_await wire.receive();
+    if (!failed)
+      continue;
+    if (wire.ended())
+      co_return false;
+    if (net::has_proxy_signature(wire.bytes())) {
+      here.requests.proxy_header_refused(client.address, "it came too slowly");
+      co_return false;
+    }
+    co_return true;
+  }
+}
+
+void report_failed_handshake(loop_context& here, const client_connection& client,
+                             error_code failed) {
+  const auto& engine = *client.wire->tls();
+  if (net::refused_by_subject_rule(engine.session()))
+    here.requests.invalid_subject(client.address);
+  else if (engine.failure())
+    here.requests.handshake_failed(client.address, engine.failure()->text);
+  else if (failed == net::asio::error::timed_out)
+    here.requests.handshake_failed(client.address, "the client was too slow");
+}
+
+/// A certificate is only ever vouched for when it was verified.
+std::string client_cert_value_of(const SSL* session) {
+  const auto* certificate = SSL_get0_peer_certificate(session);
+  return certificate == nullptr ? std::string{}
+                                : net::client_cert_value(*certificate, config::xfcc_format::raw);
+}
+
+net::task<bool> shake_hands(loop_context& here, client_connection& client) {
+  const auto rules = here.rules;
+  auto session = rules->front_tls == nullptr ? nullptr : rules->front_tls->new_session();
+  if (!session)
+    co_return false;
+  const auto failed = co_await client.wire->secure(
+    std::make_unique<net::tls_engine>(std::move(session)), rules->settings.read_header_timeout);
+  const auto& engine = *client.wire->tls();
+  if (failed) {
+    loop_counters::add(here.counters.failed_handshakes);
+    if (engine.heard_plain_http())
+      client.wire->answer_in_plain(plain_http_answer);
+    else
+      report_failed_handshake(here, client, failed);
+    co_return false;
+  }
+  client.mutual_tls = net::is_mutual_tls(engine.session());
+  if (client.mutual_tls
+      && rules->settings.forwarded_client_cert == config::forwarded_client_cert::sanitize_set)
+    client.certificate = client_cert_value_of(engine.session());
+  co_return true;
+}
+
+} // namespace
+
+void name_client(client_connection& client, const net::tcp::endpoint& peer) {
+  auto ip = peer.address();
+  if (ip.is_v6() && ip.to_v6().is_v4_mapped())
+    ip = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, ip.to_v6());
+  client.ip = ip.to_string();
+  client.address = client.ip;
+  if (ip.is_v6())
+    client.address.insert(0, 1, '[').append(1, ']');
+  client.address.append(":").append(std::to_string(peer.port()));
+}
+
+net::task<bool> greet(loop_context& here, client_connection& client) {
+  error_code unknown;
+  const auto peer = client.wire->socket().remote_endpoint(unknown);
+  if (unknown)
+    co_return false;
+  name_client(client, peer);
+  if (here.rules->settings.enable_proxy && here.rules->proxy_senders.contains(peer.address())) {
+    const bool fine = co_await read_proxy_header(here, client);
+    if (!fine)
+      co_return false;
+  }
+  if (client.tls) {
+    const bool fine = co_await shake_hands(here, client);
+    if (!fine)
+      co_return false;
+  }
+  co_return true;
+}
+
+} // namespace shunt

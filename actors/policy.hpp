@@ -1,0 +1,57 @@
+// What one version of the configuration file says about connections and requests, in the form in
+// which they ask. Immutable once the loops have it. A reload makes a new one: what is under way goes
+// on with the one that it began with.
+#pragma once
+
+#include "config/settings.hpp"
+#include "net/error_template.hpp"
+#include "net/proxy_protocol.hpp"
+#include "net/response_rewrite.hpp"
+#include "net/stickiness.hpp"
+#include "net/tracing.hpp"
+#include "routing/balance.hpp"
+
+#include <boost/smart_ptr/local_shared_ptr.hpp>
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace shunt {
+
+namespace net {
+class backend_tls;
+class front_tls;
+} // namespace net
+
+/// `html_error_template_file` is of no use.
+struct error_page_failure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct policy {
+  /// Without TLS: certificates are read by whoever starts the router. Throws std::runtime_error that
+  /// names the key at fault; reads the file of the error page.
+  explicit policy(config::settings from);
+
+  config::settings settings;
+  net::response_rewrite rewrite;
+  net::tracing_rules tracing;
+  net::stickiness_rules stickiness;
+  std::optional<net::error_template> error_page; ///< `html_error_template_file`
+  net::proxy_senders proxy_senders; ///< Whose headers of the PROXY protocol are believed.
+  routing::balance_rules balancing;
+  routing::outlier_settings outliers;
+  std::size_t attempts_max;
+  std::vector<std::string> logged_headers; ///< `extra_headers_to_log`, without duplicates.
+  bool log_local_address;                  ///< It costs a system call a request.
+  std::shared_ptr<const net::front_tls> front_tls;     ///< Null: TLS is not served.
+  std::shared_ptr<const net::backend_tls> backend_tls; ///< Null: TLS backends cannot be reached.
+};
+
+/// Shared within one loop, without atomics: each loop has a copy.
+using policy_ptr = boost::local_shared_ptr<const policy>;
+
+} // namespace shunt

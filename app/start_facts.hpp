@@ -1,0 +1,20 @@
+// What a configuration file says, with the certificates that it names read and found usable: all that
+// can be wrong with a file without looking at ports and other processes.
+#pragma once
+
+#include "actors/policy.hpp"
+
+#include <memory>
+
+namespace shunt::app {
+
+struct start_facts {
+  policy rules;
+  std::shared_ptr<const net::front_tls> status_tls; ///< Null: the status ports are without TLS.
+};
+
+/// Reads the machine's certificates, too: takes about a tenth of a second. Throws std::runtime_error
+/// that names the key at fault.
+start_facts read_start_facts(const config::settings& settings);
+
+} // namespace shunt::app

@@ -1,0 +1,23 @@
+// What a changed file means for a router that runs: most keys take effect at once, some only at the
+// next start, because ports, threads, other processes or the route table depend on them.
+#pragma once
+
+#include "config/settings.hpp"
+
+#include <string_view>
+#include <vector>
+
+namespace shunt::config {
+
+struct change_list {
+  std::vector<std::string_view> at_once;
+  std::vector<std::string_view> at_next_start;
+};
+
+/// The paths of the keys whose values differ, in the order of the schema.
+change_list changes(const settings& before, const settings& after);
+
+/// Whether a running router goes on with the old value of that key. For documentation and tests, too.
+bool needs_restart(std::string_view path);
+
+} // namespace shunt::config
