@@ -65,7 +65,7 @@ public:
 
   void follow(const policy& rules) const {
     here_->rules = boost::make_local_shared<const policy>(rules);
-    here_->upstreams.clear(); // Backends were verified by the rules of before.
+    here_->close_idle_upstreams(); // Backends were verified by the rules of before.
   }
 
   void drain() const {
@@ -74,7 +74,7 @@ public:
     close_listeners();
     for (const auto& [id, connection] : self_->state.connections)
       caf::anon_send(connection, drain_connection{});
-    here_->upstreams.clear();
+    here_->close_idle_upstreams();
     tell_when_quiet();
   }
 
@@ -84,7 +84,7 @@ public:
     close_listeners();
     for (const auto& [id, connection] : self_->state.connections)
       caf::anon_send(connection, cut_connection{});
-    here_->upstreams.clear();
+    here_->close_idle_upstreams();
     tell_when_quiet();
   }
 

@@ -32,14 +32,6 @@ tls_memory* tls_memory_of(routing::leased_endpoint& endpoint) {
   return static_cast<tls_memory*>(endpoint.transport.get());
 }
 
-/// Whether dialling failed for want of something of the router's own, which marks no endpoint.
-bool lacks_means(error_code code) {
-  namespace errc = boost::system::errc;
-  return code == errc::too_many_files_open || code == errc::too_many_files_open_in_system
-         || code == errc::no_buffer_space || code == errc::not_enough_memory
-         || code == errc::address_not_available;
-}
-
 } // namespace
 
 attempt::attempt(exchange& of, routing::leased_endpoint& to)
@@ -67,17 +59,11 @@ net::task<attempt_result> attempt::run() {
   // A pooled connection has none of these.
   of_.times_.dial = of_.times_.resolve = of_.times_.handshake = -1ns;
   of_.progress_ = {};
-  if (!of_.rules_->settings.disable_keep_alives) {
-    up_ = here_.upstreams.take(pool_key());
-    reused_ = up_ != nullptr;
-  }
   watch_client();
-  for (;;) {
-    if (!up_) {
-      auto dialled = co_await dial_backend();
-      if (dialled.ended == attempt_result::kind::failed)
-        co_return dialled;
-    }
+  for (bool fresh = of_.rules_->settings.disable_keep_alives;; fresh = true) {
+    auto connected = co_await connect(fresh);
+    if (connected.ended == attempt_result::kind::failed)
+      co_return connected;
     auto result = co_await talk();
     if (result.ended != attempt_result::kind::failed)
       co_return result;
@@ -89,72 +75,14 @@ net::task<attempt_result> attempt::run() {
     // of the backend's, and nobody needs to know.
     up_->close();
     up_ = nullptr;
+    link_ = nullptr;
     reused_ = written_ = false;
   }
 }
 
-net::task<attempt_result> attempt::dial_backend() {
-  const auto& settings = of_.rules_->settings;
-  const auto& target = to_.about();
-  client_.wire->listen(); // A client that leaves meanwhile wants no other attempt.
-  const auto [patience, cut_short] = within_limit(settings.endpoint_dial_timeout);
-  const auto dialled =
-    co_await net::dial(here_.home.events(), std::string{target.host()}, target.port(),
-                       {patience, settings.endpoint_keep_alive_probe_interval});
-  of_.times_.dial = dialled.connect_time;
-  of_.times_.resolve = dialled.resolve_time;
-  if (!dialled.connection && cut_short && dialled.code == asio::error::timed_out)
-    co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
-  if (!dialled.connection)
-    co_return failed_unsent(lacks_means(dialled.code) ? routing::failure_class::other
-                                                      : routing::failure_class::dial,
-                            net::describe(dialled, target.host(), address_));
-  up_ = dialled.connection;
-  if (of_.client_gone_)
-    co_return failed(routing::failure_class::client_cancelled, "context canceled");
-  up_->stall_limit(settings.write_timeout);
-  if (tls_ == nullptr)
-    co_return attempt_result{};
-  auto secured = co_await secure_backend();
-  co_return secured;
-}
-
-net::task<attempt_result> attempt::secure_backend() {
-  const auto& rules = *of_.rules_;
-  auto session = rules.backend_tls == nullptr
-                   ? nullptr
-                   : rules.backend_tls->new_session(tls_->name, false, tls_->session.get());
-  if (!session)
-    co_return tls_failure(net::tls_name_impossible(tls_->name));
-  const auto [patience, cut_short] = within_limit(rules.settings.tls_handshake_timeout);
-  const auto began = std::chrono::steady_clock::now();
-  const auto code =
-    co_await up_->secure(std::make_unique<net::tls_engine>(std::move(session)), patience);
-  of_.times_.handshake = std::chrono::steady_clock::now() - began;
-  if (code == asio::error::timed_out && cut_short)
-    co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
-  if (code)
-    co_return handshake_failure(code);
-  session_unkept_ = true;
-  co_return attempt_result{};
-}
-
 /// For the whole exchange with the backend; 0 = none.
 std::chrono::nanoseconds attempt::time_limit() const {
-  return websocket_ ? 0ns : of_.rules_->settings.endpoint_timeout_for(1);
-}
-
-/// `endpoint_timeout` counts from the start of the attempt: what comes before the request may not
-/// outlast it.
-std::pair<std::chrono::nanoseconds, bool>
-attempt::within_limit(std::chrono::nanoseconds patience) const {
-  const auto limit = time_limit();
-  if (limit.count() == 0)
-    return {patience, false};
-  const auto left = std::max<std::chrono::nanoseconds>(
-    of_.times_.attempt + limit - std::chrono::steady_clock::now(), 1ns);
-  return patience.count() == 0 || left < patience ? std::pair{left, true}
-                                                  : std::pair{patience, false};
+  return websocket_ ? 0ns : of_.rules_->settings.endpoint_timeout_for(client_.http_major);
 }
 
 net::task<attempt_result> attempt::talk() {
@@ -186,14 +114,14 @@ void attempt::build_head() {
   of_.out_.clear();
   net::append_request_head(
     of_.out_, of_.head,
-    {.client_ip = client_.ip,
+    {.client_ip = client_.who->ip,
      .request_id = net::view(of_.id_),
      .received_unix_ms = of_.times_.received_unix_ns / 1'000'000,
-     .tls = client_.tls,
+     .tls = client_.who->tls,
      .proto = of_.proto_source(),
      .client_cert = net::decide_client_cert(
-       settings.forwarded_client_cert, {.tls = client_.tls, .certificate = client_.mutual_tls}),
-     .client_cert_value = client_.certificate,
+       settings.forwarded_client_cert, {.tls = client_.who->tls, .certificate = client_.who->mutual_tls}),
+     .client_cert_value = client_.who->certificate,
      .trace = of_.traced() ? &of_.trace_ : nullptr,
      .close_after = settings.disable_keep_alives || expects,
      .protected_names = settings.hop_by_hop_headers_to_filter},
@@ -309,7 +237,10 @@ void attempt::client_event(void* context) {
   auto& self = *static_cast<attempt*>(context);
   const auto ended = self.client_.wire->ended();
   // A client that closed its side behind further requests still waits for the answers.
-  const bool more_to_serve = ended == asio::error::eof && !self.client_.wire->bytes().empty();
+  // On a stream, the end of a request is nothing more than that.
+  const bool more_to_serve =
+    ended == asio::error::eof
+    && (!self.client_.wire->bytes().empty() || self.client_.http_major == 2);
   if (!ended || more_to_serve)
     return;
   self.of_.client_gone_ = true;
@@ -350,7 +281,7 @@ net::task<attempt_result> attempt::read_response() {
   }
   headers_arrived();
   if (std::exchange(session_unkept_, false)) // In TLS 1.3 the ticket has come by now.
-    tls_->session = net::resumable_session(up_->tls()->session());
+    tls_->session = net::resumable_session(carrier().tls()->session());
   up_->pin();
   up_->consume(of_.response_.head_bytes);
   co_return attempt_result{};
@@ -427,6 +358,8 @@ net::task<attempt_result> attempt::answer_client() {
 }
 
 void attempt::hand_back(bool response_complete) {
+  if (link_) // There are other streams where this one came from.
+    return;
   const bool request_sent = !pumping_ || pump_ended_.is_open();
   const auto& settings = of_.rules_->settings;
   const bool asked_to_close =

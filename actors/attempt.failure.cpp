@@ -9,12 +9,22 @@ namespace shunt {
 using net::error_code;
 namespace asio = net::asio;
 
+namespace {
+
+/// The backend surely did nothing with the request (RFC 9113, section 8.7).
+bool refused_stream(error_code ended) {
+  return ended == asio::error::connection_refused;
+}
+
+} // namespace
+
 bool attempt::may_resend() const {
   if (!reused_ || of_.client_gone_ || pumping_ || !up_->bytes().empty())
     return false;
   // What the backend said before it stayed open, it meant.
   const auto ended = up_->ended();
-  return ended != asio::error::timed_out && (!written_ || (ended && idempotent()));
+  return ended != asio::error::timed_out
+         && (!written_ || refused_stream(ended) || (ended && idempotent()));
 }
 
 bool attempt::idempotent() const {
@@ -42,7 +52,7 @@ attempt_result attempt::failed_unsent(routing::failure_class why, std::string de
 
 /// Nothing was sent: any attempt elsewhere may follow.
 attempt_result attempt::handshake_failure(error_code code) const {
-  const auto* engine = up_->tls();
+  const auto* engine = carrier().tls();
   if (of_.client_gone_)
     return failed(routing::failure_class::client_cancelled, "context canceled");
   if (engine != nullptr && engine->failure())
@@ -59,8 +69,8 @@ attempt_result attempt::tls_failure(const net::tls_failure& why) const {
 }
 
 attempt_result attempt::write_failure(error_code code) const {
-  if (up_->tls() != nullptr && up_->tls()->failure())
-    return tls_failure(*up_->tls()->failure());
+  if (carrier().tls() != nullptr && carrier().tls()->failure())
+    return tls_failure(*carrier().tls()->failure());
   const bool late = code == asio::error::timed_out;
   const auto why = late ? routing::failure_class::timeout : routing::failure_class::other;
   auto detail = late ? std::string{"context deadline exceeded"} : peer_text("write", code);
@@ -70,7 +80,7 @@ attempt_result attempt::write_failure(error_code code) const {
 
 std::string attempt::local_address() const {
   error_code unknown;
-  const auto local = up_->socket().local_endpoint(unknown);
+  const auto local = carrier().socket().local_endpoint(unknown);
   if (unknown)
     return {};
   return local.address().to_string() + ":" + std::to_string(local.port());
@@ -101,8 +111,10 @@ attempt_result attempt::receive_failure(error_code code) const {
     of_.client_gone_ = true;
     return failed(client_cancelled, {});
   }
-  if (up_->tls() != nullptr && up_->tls()->failure())
-    return tls_failure(*up_->tls()->failure());
+  if (carrier().tls() != nullptr && carrier().tls()->failure())
+    return tls_failure(*carrier().tls()->failure());
+  if (refused_stream(code))
+    return failed_unsent(reset_on_read, "http2: the backend refused the stream");
   if (code == asio::error::eof)
     return failed(idempotent() ? idempotent_eof : eof,
                   up_->bytes().empty() ? "EOF" : "unexpected EOF");

@@ -4,6 +4,7 @@
 
 #include "actors/exchange.hpp"
 #include "net/dial.hpp"
+#include "net/http2_link.hpp"
 #include "net/tls_failure.hpp"
 #include "net/tls_handles.hpp"
 
@@ -26,6 +27,9 @@ public:
   net::task<attempt_result> run();
 
 private:
+  /// Sets `up_`. `fresh`: by a new connection.
+  net::task<attempt_result> connect(bool fresh);
+  net::task<attempt_result> connect_http2(bool fresh);
   net::task<attempt_result> dial_backend();
   net::task<attempt_result> secure_backend();
   net::task<attempt_result> talk();
@@ -42,6 +46,9 @@ private:
 
   /// Where its idle connections are kept.
   std::string_view pool_key() const { return tls_ != nullptr ? tls_->pool_key : address_; }
+  /// The connection, of which `up_` may be a stream.
+  net::wire& carrier() const { return link_ ? *link_->carrier() : *up_; }
+  bool wants_http2() const;
   std::chrono::nanoseconds time_limit() const;
   /// The smaller of `patience` and what the exchange has left; whether it is the latter.
   std::pair<std::chrono::nanoseconds, bool> within_limit(std::chrono::nanoseconds patience) const;
@@ -69,6 +76,7 @@ private:
   std::string_view address_;
   tls_memory* tls_ = nullptr; ///< Of a TLS endpoint.
   net::wire_ptr up_;
+  net::http2_link_ptr link_; ///< Whose stream `up_` is; null for a connection of its own.
   bool reused_ = false;
   bool session_unkept_ = false; ///< The connection is new, and may have a session to resume.
   bool awaiting_headers_ = true;

@@ -1,6 +1,5 @@
-// One client's connection: reads request heads, one after the other, and has each served by an
-// `exchange`, until the client or the router has had enough. An actor, pinned to the loop that
-// accepted the client; its body is one coroutine, its messages only end it.
+// One client's connection, an actor that is pinned to the loop that accepted the client. Its body is one
+// coroutine, a `session`, which has each request served by an `exchange`; its messages only end it.
 #pragma once
 
 #include "actors/loop_context.hpp"
@@ -10,14 +9,21 @@
 
 namespace shunt {
 
-/// What a connection and the exchange on it both look at. Lives in the connection's frame.
-struct client_connection {
-  net::wire_ptr wire;
+/// Who the client is, as far as its connection tells.
+struct client_identity {
   std::string ip;      ///< Of the peer; an IPv4 address as such, even on an IPv6 socket.
   std::string address; ///< ip:port; [ip]:port for IPv6.
   bool tls = false;
-  bool mutual_tls = false; ///< The client showed a certificate, which was verified.
-  std::string certificate; ///< For X-Forwarded-Client-Cert, if the router may have to set it.
+  bool speaks_http2 = false; ///< As agreed during the handshake.
+  bool mutual_tls = false;   ///< The client showed a certificate, which was verified.
+  std::string certificate;   ///< For X-Forwarded-Client-Cert, if the router may have to set it.
+};
+
+/// What a session and the exchange on it both look at. Lives in the session.
+struct client_connection {
+  net::wire_ptr wire;
+  const client_identity* who = nullptr;
+  int http_major = 1; ///< 2: `wire` is a stream, for one request.
   bool idle = true;         ///< Between two requests.
   bool close_after = false; ///< The response under way is the last.
   bool unread = false;      ///< A part of the last request was never read.

@@ -139,7 +139,7 @@ bool exchange::wants_trace() const {
 std::optional<net::error_response> exchange::check() const {
   const auto host = without_port(head.host);
   const auto peer =
-    client_->ip.find(':') == std::string::npos ? client_->ip : "[" + client_->ip + "]";
+    client_->who->ip.find(':') == std::string::npos ? client_->who->ip : "[" + client_->who->ip + "]";
   if (host.empty() || host == peer)
     return net::describe(router_error::empty_host, head.host);
   return std::nullopt;
@@ -432,8 +432,8 @@ net::task<void> exchange::respond_health() {
 /// request. A little is read and forgotten; for more, or for a client that waits to be asked, the
 /// connection ends.
 net::task<void> exchange::finish_request_body() {
-  if (request_body_.done() || tunnelled_)
-    co_return;
+  if (request_body_.done() || tunnelled_ || client_->http_major == 2)
+    co_return; // What is left of a stream is nobody's next request.
   bool read = false;
   if (!client_->close_after && !head.expect_continue)
     read = co_await net::discard_body(client_->wire, request_body_, drained_bytes_max,
@@ -443,6 +443,12 @@ net::task<void> exchange::finish_request_body() {
 }
 
 // -- The access log.
+
+std::string_view exchange::protocol() const {
+  if (client_->http_major == 2)
+    return "HTTP/2.0";
+  return head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
 
 void exchange::log() {
   if (here_.router.access_log == nullptr)
@@ -456,7 +462,7 @@ void exchange::log() {
   const auto& protected_names = rules_->settings.hop_by_hop_headers_to_filter;
   out_.clear();
   if (reached)
-    net::append_forwarded_for(out_, head, client_->ip, protected_names);
+    net::append_forwarded_for(out_, head, client_->who->ip, protected_names);
   std::array<std::string_view, 64> headers;
   const auto& names = rules_->logged_headers;
   const auto header_count = std::min(names.size(), headers.size());
@@ -467,15 +473,15 @@ void exchange::log() {
   record.host = head.host;
   record.method = head.method;
   record.target = head.target;
-  record.protocol = head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+  record.protocol = protocol();
   record.referer = value_of(head, net::field_id::referer);
   record.user_agent = value_of(head, net::field_id::user_agent);
-  record.remote_address = client_->address;
+  record.remote_address = client_->who->address;
   record.backend_address = backend_;
   record.x_forwarded_for =
     reached ? std::string_view{out_} : value_of(head, net::field_id::x_forwarded_for);
   record.x_forwarded_proto = reached
-                               ? net::forwarded_proto(head, client_->tls, proto_source(), protected_names)
+                               ? net::forwarded_proto(head, client_->who->tls, proto_source(), protected_names)
                                : value_of(head, net::field_id::x_forwarded_proto);
   record.vcap_request_id = net::view(id_);
   if (reached) {

@@ -110,6 +110,7 @@ private:
   void judge(const attempt_result& ended);
   void report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint,
                       std::size_t endpoints);
+  std::string_view protocol() const;
   void log();
 
   loop_context& here_;

@@ -19,8 +19,18 @@ constexpr auto proxy_header_patience = 100ms;
 constexpr std::string_view plain_http_answer =
   "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
-net::task<bool> read_proxy_header(loop_context& here, client_connection& client) {
-  auto& wire = *client.wire;
+void name_client(client_identity& who, const net::tcp::endpoint& peer) {
+  auto ip = peer.address();
+  if (ip.is_v6() && ip.to_v6().is_v4_mapped())
+    ip = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, ip.to_v6());
+  who.ip = ip.to_string();
+  who.address = who.ip;
+  if (ip.is_v6())
+    who.address.insert(0, 1, '[').append(1, ']');
+  who.address.append(":").append(std::to_string(peer.port()));
+}
+
+net::task<bool> read_proxy_header(loop_context& here, net::wire& wire, client_identity& who) {
   net::deadline patience{here.home.events().deadlines(),
                          [](void* w) { static_cast<net::wire*>(w)->interrupt(); }, &wire};
   patience.expires_after(proxy_header_patience);
@@ -29,12 +39,12 @@ net::task<bool> read_proxy_header(loop_context& here, client_connection& client)
     switch (parsed.outcome) {
       case net::proxy_outcome::absent: co_return true;
       case net::proxy_outcome::malformed:
-        here.requests.proxy_header_refused(client.address, net::describe(parsed.error));
+        here.requests.proxy_header_refused(who.address, net::describe(parsed.error));
         co_return false;
       case net::proxy_outcome::complete:
         wire.consume(parsed.header.bytes);
         if (parsed.header.subject == net::proxy_subject::client)
-          name_client(client, parsed.header.source);
+          name_client(who, parsed.header.source);
         co_return true;
       case net::proxy_outcome::need_more: break;
     }
@@ -44,22 +54,21 @@ net::task<bool> read_proxy_header(loop_context& here, client_connection& client)
     if (wire.ended())
       co_return false;
     if (net::has_proxy_signature(wire.bytes())) {
-      here.requests.proxy_header_refused(client.address, "it came too slowly");
+      here.requests.proxy_header_refused(who.address, "it came too slowly");
       co_return false;
     }
     co_return true;
   }
 }
 
-void report_failed_handshake(loop_context& here, const client_connection& client,
-                             error_code failed) {
-  const auto& engine = *client.wire->tls();
+void report_failed_handshake(loop_context& here, const client_identity& who,
+                             const net::tls_engine& engine, error_code failed) {
   if (net::refused_by_subject_rule(engine.session()))
-    here.requests.invalid_subject(client.address);
+    here.requests.invalid_subject(who.address);
   else if (engine.failure())
-    here.requests.handshake_failed(client.address, engine.failure()->text);
+    here.requests.handshake_failed(who.address, engine.failure()->text);
   else if (failed == net::asio::error::timed_out)
-    here.requests.handshake_failed(client.address, "the client was too slow");
+    here.requests.handshake_failed(who.address, "the client was too slow");
 }
 
 /// A certificate is only ever vouched for when it was verified.
@@ -69,55 +78,45 @@ std::string client_cert_value_of(const SSL* session) {
                                 : net::client_cert_value(*certificate, config::xfcc_format::raw);
 }
 
-net::task<bool> shake_hands(loop_context& here, client_connection& client) {
+net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity& who) {
   const auto rules = here.rules;
   auto session = rules->front_tls == nullptr ? nullptr : rules->front_tls->new_session();
   if (!session)
     co_return false;
-  const auto failed = co_await client.wire->secure(
+  const auto failed = co_await wire.secure(
     std::make_unique<net::tls_engine>(std::move(session)), rules->settings.read_header_timeout);
-  const auto& engine = *client.wire->tls();
+  const auto& engine = *wire.tls();
   if (failed) {
     loop_counters::add(here.counters.failed_handshakes);
     if (engine.heard_plain_http())
-      client.wire->answer_in_plain(plain_http_answer);
+      wire.answer_in_plain(plain_http_answer);
     else
-      report_failed_handshake(here, client, failed);
+      report_failed_handshake(here, who, engine, failed);
     co_return false;
   }
-  client.mutual_tls = net::is_mutual_tls(engine.session());
-  if (client.mutual_tls
+  who.speaks_http2 = net::speaks_http2(engine.session());
+  who.mutual_tls = net::is_mutual_tls(engine.session());
+  if (who.mutual_tls
       && rules->settings.forwarded_client_cert == config::forwarded_client_cert::sanitize_set)
-    client.certificate = client_cert_value_of(engine.session());
+    who.certificate = client_cert_value_of(engine.session());
   co_return true;
 }
 
 } // namespace
 
-void name_client(client_connection& client, const net::tcp::endpoint& peer) {
-  auto ip = peer.address();
-  if (ip.is_v6() && ip.to_v6().is_v4_mapped())
-    ip = net::asio::ip::make_address_v4(net::asio::ip::v4_mapped, ip.to_v6());
-  client.ip = ip.to_string();
-  client.address = client.ip;
-  if (ip.is_v6())
-    client.address.insert(0, 1, '[').append(1, ']');
-  client.address.append(":").append(std::to_string(peer.port()));
-}
-
-net::task<bool> greet(loop_context& here, client_connection& client) {
+net::task<bool> greet(loop_context& here, net::wire& wire, client_identity& who) {
   error_code unknown;
-  const auto peer = client.wire->socket().remote_endpoint(unknown);
+  const auto peer = wire.socket().remote_endpoint(unknown);
   if (unknown)
     co_return false;
-  name_client(client, peer);
+  name_client(who, peer);
   if (here.rules->settings.enable_proxy && here.rules->proxy_senders.contains(peer.address())) {
-    const bool fine = co_await read_proxy_header(here, client);
+    const bool fine = co_await read_proxy_header(here, wire, who);
     if (!fine)
       co_return false;
   }
-  if (client.tls) {
-    const bool fine = co_await shake_hands(here, client);
+  if (who.tls) {
+    const bool fine = co_await shake_hands(here, wire, who);
     if (!fine)
       co_return false;
   }

@@ -6,10 +6,8 @@
 
 namespace shunt {
 
-/// Notes down whose connection it is.
-void name_client(client_connection& client, const net::tcp::endpoint& peer);
-
-/// False when the connection is not to be served; whoever closes it need not say anything more.
-net::task<bool> greet(loop_context& here, client_connection& client);
+/// Finds out who the client is; `who.tls` says whether it is to speak TLS. False when it is not to be
+/// served; whoever closes the connection need not say anything more.
+net::task<bool> greet(loop_context& here, net::wire& wire, client_identity& who);
 
 } // namespace shunt

@@ -32,6 +32,7 @@ loop_context::loop_context(router_context& shared, loop& on, const policy& first
     counters{*shared.counters[on.events().index()]},
     leases{on, lease_options_of(first.settings, ids.random())},
     upstreams{upstream_limits_of(first.settings)},
+    http2_upstreams{net::upstream_limits{}.idle_timeout},
     flush_{on.events().deadlines(),
            [](void* self) { static_cast<loop_context*>(self)->flush_access_log(); }, this} {
   if (router.access_log != nullptr)
@@ -44,6 +45,11 @@ void loop_context::dress(net::error_response& error, std::string_view request_id
                          const policy& by) {
   if (by.error_page && !net::dress(error, *by.error_page, request_id))
     requests.page_failed(request_id);
+}
+
+void loop_context::close_idle_upstreams() {
+  upstreams.clear();
+  http2_upstreams.clear();
 }
 
 void loop_context::log_access(const routing::access_record& record) {

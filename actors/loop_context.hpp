@@ -8,6 +8,7 @@
 #include "actors/request_log.hpp"
 #include "net/component_log.hpp"
 #include "net/error_page.hpp"
+#include "net/http2_pool.hpp"
 #include "net/http_date.hpp"
 #include "net/request_id.hpp"
 #include "net/upstream_pool.hpp"
@@ -32,6 +33,7 @@ struct alignas(64) loop_counters {
   std::atomic<std::uint64_t> backend_exhausted_conns{0};
   std::atomic<std::uint64_t> malformed_requests{0};
   std::atomic<std::uint64_t> shed{0};
+  std::atomic<std::uint64_t> streams{0}; ///< Of HTTP/2, from clients.
   std::atomic<std::uint64_t> failed_handshakes{0}; ///< Of clients.
   std::atomic<std::uint64_t> ejections{0};         ///< Of endpoints, as outliers.
   std::atomic<std::uint64_t> websocket_upgrades{0};
@@ -80,6 +82,7 @@ struct loop_context {
   loop_counters& counters;
   lease_cache leases;
   net::upstream_pool upstreams;
+  net::http2_pool http2_upstreams;
   net::request_ids ids;
   net::http_date date;
   request_log requests{router.log};
@@ -87,6 +90,8 @@ struct loop_context {
   bool draining = false;
   std::vector<std::unique_ptr<exchange>> spare_exchanges;
 
+  /// Lets go of connections to backends on which nothing is under way.
+  void close_idle_upstreams();
   /// Gives an error of the router the operator's page, if there is one.
   void dress(net::error_response& error, std::string_view request_id, const policy& by);
   /// Hands what was logged to the writer, now or after a tenth of a second.

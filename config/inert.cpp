@@ -13,7 +13,6 @@ struct inert_key {
   std::string_view reason;
 };
 
-constexpr std::string_view no_http2 = "HTTP/2 is not served yet";
 constexpr std::string_view no_route_services = "route services are not supported yet";
 constexpr std::string_view no_routing_api = "routes are not fetched from the Routing API yet";
 constexpr std::string_view no_envelopes = "nothing is sent to Loggregator yet";
@@ -22,8 +21,6 @@ constexpr std::string_view unread = "the router does not act on it yet";
 
 constexpr std::array keys{
   inert_key{"domains", "clients are not asked for certificates by domain yet"},
-  inert_key{"enable_http2", no_http2},
-  inert_key{"http_2_endpoint_timeout", no_http2},
   inert_key{"enable_http1_concurrent_read_write", unread},
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
   inert_key{"skip_ssl_validation", no_route_services},

@@ -34,6 +34,7 @@ schema_of<settings> listener_fields() {
     KEY(enable_ssl, flag{}),
     KEY(ssl_port, any_port),
     KEY(enable_http2, flag{}),
+    KEY(enable_h2c, flag{}),
     KEY(enable_http1_concurrent_read_write, flag{}),
     KEY(enable_proxy, flag{}),
     KEY(proxy_senders, texts{}),

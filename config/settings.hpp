@@ -17,6 +17,7 @@ struct settings {
   bool enable_ssl = false;
   std::uint16_t ssl_port = 443;
   bool enable_http2 = true;
+  bool enable_h2c = false; ///< HTTP/2 without TLS, for clients that begin with it.
   bool enable_http1_concurrent_read_write = false;
   bool enable_proxy = false;
   std::vector<std::string> proxy_senders; ///< Prefixes whose PROXY headers are believed; empty = all.

@@ -43,4 +43,16 @@ void event_loop::tick() {
   });
 }
 
+std::string event_loop::take_text() noexcept {
+  return spare_text_count_ == 0 ? std::string{} : std::move(spare_texts_[--spare_text_count_]);
+}
+
+void event_loop::give_back_text(std::string&& used) noexcept {
+  constexpr std::size_t kept_bytes_max = 256 * 1024;
+  std::string freed = std::move(used);
+  freed.clear();
+  if (spare_text_count_ < spare_texts_.size() && freed.capacity() <= kept_bytes_max)
+    spare_texts_[spare_text_count_++] = std::move(freed);
+}
+
 } // namespace shunt::net

@@ -13,6 +13,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <array>
 #include <functional>
 #include <future>
 #include <string>
@@ -60,8 +61,9 @@ public:
   deadline_wheel& deadlines() noexcept { return deadlines_; }
   buffer_store& buffers() noexcept { return buffers_; }
   std::size_t index() const noexcept { return index_; }
-  /// Memory of a string that whoever needs it for the moment borrows, by swapping, and gives back.
-  std::string& spare_text() noexcept { return spare_text_; }
+  /// An empty string, but with room, for bytes on their way out. What is given back is kept for the next.
+  std::string take_text() noexcept;
+  void give_back_text(std::string&& used) noexcept;
 
 private:
   void loop();
@@ -72,7 +74,8 @@ private:
   // back what they borrowed.
   deadline_wheel deadlines_;
   buffer_store buffers_;
-  std::string spare_text_;
+  std::array<std::string, 4> spare_texts_;
+  std::size_t spare_text_count_ = 0;
   asio::io_context context_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              executor>

@@ -1,6 +1,7 @@
 #include "net/forwarding.hpp"
 
 #include "net/response_rewrite.hpp"
+#include "net/router_error.hpp"
 #include "net/tracing.hpp"
 
 #include <algorithm>
@@ -255,7 +256,12 @@ void append_status_line(std::string& out, const response_head& head, bool http_1
   const std::array<char, 4> status{static_cast<char>('0' + head.status / 100 % 10),
                                    static_cast<char>('0' + head.status / 10 % 10),
                                    static_cast<char>('0' + head.status % 10), ' '};
-  out.append(status.data(), status.size()).append(head.reason).append("\r\n");
+  out.append(status.data(), status.size());
+  if (head.reason.empty()) // HTTP/2 has none, and some clients of HTTP/1.1 want one.
+    out.append(reason_of(head.status));
+  else
+    out.append(head.reason);
+  out.append("\r\n");
 }
 
 struct kept {

@@ -109,6 +109,10 @@ void wire::listen() {
   if (reading_ != phase::none || ended_ || !make_room())
     return;
   reading_ = phase::reading;
+  if (stream_) {
+    listen_stream();
+    return;
+  }
   if (tls_ && tls_->engine->has_input()) { // Later: whoever asks for bytes expects none yet.
     loop_.post([self = wire_ptr{this}] { self->on_read({}, 0); });
     return;
@@ -211,7 +215,8 @@ void wire::start_doze() {
   if (tls_ && !tls_->engine->has_input())
     loop_.buffers().give_back(std::move(tls_->ciphertext));
   reading_ = phase::dozing;
-  socket_.async_wait(tcp_socket::wait_read, read_handler{wire_ptr{this}});
+  if (!stream_) // Who carries it tells.
+    socket_.async_wait(tcp_socket::wait_read, read_handler{wire_ptr{this}});
 }
 
 void wire::wake() {
@@ -230,7 +235,9 @@ void wire::on_receive_deadline() {
       return;
     }
     receive_deadline_.expires_at(idle_until_);
-    if (reading_ == phase::reading) {
+    if (reading_ == phase::reading && stream_) {
+      start_doze();
+    } else if (reading_ == phase::reading) {
       doze_next_ = true;
       error_code ignored;
       socket_.cancel(ignored);
@@ -247,6 +254,8 @@ bool wire::try_send(std::span<iovec>& parts, error_code& code) noexcept {
     code = ended_;
     return true;
   }
+  if (stream_)
+    return try_send_stream(parts, code);
   if (tls_)
     return try_send_tls(parts, code);
   while (!parts.empty()) {
@@ -275,6 +284,10 @@ void wire::continue_send(send_awaiter& awaiter) {
   if (stall_limit_.count() > 0) {
     unacknowledged_ = unacknowledged_bytes();
     stall_deadline_.expires_after(stall_limit_);
+  }
+  if (stream_) {
+    stream_sender_ = &awaiter;
+    return;
   }
   if (tls_) { // Not the bytes themselves: more may join them meanwhile.
     socket_.async_wait(tcp_socket::wait_write, send_handler{wire_ptr{this}, &awaiter});
@@ -312,13 +325,20 @@ void wire::abort(error_code reason) noexcept {
   if (!ended_ || ended_ == asio::error::eof)
     ended_ = reason;
   error_code ignored;
-  socket_.cancel(ignored);
+  if (stream_)
+    abort_stream();
+  else
+    socket_.cancel(ignored);
 }
 
 void wire::close() noexcept {
   receive_deadline_.disarm();
   stall_deadline_.disarm();
   watcher_ = nullptr;
+  if (stream_) {
+    close_stream();
+    return;
+  }
   say_goodbye();
   if (!ended_)
     ended_ = asio::error::operation_aborted;
@@ -327,6 +347,10 @@ void wire::close() noexcept {
 }
 
 void wire::shutdown_send() noexcept {
+  if (stream_) {
+    stream_->end();
+    return;
+  }
   say_goodbye();
   if (tls_ && !tls_->unsent().empty()) {
     tls_->shut_after = true;
@@ -338,6 +362,7 @@ void wire::shutdown_send() noexcept {
 }
 
 void wire::reset_on_close() noexcept {
+  resets_on_close_ = true;
   error_code ignored;
   socket_.set_option(asio::socket_base::linger{true, 0}, ignored);
 }
@@ -345,7 +370,9 @@ void wire::reset_on_close() noexcept {
 void wire::send_anyway(std::string_view text) noexcept {
   iovec part{const_cast<char*>(text.data()), text.size()};
   std::span<iovec> parts{&part, 1};
-  if (error_code ignored; tls_)
+  if (error_code ignored; stream_)
+    try_send_stream(parts, ignored);
+  else if (tls_)
     try_send_tls(parts, ignored);
   else
     ::send(socket_.native_handle(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "net/event_loop.hpp"
+#include "net/stream_port.hpp"
 #include "net/task.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -47,6 +48,8 @@ public:
   using watcher = void (*)(void* context);
 
   wire(event_loop& loop, tcp_socket socket);
+  /// One without a socket. Without TLS and `connect`; whatever carries the stream has those.
+  wire(event_loop& loop, std::unique_ptr<stream_port> stream);
   wire(const wire&) = delete;
   wire& operator=(const wire&) = delete;
 
@@ -108,6 +111,17 @@ public:
   /// Null without TLS.
   const tls_engine* tls() const noexcept;
 
+  // -- For whoever carries the stream of a wire without a socket.
+
+  /// More bytes are there, or their end.
+  void stream_readable();
+  /// There is room for more.
+  void stream_writable();
+  /// The stream ended in order: what arrived can still be read.
+  void stream_over();
+  /// It was broken off.
+  void stream_failed(error_code why);
+
   // -- Both.
 
   /// Connects the socket. Fails with `timed_out` after `limit`.
@@ -167,16 +181,28 @@ private:
   void say_goodbye() noexcept;
   void continue_send(send_awaiter& awaiter);
 
+  void listen_stream();
+  void take_stream_input();
+  bool try_send_stream(std::span<iovec>& parts, error_code& code) noexcept;
+  void end_stream_send(send_awaiter& sender);
+  void finish_stream_operations();
+  void abort_stream() noexcept;
+  void close_stream() noexcept;
+
   unsigned references_ = 0;
   phase reading_ = phase::none;
   bool pinned_ = false;
   bool idle_ = false;      ///< The awaiting receiver agreed to a doze.
   bool interrupted_ = false;
   bool sending_ = false;   ///< A send waits for the peer.
+  bool stream_over_ = false;
+  bool resets_on_close_ = false; ///< A stream's; a socket has an option for it.
   bool doze_next_ = false; ///< The read under way was cancelled to give its buffer back.
   event_loop& loop_;
   tcp_socket socket_;
   std::unique_ptr<tls_state> tls_;
+  std::unique_ptr<stream_port> stream_;
+  send_awaiter* stream_sender_ = nullptr; ///< Waits for room in the stream.
   block block_;
   block pinned_block_; ///< Where the pinned head stayed when the rest had to move on.
   std::size_t begin_ = 0;

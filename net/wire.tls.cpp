@@ -9,8 +9,6 @@ namespace shunt::net {
 
 namespace {
 
-constexpr std::size_t spare_text_bytes_max = 256 * 1024;
-
 error_code tls_error() {
   return boost::system::errc::make_error_code(boost::system::errc::protocol_error);
 }
@@ -101,7 +99,7 @@ bool wire::try_send_tls(std::span<iovec>& parts, error_code& code) noexcept {
       return false;
     if (code || parts.empty())
       return true;
-    std::swap(tls_->encrypted, loop_.spare_text());
+    tls_->encrypted = loop_.take_text();
     if (!tls_->engine->write(parts, tls_->encrypted)) {
       code = tls_error();
       return true;
@@ -126,10 +124,8 @@ bool wire::try_send_encrypted(error_code& code) noexcept {
   }
   tls_->sent = 0;
   all.clear();
-  auto& spare = loop_.spare_text();
-  if (spare.capacity() < all.capacity() && all.capacity() <= spare_text_bytes_max)
-    std::swap(all, spare);
-  std::string{}.swap(all); // An idle connection needs none.
+  if (all.capacity() > std::string{}.capacity()) // An idle connection needs no memory for it.
+    loop_.give_back_text(std::exchange(all, {}));
   return true;
 }
 

@@ -20,7 +20,7 @@ protected:
     settings.status.routes.port = 0;
     settings.status.user = "tester";
     settings.status.pass = "secret";
-    server = std::make_unique<status_server>(context, [this](table_callback answer) {
+    server = std::make_unique<status_server>(context, nullptr, [this](table_callback answer) {
       const std::lock_guard lock{mutex};
       questions.push_back(std::move(answer));
     });

@@ -13,12 +13,14 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 TEST(Reload, FindsNothingInTheSameFile) {
-  const auto same = changes(settings{}, settings{});
+  const settings defaults;
+  const auto same = changes(defaults, defaults);
   EXPECT_THAT(same.at_once, IsEmpty());
   EXPECT_THAT(same.at_next_start, IsEmpty());
 }
 
 TEST(Reload, TellsWhatAppliesAtOnceFromWhatDoesNot) {
+  const settings before;
   settings after;
   after.port = 1;
   after.endpoint_timeout = 7s;
@@ -28,7 +30,7 @@ TEST(Reload, TellsWhatAppliesAtOnceFromWhatDoesNot) {
   after.empty_pool.keep = 1s;
   after.status.tls.certificate = "new";
   after.status.tls.port = 1;
-  const auto found = changes({}, after);
+  const auto found = changes(before, after);
   EXPECT_THAT(found.at_once, ::testing::UnorderedElementsAre(
                                "endpoint_timeout", "backends.max_conns", "empty_pool.status",
                                "status.tls.certificate"));

@@ -59,15 +59,12 @@ TEST(Warnings, VeryManyUnknownKeysAreCountedAndNotListed) {
 
 TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
   const std::vector<refusal> table{
-    {"\nenable_proxy: true",
-     "f.yml:2: enable_proxy: has no effect: the PROXY protocol is not understood yet"},
-    {"enable_http2: false", "enable_http2: has no effect: HTTP/2 is not served yet"},
+    {"\ndebug_addr: a:1",
+     "f.yml:2: debug_addr: has no effect: the debug server is not served yet"},
     {"prometheus: {port: 9100}", "prometheus.port: has no effect"},
     {"route_services_secret: x", "route_services_secret: has no effect"},
     {"route_services: {max_attempts: 3}", "route_services.max_attempts: has no effect"},
     {"oauth: {client_name: x}", "oauth.client_name: has no effect"},
-    {"enable_proxy: true", "enable_proxy: has no effect"},
-    {"forwarded_client_cert: forward", "forwarded_client_cert: has no effect"},
     {"token_fetcher_max_retries: 7", "token_fetcher_max_retries: has no effect"},
     {"debug_addr: a:1", "debug_addr: has no effect"},
     {"logging: {loggregator_enabled: true}", "logging.loggregator_enabled: has no effect"},
@@ -90,6 +87,7 @@ TEST(Warnings, KeysThatWorkAreSilent) {
                           "balancing_algorithm: least-connection\npid_file: /tmp/p\n"
                           "empty_pool: {status: 502}\nlogging: {level: info}\n"
                           "disable_keep_alives: false\nmax_idle_conns: 5\n"
+                          "enable_proxy: true\nenable_http2: false\nforwarded_client_cert: forward\n"
                           "isolation_segments: [a]\nlimits: {connections: 5}\n"),
               IsEmpty());
 }

@@ -86,7 +86,7 @@ TEST_F(Responses, LoseHopByHopFields) {
 
 TEST_F(Responses, PassErrorsAndRedirectsOfTheBackend) {
   for (const auto* line :
-       {"302 Found", "404 Not Found", "500 Oops", "503 Later", "418 ", "999 Odd"}) {
+       {"302 Found", "404 Not Found", "500 Oops", "503 Later", "999 Odd"}) {
     const auto answer = relayed("HTTP/1.1 " + std::string{line}
                                 + "\r\nContent-Length: 1\r\nLocation: /x\r\n"
                                   "X-Cf-RouterError: spoofed\r\n\r\n!");
@@ -95,6 +95,12 @@ TEST_F(Responses, PassErrorsAndRedirectsOfTheBackend) {
     EXPECT_EQ(answer.one("Location"), "/x");
     EXPECT_EQ(answer.body, "!");
   }
+}
+
+/// As with gorouter; and some clients of HTTP/1.1 take a status line without one for broken.
+TEST_F(Responses, GetAReasonThatTheBackendDidNotGive) {
+  EXPECT_THAT(relayed("HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n").raw_head,
+              StartsWith("HTTP/1.1 404 Not Found\r\n"));
 }
 
 TEST_F(Responses, TellTheBackendToWhoKnowsTheTraceKey) {

@@ -80,6 +80,7 @@ inline acceptor_actor spawn_recording_acceptor(caf::actor_system& system, accept
         ::close(m.descriptor);
       },
       [](const adopt_connection& m) { ::close(m.descriptor); },
+      [](const use_policy&) {},
       [&record](drain_loop) { ++record.drains; },
       [&record](cut_loop) { ++record.cuts; },
       [](connection_ended) {},

@@ -1,0 +1,164 @@
+// How an attempt gets its connection: one of the pool, a stream of an HTTP/2 connection that is open
+// already, or a new one, with the TLS handshake where the endpoint asks for it.
+#include "actors/attempt.hpp"
+
+#include "net/backend_tls.hpp"
+#include "net/tls_engine.hpp"
+#include "net/tls_peer.hpp"
+
+#include <algorithm>
+
+namespace shunt {
+
+using net::error_code;
+using namespace std::chrono_literals;
+namespace asio = net::asio;
+
+namespace {
+
+/// Whether dialling failed for want of something of the router's own, which marks no endpoint.
+bool lacks_means(error_code code) {
+  namespace errc = boost::system::errc;
+  return code == errc::too_many_files_open || code == errc::too_many_files_open_in_system
+         || code == errc::no_buffer_space || code == errc::not_enough_memory
+         || code == errc::address_not_available;
+}
+
+net::http2_limits limits_of(const config::settings& settings) {
+  net::http2_limits limits;
+  limits.head_bytes_max = static_cast<std::size_t>(settings.response_header_bytes_max());
+  limits.fields_max = static_cast<std::size_t>(settings.max_response_headers);
+  return limits;
+}
+
+/// Lets others wait for the connection that is being opened instead of opening their own.
+class dial_mark {
+public:
+  dial_mark(net::http2_pool& pool, std::string_view backend) : pool_{pool}, backend_{backend} {
+    pool_.dial_began(backend_);
+  }
+  dial_mark(const dial_mark&) = delete;
+  dial_mark& operator=(const dial_mark&) = delete;
+  ~dial_mark() { pool_.dial_ended(backend_); }
+
+private:
+  net::http2_pool& pool_;
+  std::string_view backend_;
+};
+
+} // namespace
+
+net::task<attempt_result> attempt::connect(bool fresh) {
+  if (wants_http2()) {
+    auto connected = co_await connect_http2(fresh);
+    co_return connected;
+  }
+  if (!fresh) {
+    up_ = here_.upstreams.take(pool_key());
+    reused_ = up_ != nullptr;
+  }
+  if (up_)
+    co_return attempt_result{};
+  auto dialled = co_await dial_backend();
+  co_return dialled;
+}
+
+/// By what the endpoint registered. An upgrade goes by HTTP/1.1, which every backend understands.
+bool attempt::wants_http2() const {
+  const auto protocol = to_.about().protocol();
+  return !of_.head.upgrade && of_.rules_->settings.enable_http2
+         && (tls_ != nullptr ? protocol == "http2" : protocol == "h2c");
+}
+
+net::task<attempt_result> attempt::connect_http2(bool fresh) {
+  auto& pool = here_.http2_upstreams;
+  if (!fresh) {
+    link_ = pool.find(pool_key());
+    if (net::latch opened; !link_ && pool.await_dial(pool_key(), opened)) {
+      co_await opened;
+      link_ = pool.find(pool_key());
+    }
+  }
+  if (link_) {
+    reused_ = true;
+    up_ = link_->open();
+    up_->stall_limit(of_.rules_->settings.write_timeout);
+    co_return attempt_result{};
+  }
+  const dial_mark mark{pool, pool_key()};
+  auto dialled = co_await dial_backend();
+  if (dialled.ended == attempt_result::kind::failed)
+    co_return dialled;
+  if (tls_ != nullptr && !net::speaks_http2(up_->tls()->session()))
+    co_return dialled; // It does not after all.
+  const auto role = tls_ != nullptr ? net::http2_role::client_https : net::http2_role::client_http;
+  link_ = new net::http2_link{std::move(up_), role, limits_of(of_.rules_->settings),
+                              here_.ids.random()};
+  pool.add(pool_key(), link_);
+  up_ = link_->open();
+  up_->stall_limit(of_.rules_->settings.write_timeout);
+  if (of_.rules_->settings.disable_keep_alives)
+    link_->shut_down(); // After this request.
+  co_return dialled;
+}
+
+net::task<attempt_result> attempt::dial_backend() {
+  const auto& settings = of_.rules_->settings;
+  const auto& target = to_.about();
+  client_.wire->listen(); // A client that leaves meanwhile wants no other attempt.
+  const auto [patience, cut_short] = within_limit(settings.endpoint_dial_timeout);
+  const auto dialled =
+    co_await net::dial(here_.home.events(), std::string{target.host()}, target.port(),
+                       {patience, settings.endpoint_keep_alive_probe_interval});
+  of_.times_.dial = dialled.connect_time;
+  of_.times_.resolve = dialled.resolve_time;
+  if (!dialled.connection && cut_short && dialled.code == asio::error::timed_out)
+    co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
+  if (!dialled.connection)
+    co_return failed_unsent(lacks_means(dialled.code) ? routing::failure_class::other
+                                                      : routing::failure_class::dial,
+                            net::describe(dialled, target.host(), address_));
+  up_ = dialled.connection;
+  if (of_.client_gone_)
+    co_return failed(routing::failure_class::client_cancelled, "context canceled");
+  up_->stall_limit(settings.write_timeout);
+  if (tls_ == nullptr)
+    co_return attempt_result{};
+  auto secured = co_await secure_backend();
+  co_return secured;
+}
+
+net::task<attempt_result> attempt::secure_backend() {
+  const auto& rules = *of_.rules_;
+  auto session = rules.backend_tls == nullptr
+                   ? nullptr
+                   : rules.backend_tls->new_session(tls_->name, wants_http2(), tls_->session.get());
+  if (!session)
+    co_return tls_failure(net::tls_name_impossible(tls_->name));
+  const auto [patience, cut_short] = within_limit(rules.settings.tls_handshake_timeout);
+  const auto began = std::chrono::steady_clock::now();
+  const auto code =
+    co_await up_->secure(std::make_unique<net::tls_engine>(std::move(session)), patience);
+  of_.times_.handshake = std::chrono::steady_clock::now() - began;
+  if (code == asio::error::timed_out && cut_short)
+    co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
+  if (code)
+    co_return handshake_failure(code);
+  session_unkept_ = true;
+  co_return attempt_result{};
+}
+
+/// `endpoint_timeout` counts from the start of the attempt: what comes before the request may not
+/// outlast it.
+std::pair<std::chrono::nanoseconds, bool>
+attempt::within_limit(std::chrono::nanoseconds patience) const {
+  const auto limit = time_limit();
+  if (limit.count() == 0)
+    return {patience, false};
+  const auto left = std::max<std::chrono::nanoseconds>(
+    of_.times_.attempt + limit - std::chrono::steady_clock::now(), 1ns);
+  return patience.count() == 0 || left < patience ? std::pair{left, true}
+                                                  : std::pair{patience, false};
+}
+
+} // namespace shunt

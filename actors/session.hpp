@@ -1,0 +1,61 @@
+// What a connection does from its greeting to its end, as coroutines: serves the requests of HTTP/1.1 one
+// after the other, or the streams of HTTP/2 side by side, each of them once more by a session of its own.
+// Lives in the frame of its coroutine, on its loop.
+#pragma once
+
+#include "actors/connection.hpp"
+#include "net/http2_link.hpp"
+#include "net/http_fields.hpp"
+#include "net/latch.hpp"
+
+namespace shunt {
+
+class exchange;
+
+class session {
+public:
+  /// For a client that was accepted.
+  session(loop_context& here, net::wire_ptr wire, bool tls);
+  /// For one stream of a client, whose identity outlives it.
+  session(loop_context& here, net::wire_ptr stream, const client_identity& who);
+  session(const session&) = delete;
+  session& operator=(const session&) = delete;
+  ~session();
+
+  /// Greets the client and serves it to the end.
+  net::task<void> run();
+  /// Serves the one request of a stream.
+  net::task<void> run_stream();
+
+  /// Ends it after what is under way.
+  void drain();
+  /// Ends it at once.
+  void cut();
+
+private:
+  net::task<bool> wait_for_request();
+  net::task<bool> serve_one();
+  net::task<bool> read_head(exchange& request);
+  net::task<bool> begins_http2();
+  bool make_room();
+  net::task<void> refuse(net::parse_error error);
+  void refuse_late();
+  net::task<void> shed();
+  net::task<void> send_last(std::string_view answer);
+  net::task<void> linger();
+
+  net::task<void> serve_requests();
+  net::task<void> serve_streams();
+  void serve_stream(net::wire_ptr stream);
+
+  loop_context& here_;
+  client_identity identity_; ///< Of a client that was accepted.
+  client_connection client_;
+  std::uint64_t served_ = 0;
+  unsigned pipelined_ = 0; ///< Requests that were there before they were waited for.
+  net::http2_link_ptr link_; ///< While it serves streams.
+  std::size_t streams_ = 0;
+  net::latch streams_ended_;
+};
+
+} // namespace shunt

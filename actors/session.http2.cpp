@@ -1,0 +1,70 @@
+// How a session serves HTTP/2: one link for the connection, one session for each of its streams.
+#include "actors/session.hpp"
+
+namespace shunt {
+
+namespace {
+
+/// The first bytes of a client that knows that it may speak HTTP/2 without TLS (RFC 9113, section 3.3).
+constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+net::http2_limits limits_of(const config::settings& settings) {
+  net::http2_limits limits;
+  limits.head_bytes_max = static_cast<std::size_t>(settings.request_header_bytes_max());
+  return limits;
+}
+
+net::task<void> run_stream_of(loop_context& here, const client_identity& who, net::wire_ptr stream) {
+  session one{here, std::move(stream), who};
+  co_await one.run_stream();
+}
+
+} // namespace
+
+net::task<bool> session::begins_http2() {
+  const auto& settings = here_.rules->settings;
+  if (identity_.tls || !settings.enable_h2c)
+    co_return false;
+  auto& wire = *client_.wire;
+  wire.receive_within(settings.read_header_timeout);
+  while (wire.bytes().size() < preface.size() && preface.starts_with(wire.bytes())) {
+    const auto failed = co_await wire.receive();
+    if (failed)
+      break;
+  }
+  wire.receive_within(std::chrono::nanoseconds{0});
+  co_return wire.bytes().starts_with(preface);
+}
+
+net::task<void> session::serve_streams() {
+  const auto rules = here_.rules;
+  link_ = new net::http2_link{client_.wire, net::http2_role::server, limits_of(rules->settings),
+                              here_.ids.random(),
+                              [this](net::wire_ptr stream) { serve_stream(std::move(stream)); }};
+  if (here_.draining)
+    link_->shut_down();
+  co_await link_->run(rules->settings.read_header_timeout, rules->settings.frontend_idle_timeout);
+  if (streams_ > 0) // They have all been told.
+    co_await streams_ended_;
+  link_ = nullptr;
+}
+
+void session::serve_stream(net::wire_ptr stream) {
+  ++streams_;
+  loop_counters::add(here_.counters.streams);
+  net::start(run_stream_of(here_, identity_, std::move(stream)),
+             [this](const std::exception_ptr& thrown) {
+               if (thrown)
+                 here_.router.log.error(".connection", "stream-failed", {});
+               if (--streams_ == 0 && link_->is_over())
+                 streams_ended_.open();
+             });
+}
+
+net::task<void> session::run_stream() {
+  const bool open = co_await wait_for_request();
+  if (open)
+    co_await serve_one();
+}
+
+} // namespace shunt

@@ -1,0 +1,130 @@
+// Heads between HTTP/2 (RFC 9113, section 8) and HTTP/1.1. What arrives as a list of fields leaves
+// as the text of a head that `parse_request` or `parse_response` reads, and the other way round.
+// Nothing reaches the text that could end a line, a start line or a message early: names, values,
+// methods, targets and authorities are checked here, whatever the library below has checked. No
+// I/O, no clock.
+#pragma once
+
+#include "net/http_head.hpp"
+
+#include <nghttp2/nghttp2.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shunt::net {
+
+/// What a received list of fields turned out to be.
+enum class http2_verdict : std::uint8_t {
+  good,
+  malformed,       ///< RFC 9113, section 8.1.1: a stream error.
+  too_large,       ///< More bytes or fields than allowed: 431.
+  not_implemented, ///< CONNECT, or extended CONNECT to something else than a WebSocket: 501.
+};
+
+/// How the body of a received message follows its head.
+enum class http2_body : std::uint8_t {
+  none,
+  raw,     ///< By Content-Length.
+  chunked, ///< Chunks are to be written around it.
+  tunnel,  ///< Everything, both ways.
+};
+
+/// Takes the fields of one head after the other, as they are decoded, and appends the text.
+class http2_head_reader {
+public:
+  struct bounds {
+    std::size_t bytes_max;
+    std::size_t fields_max;
+  };
+
+  void begin_request(std::string& out, bounds limits);
+  /// `tunnel_asked` = of an extended CONNECT, which 2xx answers as 101 does in HTTP/1.1.
+  void begin_response(std::string& out, bounds limits, bool tunnel_asked);
+  void begin_trailers(std::string& out, bounds limits); ///< Field lines only.
+  void add(std::string_view name, std::string_view value);
+  /// For a head that cannot become anything.
+  void refuse() { fail(http2_verdict::malformed); }
+
+  /// Completes the text. With a verdict but `good` it is not to be used. `last` = nothing follows
+  /// the head; `websocket_key` is for a request that becomes an upgrade.
+  http2_verdict finish_request(bool last, std::string_view websocket_key);
+  /// `accept` is for a tunnel.
+  http2_verdict finish_response(bool last, bool request_was_head, std::string_view accept);
+  http2_verdict finish_trailers() const { return verdict_; }
+
+  http2_body body() const { return body_; }
+  std::size_t bytes() const {
+    return bytes_;
+  } ///< Of all fields, those that were too many included.
+  bool asks_for_tunnel() const { return tunnels_; }
+  bool request_is_head() const { return method_ == "HEAD"; }
+  int status() const { return status_; }
+
+private:
+  enum class kind : std::uint8_t { request, response, trailers };
+
+  void begin(kind which, std::string& out, bounds limits);
+  void fail(http2_verdict why);
+  void add_pseudo(std::string_view name, std::string_view value);
+  void add_field(std::string_view name, std::string_view value);
+  void add_host(std::string_view value);
+  void add_length(std::string_view name, std::string_view value);
+  void write_request_line();
+  void write_status_line();
+  void line(std::string_view name, std::string_view value);
+
+  std::string* out_ = nullptr;
+  kind kind_ = kind::request;
+  http2_verdict verdict_ = http2_verdict::good;
+  http2_body body_ = http2_body::none;
+  bounds limits_{};
+  std::size_t bytes_ = 0;
+  std::size_t fields_ = 0;
+  bool started_ = false; ///< The start line is written.
+  bool tunnel_asked_ = false;
+  bool tunnels_ = false;
+  bool has_host_ = false;
+  bool has_length_ = false;
+  int status_ = 0;
+  std::string method_, path_, authority_, scheme_, protocol_;
+  std::string cookies_; ///< Crumbs are joined again (RFC 9113, section 8.2.3).
+};
+
+/// The fields of a head on its way into HTTP/2. Views: the head they were taken from must outlive
+/// their use. Reused.
+class http2_fields {
+public:
+  void clear() { fields_.clear(); }
+  void add(std::string_view name, std::string_view value, std::uint8_t flags = 0);
+
+  /// A final or interim response; `with_length` = its Content-Length is true.
+  void put_response(const response_head& head, int status, bool with_length);
+  /// `websocket` = as an extended CONNECT.
+  void put_request(const request_head& head, std::string_view scheme, bool websocket);
+  void put_trailers(std::span<const field> trailers);
+  /// An answer without a body of the router's own.
+  void put_status(int status);
+
+  const nghttp2_nv* data() const { return fields_.data(); }
+  std::size_t size() const { return fields_.size(); }
+
+private:
+  void add_status(int status);
+
+  std::vector<nghttp2_nv> fields_;
+  std::array<char, 3> status_{};
+  std::string path_; ///< Where what a target has for a path needs one.
+};
+
+/// Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455, section 4.2.2).
+std::string websocket_accept(std::string_view key);
+/// A Sec-WebSocket-Key of 16 bytes.
+std::string websocket_key(std::uint64_t high, std::uint64_t low);
+
+} // namespace shunt::net

@@ -1,0 +1,234 @@
+#include "net/http2_link.hpp"
+
+#include <utility>
+
+namespace shunt::net {
+
+namespace {
+
+/// Collected at a time: enough for the large frames of some streams.
+constexpr std::size_t flush_bytes = 64 * 1024;
+/// For the peer to answer our goodbye, and to take it.
+constexpr auto goodbye_patience = std::chrono::seconds{5};
+
+error_code broken_off(const http2_ending& ending) {
+  // Told apart because such a request may go elsewhere, whatever it is.
+  return ending.unprocessed ? asio::error::connection_refused : asio::error::connection_reset;
+}
+
+} // namespace
+
+/// What a stream's wire holds of the link.
+class http2_link::port : public stream_port {
+public:
+  port(http2_link_ptr link, http2_stream_id id) : link_{std::move(link)}, id_{id} {}
+  port(const port&) = delete;
+  port& operator=(const port&) = delete;
+  ~port() override { close(false); }
+
+  std::string_view inbound() override {
+    return link_ ? link_->session_.inbound(id_) : std::string_view{};
+  }
+  void consume(std::size_t count) override {
+    link_->session_.consume(id_, count);
+    link_->flush_soon(); // The peer may be waiting for a larger window.
+  }
+  bool input_ended() override { return !link_ || link_->session_.input_ended(id_); }
+  std::size_t write(std::span<const iovec> parts) override {
+    if (!link_)
+      return 0;
+    const auto taken = link_->session_.write(id_, parts);
+    link_->flush_soon();
+    return taken;
+  }
+  void end() override {
+    if (!link_)
+      return;
+    link_->session_.end(id_);
+    link_->flush_soon();
+  }
+  void close(bool in_order) noexcept override {
+    const auto link = std::exchange(link_, nullptr);
+    if (!link)
+      return;
+    if (in_order)
+      link->session_.end(id_);
+    else
+      link->session_.reset(id_, http2_code::cancel);
+    link->forget(id_);
+  }
+
+private:
+  http2_link_ptr link_; ///< Null once closed.
+  http2_stream_id id_;
+};
+
+http2_link::http2_link(wire_ptr carrier, http2_role role, const http2_limits& limits,
+                       std::uint64_t seed, stream_handler on_stream)
+  : carrier_{std::move(carrier)},
+    session_{role, limits, seed},
+    on_stream_{std::move(on_stream)},
+    idle_{carrier_->loop().deadlines(),
+          [](void* self) { static_cast<http2_link*>(self)->on_idle(); }, this} {
+}
+
+task<void> http2_link::run(std::chrono::nanoseconds first, std::chrono::nanoseconds idle) {
+  const http2_link_ptr self{this};
+  idle_limit_ = idle;
+  if (first.count() > 0)
+    idle_.expires_after(first);
+  start_flush(); // Our settings.
+  co_await move_bytes();
+  over_ = true;
+  session_.abandon(http2_code::cancel);
+  dispatch();
+  idle_.expires_after(goodbye_patience); // For what is left to be sent.
+  start_flush();
+  if (flushing_)
+    co_await flushed_;
+  idle_.disarm();
+  carrier_->close();
+}
+
+task<void> http2_link::move_bytes() {
+  for (;;) {
+    if (const auto received = carrier_->bytes(); !received.empty()) {
+      const bool goes_on = session_.receive(received, std::chrono::steady_clock::now());
+      carrier_->consume(received.size());
+      dispatch();
+      mind_idleness();
+      start_flush();
+      if (!goes_on || session_.finished())
+        co_return;
+    }
+    if (flushing_) // Who does not take what it asked for is asked nothing more.
+      co_await flushed_;
+    if (session_.finished())
+      co_return;
+    const auto failed = co_await carrier_->receive_idle(std::chrono::nanoseconds{0});
+    if (failed && (carrier_->ended() || session_.finished()))
+      co_return;
+  }
+}
+
+// -- Sending.
+
+void http2_link::flush_soon() {
+  if (flushing_ || std::exchange(flush_posted_, true))
+    return;
+  carrier_->loop().post([self = http2_link_ptr{this}] {
+    self->flush_posted_ = false;
+    self->start_flush();
+  });
+}
+
+void http2_link::start_flush() {
+  if (std::exchange(flushing_, true))
+    return;
+  flushed_ = {};
+  net::start(flush(), [self = http2_link_ptr{this}](const std::exception_ptr& thrown) {
+    self->flushing_ = false;
+    if (thrown)
+      self->carrier_->abort(asio::error::no_memory);
+    if (self->session_.finished())
+      self->carrier_->interrupt(); // Whoever waits for bytes waits in vain.
+    self->flushed_.open();
+  });
+}
+
+task<void> http2_link::flush() {
+  auto out = carrier_->loop().take_text();
+  for (;;) {
+    out.clear();
+    session_.collect(out, flush_bytes);
+    dispatch();
+    if (out.empty())
+      break;
+    const auto failed = co_await carrier_->send(out);
+    if (failed) {
+      carrier_->abort(failed);
+      break;
+    }
+  }
+  carrier_->loop().give_back_text(std::move(out));
+}
+
+// -- Streams.
+
+void http2_link::dispatch() {
+  while (const auto news = session_.next_news()) {
+    wire_ptr of;
+    if (news->opened) {
+      of = make_wire(news->id);
+      on_stream_(of);
+    } else if (news->id < wires_.size()) {
+      of = wire_ptr{wires_[news->id]};
+    }
+    if (of && wires_[news->id] == of.get())
+      tell(*of, *news);
+  }
+}
+
+void http2_link::tell(wire& of, const http2_news& news) {
+  const auto closed_meanwhile = [this, &of, &news] { return wires_[news.id] != &of; };
+  if (news.readable)
+    of.stream_readable();
+  if (news.writable && !closed_meanwhile())
+    of.stream_writable();
+  if (!news.ended || closed_meanwhile())
+    return;
+  const auto& ending = session_.ending(news.id);
+  if (ending.code == http2_code::no_error && ending.input_complete)
+    of.stream_over();
+  else
+    of.stream_failed(broken_off(ending));
+}
+
+wire_ptr http2_link::make_wire(http2_stream_id id) {
+  wire_ptr made{new wire{carrier_->loop(), std::make_unique<port>(http2_link_ptr{this}, id)}};
+  if (wires_.size() <= id)
+    wires_.resize(id + 1);
+  wires_[id] = made.get();
+  return made;
+}
+
+wire_ptr http2_link::open() {
+  idle_.disarm();
+  return make_wire(session_.open());
+}
+
+void http2_link::forget(http2_stream_id id) noexcept {
+  wires_[id] = nullptr;
+  session_.release(id);
+  mind_idleness();
+  flush_soon();
+}
+
+// -- Idleness.
+
+void http2_link::mind_idleness() {
+  if (leaving_)
+    return;
+  if (!session_.is_idle())
+    idle_.disarm();
+  else if (!idle_.armed() && idle_limit_.count() > 0)
+    idle_.expires_after(idle_limit_);
+}
+
+void http2_link::shut_down() {
+  if (std::exchange(leaving_, true))
+    return;
+  session_.shutdown();
+  flush_soon();
+}
+
+void http2_link::on_idle() {
+  if (over_ || leaving_) { // It had its time.
+    carrier_->abort(asio::error::timed_out);
+    return;
+  }
+  shut_down();
+  idle_.expires_after(goodbye_patience);
+}
+
+} // namespace shunt::net

@@ -1,0 +1,81 @@
+// An HTTP/2 connection on a loop: moves the bytes between a wire and an `http2_session`, and gives
+// each stream a wire of its own, on which HTTP/1.1 is spoken. Whoever serves or asks over such a
+// wire need not know that there is HTTP/2 below. Reference-counted without atomics; its loop's
+// thread.
+#pragma once
+
+#include "net/http2_session.hpp"
+#include "net/latch.hpp"
+#include "net/task.hpp"
+#include "net/wire.hpp"
+
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#include <functional>
+#include <vector>
+
+namespace shunt::net {
+
+class http2_link;
+using http2_link_ptr = boost::intrusive_ptr<http2_link>;
+
+class http2_link : public boost::intrusive_ref_counter<http2_link, boost::thread_unsafe_counter> {
+public:
+  /// Called with the wire of each stream that the peer opened.
+  using stream_handler = std::function<void(wire_ptr)>;
+
+  http2_link(wire_ptr carrier, http2_role role, const http2_limits& limits, std::uint64_t seed,
+             stream_handler on_stream = {});
+  http2_link(const http2_link&) = delete;
+  http2_link& operator=(const http2_link&) = delete;
+
+  /// Moves bytes until the connection is over; then it is closed, and all streams have ended. Says
+  /// goodbye when there was no stream for `idle`, the first one within `first` (0 = no limit).
+  task<void> run(std::chrono::nanoseconds first, std::chrono::nanoseconds idle);
+
+  /// Says goodbye: streams that are open go on, then the connection ends.
+  void shut_down();
+  /// Ends everything at once.
+  void abort(error_code reason) noexcept { carrier_->abort(reason); }
+
+  bool is_over() const noexcept { return over_; }
+  std::size_t open_streams() const noexcept { return session_.open_streams(); }
+  const wire_ptr& carrier() const noexcept { return carrier_; }
+
+  // -- Towards a backend.
+
+  /// Whether a request can go out by this connection now.
+  bool can_open() const { return !over_ && !leaving_ && session_.can_open(); }
+  bool allows_websocket() const { return session_.peer_allows_websocket(); }
+  /// A wire for one request and its response.
+  wire_ptr open();
+
+private:
+  class port;
+  friend class port;
+
+  task<void> move_bytes();
+  task<void> flush();
+  void start_flush();
+  void flush_soon();
+  void dispatch();
+  void tell(wire& of, const http2_news& news);
+  wire_ptr make_wire(http2_stream_id id);
+  void forget(http2_stream_id id) noexcept;
+  void mind_idleness();
+  void on_idle();
+
+  wire_ptr carrier_;
+  http2_session session_;
+  stream_handler on_stream_;
+  std::vector<wire*> wires_; ///< By stream; null where there is none.
+  std::chrono::nanoseconds idle_limit_{0};
+  deadline idle_;
+  latch flushed_; ///< Awaited while the peer does not take what it asked for.
+  bool flushing_ = false;
+  bool flush_posted_ = false;
+  bool leaving_ = false; ///< It said goodbye.
+  bool over_ = false;
+};
+
+} // namespace shunt::net

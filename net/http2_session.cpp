@@ -1,0 +1,329 @@
+// The connection: settings, memory for streams, news, flow control, and what is counted against the
+// peer.
+#include "net/http2_session.hpp"
+
+#include "net/http2_session.work.hpp"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <utility>
+
+namespace shunt::net {
+
+namespace {
+
+struct option_deleter {
+  void operator()(nghttp2_option* option) const { nghttp2_option_del(option); }
+};
+
+std::unique_ptr<nghttp2_option, option_deleter> make_option(const http2_limits& limits) {
+  nghttp2_option* made = nullptr;
+  if (nghttp2_option_new(&made) != 0)
+    throw std::bad_alloc{};
+  nghttp2_option_set_no_auto_window_update(made, 1);
+  nghttp2_option_set_no_closed_streams(made, 1);
+  nghttp2_option_set_max_outbound_ack(made, limits.unsent_answers_max);
+  nghttp2_option_set_max_continuations(made, limits.continuations_max);
+  nghttp2_option_set_max_send_header_block_length(made, limits.sent_head_bytes_max);
+  return std::unique_ptr<nghttp2_option, option_deleter>{made};
+}
+
+/// The frames by which a peer makes us work without getting on.
+constexpr std::uint32_t idle_frames_per_useful_frame = 4;
+
+constexpr std::array<std::uint8_t, 8> drain_ping{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
+
+} // namespace
+
+const nghttp2_session_callbacks* http2_callbacks::all() {
+  static const auto* const made = [] {
+    nghttp2_session_callbacks* callbacks = nullptr;
+    if (nghttp2_session_callbacks_new(&callbacks) != 0)
+      throw std::bad_alloc{};
+    add_input(callbacks);
+    add_output(callbacks);
+    return callbacks;
+  }();
+  return made;
+}
+
+http2_session::http2_session(http2_role role, const http2_limits& limits, std::uint64_t seed)
+  : role_{role}, limits_{limits}, seed_{seed}, work_{std::make_unique<workspace>()} {
+  const auto option = make_option(limits_);
+  const auto create = is_server() ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
+  if (create(&session_, http2_callbacks::all(), this, option.get()) != 0)
+    throw std::bad_alloc{};
+  submit_settings();
+}
+
+http2_session::~http2_session() {
+  nghttp2_session_del(session_);
+}
+
+void http2_session::submit_settings() {
+  std::array<nghttp2_settings_entry, 5> entries{{
+    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits_.stream_window_bytes},
+    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits_.head_bytes_max)},
+    // Its tree costs work and its frames are free to send; streams take turns instead.
+    {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits_.streams_max},
+    {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
+  }};
+  std::size_t count = limits_.websocket ? 5 : 4;
+  if (!is_server()) {
+    entries[3] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
+    count = 4;
+  }
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), count);
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<std::int32_t>(limits_.connection_window_bytes));
+}
+
+bool http2_session::receive(std::string_view bytes, time_point now) {
+  if (failed_)
+    return false;
+  if (now - window_begin_ >= limits_.flood_window) {
+    window_begin_ = now;
+    resets_ = idle_frames_ = useful_frames_ = 0;
+  }
+  const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+  const auto taken = nghttp2_session_mem_recv(session_, data, bytes.size());
+  if (taken < 0) {
+    const bool flood = taken == NGHTTP2_ERR_FLOODED;
+    nghttp2_session_terminate_session(session_,
+                                      flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
+    abandon(flood ? http2_code::enhance_your_calm : http2_code::protocol_error);
+  } else if (calmed_) {
+    abandon(http2_code::enhance_your_calm);
+  } else if (nghttp2_session_want_read(session_) == 0) {
+    abandon(http2_code::no_error); // Both sides have said goodbye, and nothing is under way.
+  }
+  return !failed_;
+}
+
+void http2_session::collect(std::string& out, std::size_t bytes_max) {
+  out_ = &out;
+  out_bytes_max_ = out.size() + bytes_max;
+  while (out.size() < out_bytes_max_) {
+    const std::uint8_t* frame = nullptr;
+    const auto bytes = nghttp2_session_mem_send(session_, &frame);
+    if (bytes < 0)
+      abandon(http2_code::internal_error); // Out of memory.
+    if (bytes <= 0)
+      break;
+    out.append(reinterpret_cast<const char*>(frame), static_cast<std::size_t>(bytes));
+  }
+  out_ = nullptr;
+  if (!failed_ && (calmed_ || gave_up_ != http2_code::no_error))
+    abandon(calmed_ ? http2_code::enhance_your_calm : gave_up_);
+}
+
+bool http2_session::wants_send() const {
+  return nghttp2_session_want_write(session_) != 0;
+}
+
+bool http2_session::finished() const {
+  return !wants_send() && (failed_ || nghttp2_session_want_read(session_) == 0);
+}
+
+void http2_session::abandon(http2_code code) {
+  failed_ = true;
+  for (const auto& each : streams_)
+    if (each->in_use)
+      close(*each, code, false);
+}
+
+/// After a failure slots are not used again: the library may still know their streams.
+void http2_session::retire(http2_stream& stream) {
+  if (!failed_)
+    return free_stream(stream);
+  if (std::exchange(stream.in_use, false))
+    --in_use_;
+}
+
+void http2_session::shutdown() {
+  if (std::exchange(shutting_down_, true) || failed_)
+    return;
+  if (is_server()) {
+    nghttp2_submit_shutdown_notice(session_);
+    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, drain_ping.data());
+  } else {
+    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+  }
+}
+
+// -- Streams.
+
+http2_stream& http2_session::take_stream() {
+  if (free_.empty()) {
+    streams_.push_back(std::make_unique<http2_stream>());
+    streams_.back()->slot = static_cast<http2_stream_id>(streams_.size() - 1);
+    free_.push_back(streams_.back()->slot);
+  }
+  auto& taken = at(free_.back());
+  free_.pop_back();
+  taken.in_use = true;
+  ++in_use_;
+  return taken;
+}
+
+void http2_session::free_stream(http2_stream& stream) {
+  if (head_of_ == &stream)
+    head_of_ = nullptr;
+  stream.clear();
+  --in_use_;
+  free_.push_back(stream.slot);
+}
+
+http2_stream* http2_session::find(std::int32_t wire_id) const {
+  return static_cast<http2_stream*>(nghttp2_session_get_stream_user_data(session_, wire_id));
+}
+
+void http2_session::tell(http2_stream& stream, std::uint8_t what) {
+  if (!stream.announced || stream.released)
+    return;
+  stream.news |= what;
+  if (!std::exchange(stream.queued, true))
+    news_.push_back(stream.slot);
+}
+
+std::optional<http2_news> http2_session::next_news() {
+  while (news_begin_ < news_.size()) {
+    auto& stream = at(news_[news_begin_++]);
+    stream.queued = false;
+    const auto news = std::exchange(stream.news, std::uint8_t{0});
+    if (news != 0)
+      return http2_news{stream.slot, (news & news_opened) != 0, (news & news_readable) != 0,
+                        (news & news_writable) != 0, (news & news_ended) != 0};
+  }
+  news_.clear();
+  news_begin_ = 0;
+  return std::nullopt;
+}
+
+void http2_session::close(http2_stream& stream, http2_code code, bool unprocessed) {
+  if (std::exchange(stream.ended, true))
+    return;
+  stream.ending = {code, stream.input_done, unprocessed && !is_server()};
+  if (!failed_) // What nobody may ever consume must not narrow the connection.
+    nghttp2_session_consume_connection(session_, stream.inbound.data_bytes());
+  if (stream.announced && !stream.released)
+    tell(stream, news_ended);
+  else
+    retire(stream);
+}
+
+void http2_session::fail_stream(http2_stream& stream, http2_code code) {
+  if (stream.ended || std::exchange(stream.doomed, true))
+    return;
+  if (stream.id < 0)
+    return close(stream, code, true);
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id,
+                            static_cast<std::uint32_t>(code));
+}
+
+void http2_session::give_credit(http2_stream& stream, std::size_t data_bytes) {
+  if (data_bytes > 0 && !stream.ended)
+    nghttp2_session_consume(session_, stream.id, data_bytes);
+}
+
+std::string_view http2_session::inbound(http2_stream_id id) {
+  return at(id).inbound.view();
+}
+
+void http2_session::consume(http2_stream_id id, std::size_t count) {
+  auto& stream = at(id);
+  give_credit(stream, stream.inbound.consume(count));
+}
+
+bool http2_session::input_ended(http2_stream_id id) const {
+  const auto& stream = at(id);
+  return stream.ended || (stream.tunnel && stream.input_done);
+}
+
+const http2_ending& http2_session::ending(http2_stream_id id) const {
+  return at(id).ending;
+}
+
+void http2_session::reset(http2_stream_id id, http2_code code) {
+  fail_stream(at(id), code);
+}
+
+void http2_session::release(http2_stream_id id) {
+  auto& stream = at(id);
+  if (stream.released)
+    return;
+  stream.released = true;
+  stream.news = 0;
+  if (stream.ended)
+    return retire(stream);
+  give_credit(stream, stream.inbound.data_bytes());
+  stream.inbound.clear();
+  const bool complete = stream.output_done && (is_server() || stream.input_done);
+  if (!complete)
+    fail_stream(stream, is_server() ? http2_code::internal_error : http2_code::cancel);
+}
+
+bool http2_session::can_open() const {
+  return !is_server() && !failed_ && !shutting_down_
+         && nghttp2_session_check_request_allowed(session_) != 0
+         && in_use_ < nghttp2_session_get_remote_settings(session_,
+                                                          NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+bool http2_session::peer_allows_websocket() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL)
+         == 1;
+}
+
+http2_stream_id http2_session::open() {
+  auto& stream = take_stream();
+  stream.announced = true;
+  if (failed_)
+    close(stream, http2_code::refused_stream, true);
+  return stream.slot;
+}
+
+/// splitmix64, twice.
+std::string http2_session::next_key() {
+  const auto next = [this] {
+    auto z = seed_ += 0x9e3779b97f4a7c15u;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+  };
+  const auto high = next();
+  return websocket_key(high, next());
+}
+
+// -- Defences.
+
+void http2_session::count_frame(std::uint8_t type, std::uint8_t flags, std::size_t length) {
+  bool useful = false;
+  switch (type) {
+    // What it holds may be padding. If there is data, `take_data` counts it, too.
+    case NGHTTP2_DATA: useful = (flags & NGHTTP2_FLAG_END_STREAM) != 0; break;
+    case NGHTTP2_HEADERS:
+    case NGHTTP2_CONTINUATION: useful = length > 0; break;
+    case NGHTTP2_RST_STREAM: return count_reset();
+    default: break;
+  }
+  ++(useful ? useful_frames_ : idle_frames_);
+  const auto allowed = limits_.idle_frames_max + idle_frames_per_useful_frame * useful_frames_;
+  if (idle_frames_ > allowed)
+    calm();
+}
+
+void http2_session::count_reset() {
+  if (is_server() && ++resets_ > limits_.resets_max)
+    calm();
+}
+
+/// Ends the connection as soon as the bytes at hand have been gone through.
+void http2_session::calm() {
+  if (!std::exchange(calmed_, true))
+    nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+} // namespace shunt::net

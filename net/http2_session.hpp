@@ -1,0 +1,218 @@
+// An HTTP/2 connection (RFC 9113) that looks like many of HTTP/1.1: each stream offers HTTP/1.1
+// bytes and takes HTTP/1.1 bytes, so that whatever reads and writes those strictly serves streams
+// too. nghttp2 does frames, header compression and flow control; here are the translation, the
+// bounds and the defences. No I/O, no clock, one thread.
+//
+// The owner moves bytes: what it read from the connection goes into `receive`, what `collect`
+// appends goes out. After either it asks `next_news` until there is none. Nothing here calls the
+// owner, so it may call anything at any time.
+//
+// Servers. A request becomes a head with Host (from `:authority`), then a body by Content-Length,
+// or chunked with its trailers. The owner writes responses: interim ones, then a final one by
+// Content-Length, chunked (trailers stay trailers), or until `end`. Extended CONNECT to a WebSocket
+// (RFC 8441) becomes a GET with `Upgrade: websocket`; after 101 bytes pass as they are. Any other
+// CONNECT is answered 501, a head that is too large 431, and a malformed one with a reset: the
+// owner hears of none of these.
+//
+// Clients. The owner writes one request into each stream that it opened; the response arrives as
+// HTTP/1.1, framed so that it never ends with the connection. `Upgrade: websocket` becomes extended
+// CONNECT; no other upgrade is passed on.
+#pragma once
+
+#include "net/http2_limits.hpp"
+
+#include <sys/uio.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+struct nghttp2_session; // So that only these sources see the library.
+
+namespace shunt::net {
+
+struct http2_stream;
+
+enum class http2_role : std::uint8_t {
+  server,       ///< Towards a client.
+  client_https, ///< Towards a backend; the name is the `:scheme` of requests.
+  client_http,
+};
+
+/// Names a stream until it is released; then the number is used again. Not the identifier on the
+/// wire.
+using http2_stream_id = std::uint32_t;
+
+/// Error codes that owners give and see (RFC 9113, section 7).
+enum class http2_code : std::uint32_t {
+  no_error = 0,
+  protocol_error = 1,
+  internal_error = 2,
+  flow_control_error = 3,
+  refused_stream = 7,
+  cancel = 8,
+  enhance_your_calm = 11,
+};
+
+/// What happened to a stream since it was last told of.
+struct http2_news {
+  http2_stream_id id = 0;
+  bool opened = false;   ///< By the peer: serve it.
+  bool readable = false; ///< More input, or its end (`input_ended`).
+  bool writable = false; ///< There is room again after a `write` that took less than all.
+  bool ended = false;    ///< See `ending`. Nothing more comes; what waits can still be consumed.
+};
+
+/// Why a stream ended.
+struct http2_ending {
+  http2_code code = http2_code::no_error;
+  bool input_complete = false; ///< All of the peer's message had arrived.
+  bool unprocessed =
+    false; ///< The peer surely did nothing with the request: it may be sent elsewhere.
+};
+
+class http2_session {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// `seed` makes the keys of WebSocket handshakes; they only have to differ.
+  http2_session(http2_role role, const http2_limits& limits, std::uint64_t seed);
+  http2_session(const http2_session&) = delete;
+  http2_session& operator=(const http2_session&) = delete;
+  ~http2_session();
+
+  // -- The connection.
+
+  /// Takes what was read. False when the session is over: collect and send what there is, then
+  /// close. All streams have ended then. Of some errors of the peer's only the `collect` afterwards
+  /// knows: then `finished` is true.
+  bool receive(std::string_view bytes, time_point now);
+  /// Appends frames until there are none or `bytes_max` is reached, which one frame may exceed.
+  /// Call it after anything else. A peer that does not read what was collected should not be read
+  /// from either.
+  void collect(std::string& out, std::size_t bytes_max);
+  /// Whether `collect` would append something, if flow control lets it.
+  bool wants_send() const;
+  /// Whether the connection can be closed once everything collected is sent.
+  bool finished() const;
+  /// The connection is gone: all streams end with `code`.
+  void abandon(http2_code code);
+  /// Says goodbye: what is under way goes on. Servers still accept what the client sent before it
+  /// knew: until it answers a ping, which is a round trip (RFC 9113, section 6.8).
+  void shutdown();
+  std::size_t open_streams() const noexcept { return in_use_; }
+  bool is_idle() const noexcept { return in_use_ == 0; }
+
+  std::optional<http2_news> next_news();
+
+  // -- Streams.
+
+  /// The input that waits, or its beginning: heads and bodies are shown apart. A request's head
+  /// stays in place until the stream is released, everything else until the next `receive`.
+  std::string_view inbound(http2_stream_id id);
+  /// Takes `count` bytes of `inbound` away, which lets the peer send more.
+  void consume(http2_stream_id id, std::size_t count);
+  /// No more input comes than what waits. Of messages their framing says it; of tunnels only this.
+  bool input_ended(http2_stream_id id) const;
+  /// Takes HTTP/1.1 bytes, and says how many: fewer than all when there is no room (`writable`
+  /// tells when there is), or when the stream has ended.
+  std::size_t write(http2_stream_id id, std::span<const iovec> parts);
+  std::size_t write(http2_stream_id id, std::string_view text);
+  /// Nothing more will be written, in order. In the middle of a message that is an error after all:
+  /// a reset.
+  void end(http2_stream_id id);
+  /// Ends the stream at once. It is `ended` when the reset has been collected.
+  void reset(http2_stream_id id, http2_code code);
+  const http2_ending& ending(http2_stream_id id) const;
+  /// The owner is done with the stream. What was completely written is still sent, anything else is
+  /// reset.
+  void release(http2_stream_id id);
+
+  // -- Clients.
+
+  /// Whether the peer takes another request now.
+  bool can_open() const;
+  /// Whether the peer takes extended CONNECT; unknown, thus false, until its settings have come.
+  bool peer_allows_websocket() const;
+  /// A stream for one request.
+  http2_stream_id open();
+
+private:
+  friend struct http2_callbacks;
+  struct workspace;
+
+  bool is_server() const noexcept { return role_ == http2_role::server; }
+  void submit_settings();
+  http2_stream& at(http2_stream_id id) const { return *streams_[id]; }
+  http2_stream& take_stream();
+  void free_stream(http2_stream& stream);
+  void retire(http2_stream& stream);
+  http2_stream* find(std::int32_t wire_id) const;
+  void tell(http2_stream& stream, std::uint8_t what);
+  void close(http2_stream& stream, http2_code code, bool unprocessed);
+  void fail_stream(http2_stream& stream, http2_code code);
+  void give_credit(http2_stream& stream, std::size_t data_bytes);
+  std::string next_key();
+
+  // Input.
+  int begin_head(std::int32_t wire_id, bool new_request);
+  void end_head(bool last);
+  void end_request_head(http2_stream& stream, bool last);
+  void end_response_head(http2_stream& stream, bool last);
+  void end_trailers(http2_stream& stream);
+  void take_data(http2_stream* stream, std::int32_t wire_id, std::string_view data);
+  void end_input(http2_stream& stream);
+
+  // Output.
+  std::size_t take_text(http2_stream& stream, std::string_view text);
+  std::size_t take_head(http2_stream& stream, std::string_view text);
+  std::size_t parse_head(http2_stream& stream, std::string_view text);
+  void take_response(http2_stream& stream);
+  void take_request(http2_stream& stream);
+  void begin_body(http2_stream& stream);
+  std::size_t take_body(http2_stream& stream, std::string_view text);
+  std::size_t take_chunks(http2_stream& stream, std::string_view text);
+  void submit_response(http2_stream& stream, bool with_body);
+  void answer(http2_stream& stream, int status);
+  void finish_output(http2_stream& stream);
+  void settle_tunnel(http2_stream& stream, bool opened);
+  void sent_last_frame(http2_stream& stream);
+
+  // Defences.
+  void count_frame(std::uint8_t type, std::uint8_t flags, std::size_t length);
+  void count_reset();
+  void calm();
+
+  http2_role role_;
+  http2_limits limits_;
+  std::uint64_t seed_;
+  nghttp2_session* session_ = nullptr;
+  bool failed_ = false;
+  bool calmed_ = false;
+  bool shutting_down_ = false;
+  http2_code gave_up_ = http2_code::no_error; ///< What the last GOAWAY that was sent said.
+
+  std::vector<std::unique_ptr<http2_stream>> streams_; ///< By slot.
+  std::vector<http2_stream_id> free_;
+  std::size_t in_use_ = 0;
+  std::vector<http2_stream_id> news_;
+  std::size_t news_begin_ = 0;
+
+  std::unique_ptr<workspace> work_;
+  http2_stream* head_of_ = nullptr; ///< Whose head arrives; heads never interleave.
+  bool head_is_trailers_ = false;
+  std::string* out_ = nullptr; ///< During `collect`.
+  std::size_t out_bytes_max_ = 0;
+
+  time_point window_begin_{};
+  std::uint64_t resets_ = 0;
+  std::uint64_t idle_frames_ = 0;
+  std::uint64_t useful_frames_ = 0;
+};
+
+} // namespace shunt::net

@@ -1,0 +1,218 @@
+// What the peer sends, on its way to HTTP/1.1.
+#include "net/http2_session.work.hpp"
+
+#include <utility>
+
+namespace shunt::net {
+
+namespace {
+
+/// How many times the largest head still is a mistake that deserves an answer.
+constexpr std::size_t absurd_head_factor = 4;
+
+std::string_view text(const std::uint8_t* bytes, std::size_t count) {
+  return {reinterpret_cast<const char*>(bytes), count};
+}
+
+http2_session& session_of(void* self) {
+  return *static_cast<http2_session*>(self);
+}
+
+} // namespace
+
+void http2_callbacks::add_input(nghttp2_session_callbacks* to) {
+  nghttp2_session_callbacks_set_on_begin_frame_callback(to, begin_frame);
+  nghttp2_session_callbacks_set_on_begin_headers_callback(to, begin_headers);
+  nghttp2_session_callbacks_set_on_header_callback(to, header);
+  nghttp2_session_callbacks_set_on_invalid_header_callback(to, invalid_header);
+  nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, data_chunk);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(to, frame_received);
+  nghttp2_session_callbacks_set_on_stream_close_callback(to, stream_closed);
+}
+
+int http2_callbacks::begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
+  session_of(self).count_frame(head->type, head->flags, head->length);
+  return 0;
+}
+
+int http2_callbacks::begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+  return session_of(self).begin_head(frame->hd.stream_id,
+                                     frame->headers.cat == NGHTTP2_HCAT_REQUEST);
+}
+
+int http2_callbacks::header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+                            std::size_t name_bytes, const std::uint8_t* value,
+                            std::size_t value_bytes, std::uint8_t, void* self) {
+  auto& session = session_of(self);
+  auto& reader = session.work_->reader;
+  if (session.head_of_ == nullptr)
+    return 0;
+  reader.add(text(name, name_bytes), text(value, value_bytes));
+  if (reader.bytes() <= absurd_head_factor * session.limits_.head_bytes_max)
+    return 0;
+  session.calm(); // A few bytes can name kilobytes of the table again and again.
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+/// The library would leave such a field out; whoever sends one means harm, or has a fault to find.
+int http2_callbacks::invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*,
+                                    std::size_t, const std::uint8_t*, std::size_t, std::uint8_t,
+                                    void*) {
+  return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+int http2_callbacks::data_chunk(nghttp2_session*, std::uint8_t, std::int32_t id,
+                                const std::uint8_t* data, std::size_t bytes, void* self) {
+  auto& session = session_of(self);
+  ++session.useful_frames_;
+  session.take_data(session.find(id), id, text(data, bytes));
+  return 0;
+}
+
+int http2_callbacks::frame_received(nghttp2_session*, const nghttp2_frame* frame, void* self) {
+  auto& session = session_of(self);
+  const bool last = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  if (frame->hd.type == NGHTTP2_HEADERS) {
+    session.end_head(last);
+  } else if (frame->hd.type == NGHTTP2_DATA && last) {
+    if (auto* stream = session.find(frame->hd.stream_id))
+      session.end_input(*stream);
+  } else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+    // The client knows that we are leaving: what it has opened until now is served, nothing else.
+    if (session.is_server() && session.shutting_down_)
+      nghttp2_submit_goaway(session.session_, NGHTTP2_FLAG_NONE,
+                            nghttp2_session_get_last_proc_stream_id(session.session_),
+                            NGHTTP2_NO_ERROR, nullptr, 0);
+  }
+  return 0;
+}
+
+int http2_callbacks::stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t code,
+                                   void* self) {
+  auto& session = session_of(self);
+  if (auto* stream = session.find(id)) // Refused ones below the last that a GOAWAY names, too.
+    session.close(*stream, static_cast<http2_code>(code), code == NGHTTP2_REFUSED_STREAM);
+  return 0;
+}
+
+int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
+  head_of_ = nullptr;
+  head_is_trailers_ = false;
+  const auto fields_max = limits_.fields_max == 0 ? fields_cap : limits_.fields_max;
+  const http2_head_reader::bounds bounds{limits_.head_bytes_max, fields_max};
+  auto& reader = work_->reader;
+  if (new_request) {
+    // A client that resets its streams may open others before the owner has let go of the old.
+    if (in_use_ >= std::size_t{2} * limits_.streams_max || calmed_) {
+      nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, wire_id, NGHTTP2_REFUSED_STREAM);
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    auto& stream = take_stream();
+    stream.id = wire_id;
+    nghttp2_session_set_stream_user_data(session_, wire_id, &stream);
+    head_of_ = &stream;
+    reader.begin_request(stream.inbound.begin_head(), bounds);
+    return 0;
+  }
+  auto* stream = find(wire_id);
+  if (stream == nullptr || stream->doomed)
+    return 0;
+  head_of_ = stream;
+  head_is_trailers_ = stream->head_read;
+  if (head_is_trailers_) {
+    constexpr auto limits = chunked_decoder::trailer_limits; // Whoever reads them takes no more.
+    work_->trailers.clear();
+    reader.begin_trailers(work_->trailers, {limits.head_bytes_max - 2, limits.fields_max});
+  } else {
+    reader.begin_response(stream->inbound.begin_head(), bounds, stream->tunnel);
+  }
+  return 0;
+}
+
+void http2_session::end_head(bool last) {
+  auto* stream = std::exchange(head_of_, nullptr);
+  if (stream == nullptr || stream->doomed || stream->ended)
+    return;
+  if (head_is_trailers_)
+    end_trailers(*stream);
+  else if (is_server())
+    end_request_head(*stream, last);
+  else
+    end_response_head(*stream, last);
+}
+
+void http2_session::end_request_head(http2_stream& stream, bool last) {
+  auto& reader = work_->reader;
+  if (reader.asks_for_tunnel())
+    stream.websocket_key = next_key();
+  const auto verdict = reader.finish_request(last, stream.websocket_key);
+  if (verdict != http2_verdict::good) {
+    // Nobody hears of the stream. The library closes it when the answer has been sent.
+    stream.input_done = last;
+    if (verdict == http2_verdict::malformed)
+      return fail_stream(stream, http2_code::protocol_error);
+    count_reset(); // An answer costs no less than a reset, which is counted when it is sent.
+    return answer(stream, verdict == http2_verdict::too_large ? 431 : 501);
+  }
+  stream.inbound.commit_head();
+  stream.head_read = true;
+  stream.was_head = reader.request_is_head();
+  stream.tunnel = reader.body() == http2_body::tunnel;
+  stream.inbound.begin_body(reader.body());
+  if (stream.tunnel)
+    stream.inbound.hold(); // What is sent before the answer must not be read as the next request.
+  stream.announced = true;
+  // Without a priority of the client's choice streams would wait for the end of the one before.
+  const nghttp2_extpri turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
+  nghttp2_session_change_extpri_stream_priority(session_, stream.id, &turns, 1);
+  tell(stream, news_opened | news_readable);
+  if (last)
+    end_input(stream);
+}
+
+void http2_session::end_response_head(http2_stream& stream, bool last) {
+  auto& reader = work_->reader;
+  const auto accept = stream.tunnel ? websocket_accept(stream.websocket_key) : std::string{};
+  const auto verdict = reader.finish_response(last, stream.was_head, accept);
+  if (verdict != http2_verdict::good)
+    return fail_stream(stream, http2_code::protocol_error);
+  stream.inbound.commit_head();
+  tell(stream, news_readable);
+  if (reader.status() < 200)
+    return;
+  stream.head_read = true;
+  if (stream.tunnel && reader.body() != http2_body::tunnel) {
+    stream.tunnel = false; // Refused: an ordinary response.
+    finish_output(stream);
+  }
+  stream.inbound.begin_body(reader.body());
+  if (last)
+    end_input(stream);
+}
+
+void http2_session::end_trailers(http2_stream& stream) {
+  if (work_->reader.finish_trailers() != http2_verdict::good)
+    return fail_stream(stream, http2_code::protocol_error);
+  end_input(stream);
+}
+
+void http2_session::take_data(http2_stream* stream, std::int32_t wire_id, std::string_view data) {
+  if (stream == nullptr || stream->doomed || stream->released || !stream->announced) {
+    nghttp2_session_consume(session_, wire_id, data.size());
+    return;
+  }
+  stream->inbound.append(data);
+  tell(*stream, news_readable);
+}
+
+void http2_session::end_input(http2_stream& stream) {
+  if (stream.doomed || std::exchange(stream.input_done, true))
+    return;
+  if (!stream.released && stream.announced)
+    stream.inbound.finish(head_is_trailers_ ? std::string_view{work_->trailers}
+                                            : std::string_view{});
+  head_is_trailers_ = false;
+  tell(stream, news_readable);
+}
+
+} // namespace shunt::net

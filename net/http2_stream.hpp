@@ -1,0 +1,134 @@
+// One stream of an HTTP/2 connection as the session sees it: input that became HTTP/1.1 and waits
+// to be consumed, and how far the HTTP/1.1 bytes that the owner writes have been understood. Reused
+// from stream to stream, memory included.
+#pragma once
+
+#include "net/chunked.hpp"
+#include "net/http2_head.hpp"
+#include "net/http2_session.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace shunt::net {
+
+/// Bytes that come in at the end and leave at the beginning.
+class byte_queue {
+public:
+  std::string_view view() const noexcept { return std::string_view{bytes_}.substr(begin_); }
+  std::size_t size() const noexcept { return bytes_.size() - begin_; }
+  bool empty() const noexcept { return size() == 0; }
+  void append(std::string_view more);
+  void drop(std::size_t count) noexcept;
+  /// Empty, and without the memory of a large past.
+  void clear();
+
+private:
+  std::string bytes_;
+  std::size_t begin_ = 0;
+};
+
+/// What the peer sent, as HTTP/1.1: heads, then a body. Chunks grow until somebody looks at them,
+/// so that many small DATA frames do not become many chunks.
+class http2_inbound {
+public:
+  /// Where the text of the next head is to be appended. It is shown once it was `commit`ted.
+  std::string& begin_head() {
+    head_.resize(head_end_);
+    return head_;
+  }
+  void commit_head() noexcept { head_end_ = head_.size(); }
+  void begin_body(http2_body kind) noexcept { kind_ = kind; }
+  void append(std::string_view data);
+  /// `trailers` are whole field lines.
+  void finish(std::string_view trailers);
+  /// Shows nothing of the body until `unhold`.
+  void hold() noexcept { held_ = true; }
+  void unhold() noexcept { held_ = false; }
+  /// Forgets the body. Returns how much DATA it was.
+  std::size_t discard() noexcept;
+
+  /// The next bytes: of the heads while there are any, then of the body. Heads stay where they are
+  /// until another is added, the rest until the peer sends more.
+  std::string_view view();
+  /// Takes bytes that `view` showed away. Returns how many of them were DATA.
+  std::size_t consume(std::size_t count);
+  std::size_t data_bytes() const noexcept { return data_bytes_; } ///< DATA that waits.
+  bool empty() const noexcept { return head_begin_ == head_end_ && body_begin_ == body_.size(); }
+  void clear();
+
+private:
+  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+  void seal();
+  void make_room();
+  std::size_t consume_chunks(std::size_t count);
+  void enter_chunk();
+
+  http2_body kind_ = http2_body::none;
+  bool held_ = false;
+  std::string head_;
+  std::size_t head_begin_ = 0;
+  std::size_t head_end_ = 0; ///< Behind it is a head that may turn out to be none.
+  std::string body_;
+  std::size_t body_begin_ = 0;
+  std::size_t open_chunk_ = none; ///< Where the chunk begins that still grows.
+  std::size_t last_chunk_ = none; ///< Where the end of the body begins.
+  std::size_t data_bytes_ = 0;
+  std::size_t size_line_left_ = 0; ///< Of the chunk that consumption is in.
+  std::size_t chunk_data_left_ = 0;
+  std::size_t chunk_end_left_ = 0;
+};
+
+/// What the owner's next bytes belong to.
+enum class outbound_phase : std::uint8_t {
+  head,
+  length,
+  chunked,
+  until_close,
+  tunnel,
+  done,    ///< The message is complete. More is the owner's mistake.
+  discard, ///< The session has answered itself; what comes is dropped.
+};
+
+/// All about one stream. Private to the sources of http2_session.
+struct http2_stream {
+  std::uint32_t slot = 0;
+  std::int32_t id = -1; ///< On the wire; below 0 before the request is sent.
+
+  // -- To the owner.
+  std::uint8_t news = 0;
+  bool queued = false;    ///< In the session's list of news.
+  bool announced = false; ///< The owner knows of it.
+  bool released = false;  ///< The owner is done with it.
+  bool in_use = false;
+  bool ended = false;
+  http2_ending ending;
+
+  // -- From the peer.
+  http2_inbound inbound;
+  bool input_done = false;
+  bool head_read = false; ///< The request, or a final response, is there.
+  bool doomed = false;    ///< A reset is on its way; what still arrives is dropped.
+  bool was_head = false;  ///< The request is a HEAD.
+  bool tunnel = false;    ///< Asked for by extended CONNECT.
+  std::string websocket_key;
+
+  // -- From the owner.
+  outbound_phase phase = outbound_phase::head;
+  byte_queue outbound;
+  std::string head_text; ///< A head that arrives in pieces.
+  head_scratch scratch;
+  chunked_decoder decoder;
+  std::uint64_t length_left = 0;
+  bool output_done = false;  ///< Nothing follows what is in `outbound`, but trailers.
+  bool deferred = false;     ///< The library was told to wait for data.
+  bool wants_room = false;   ///< A write was cut short.
+  bool has_trailers = false; ///< `decoder` has read this body.
+
+  void clear();
+};
+
+} // namespace shunt::net

@@ -1,0 +1,32 @@
+// Where the bytes of a wire come from and go to when it has no socket of its own: one stream of a
+// connection that carries many. The wire asks; the connection tells the wire of news by
+// `stream_readable`, `stream_writable` and `stream_failed`. Same thread as the wire.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+namespace shunt::net {
+
+class stream_port {
+public:
+  virtual ~stream_port() = default;
+
+  /// What arrived, or its beginning. Stays in place until `consume`.
+  virtual std::string_view inbound() = 0;
+  /// Takes `count` bytes of it away, which lets the peer send more.
+  virtual void consume(std::size_t count) = 0;
+  /// Nothing more will arrive.
+  virtual bool input_ended() = 0;
+  /// Takes what there is room for; says how many bytes that were.
+  virtual std::size_t write(std::span<const iovec> parts) = 0;
+  /// Nothing more will be written.
+  virtual void end() = 0;
+  /// The wire is done: in order, or by a reset. Nothing is asked afterwards. Harmless when repeated.
+  virtual void close(bool in_order) noexcept = 0;
+};
+
+} // namespace shunt::net

@@ -1,0 +1,320 @@
+// A server session and clients that break rules, smuggle or stall: frames made by hand.
+#include "net/http2_session.hpp"
+#include "tests/net/http2_kit.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace shunt::net {
+
+namespace {
+
+using namespace std::string_literals;
+
+// -- Settings and malformed messages.
+
+TEST(Http2Defence, AnnouncesItsLimits) {
+  served server;
+  EXPECT_EQ(server.sent.settings[NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS], 250u);
+  EXPECT_EQ(server.sent.settings[NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE], 65'536u);
+  EXPECT_EQ(server.sent.settings[NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE], 1u << 20);
+  EXPECT_EQ(server.sent.settings[NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL], 1u);
+  EXPECT_EQ(server.sent.credit[0], (1u << 20) - 65'535u);
+}
+
+TEST(Http2Defence, ResetsMalformedRequestsAndShowsNothing) {
+  const auto with = [](field_list more) {
+    auto all = frame::get();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const field_list cases[] = {
+    with({{"x", "1\r\nhost: b"}}),
+    with({{"x", "a\0b"s}}),
+    with({{"x", "\x01"}}),
+    with({{"x", " 1"}}),
+    with({{"x y", "1"}}),
+    with({{"x\r\n", "1"}}),
+    with({{"X", "1"}}),
+    with({{"", "1"}}),
+    with({{"connection", "x"}}),
+    with({{"keep-alive", "1"}}),
+    with({{"proxy-connection", "1"}}),
+    with({{"transfer-encoding", "chunked"}}),
+    with({{"upgrade", "h2c"}}),
+    with({{"te", "gzip"}}),
+    with({{"content-length", "1"}}), // And no body.
+    with({{"content-length", "0"}, {"content-length", "0"}}),
+    with({{"host", "b.example"}}),
+    with({{":path", "/"}}),
+    with({{"x", "y"}, {":method", "GET"}}),
+    with({{":protocol", "websocket"}}),
+    frame::get("/a b"),
+    frame::get("/\r\nx: y"),
+    frame::get("a"),
+    frame::get("*"),
+    frame::get(""),
+    {{":method", "G T"}, {":scheme", "https"}, {":path", "/"}, {":authority", "a"}},
+    {{":method", "GET / HTTP/1.1\r\nx:"},
+     {":scheme", "https"},
+     {":path", "/"},
+     {":authority", "a"}},
+    {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", "a b"}},
+    {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}, {":authority", "u@a"}},
+    {{":method", "GET"}, {":scheme", "https"}, {":path", "/"}},
+    {{":method", "GET"}, {":scheme", "ftp"}, {":path", "x"}, {":authority", "a"}},
+    {{":method", "GET"}, {":path", "/"}, {":authority", "a"}},
+    {{":scheme", "https"}, {":path", "/"}, {":authority", "a"}},
+    {},
+  };
+  for (const auto& fields : cases) {
+    served server;
+    const auto text =
+      fields.empty() ? "no fields"s : fields.back().first + ": " + fields.back().second;
+    EXPECT_TRUE(server.exchange(frame::headers(1, fields))) << text;
+    EXPECT_TRUE(server.opened.empty()) << text;
+    EXPECT_EQ(server.sent.streams[1].reset, NGHTTP2_PROTOCOL_ERROR) << text;
+    EXPECT_TRUE(server.session.is_idle()) << text;
+    server.exchange(frame::headers(3, frame::get())); // The connection goes on.
+    EXPECT_EQ(server.opened.size(), 1u) << text;
+  }
+}
+
+TEST(Http2Defence, ChecksContentLengthAgainstData) {
+  const auto head = frame::headers(1, frame::post({{"content-length", "5"}}), false);
+  for (const auto& wrong :
+       {frame::data(1, "abc", true), frame::data(1, "abcdef"), frame::data(1, "", true),
+        frame::data(1, "abc") + frame::headers(1, {{"x", "y"}})}) {
+    served server;
+    server.exchange(head + wrong);
+    EXPECT_EQ(server.sent.streams[1].reset, NGHTTP2_PROTOCOL_ERROR);
+    EXPECT_TRUE(server.streams[0].ended);
+    EXPECT_FALSE(server.session.ending(0).input_complete);
+  }
+  served server;
+  server.exchange(head + frame::data(1, "ab") + frame::data(1, "cde", true));
+  EXPECT_TRUE(server.take_input(0).ends_with("content-length: 5\r\n\r\nabcde"));
+  EXPECT_FALSE(server.streams[0].ended);
+}
+
+TEST(Http2Defence, ResetsMalformedTrailers) {
+  for (const auto& trailers :
+       {field_list{{":path", "/"}}, field_list{{"x", "a\r\nb"}}, field_list{{"X", "1"}},
+        field_list{{"transfer-encoding", "chunked"}},
+        field_list{{"big", std::string(30'000, 'v')}, {"b", std::string(40'000, 'v')}}}) {
+    served server;
+    server.receive(frame::headers(1, frame::post(), false) + frame::data(1, "hi"));
+    const auto block = frame::block(trailers);
+    std::string bytes;
+    for (std::size_t at = 0; at < block.size(); at += 16'000) {
+      const auto last = at + 16'000 >= block.size() ? frame::end_headers : 0;
+      bytes += frame::any(at == 0 ? NGHTTP2_HEADERS : NGHTTP2_CONTINUATION,
+                          static_cast<std::uint8_t>((at == 0 ? frame::end_stream : 0) | last), 1,
+                          std::string_view{block}.substr(at, 16'000));
+    }
+    server.exchange(bytes);
+    EXPECT_EQ(server.sent.streams[1].reset, NGHTTP2_PROTOCOL_ERROR) << trailers[0].first;
+    EXPECT_EQ(server.take_input(0).find("0\r\n"), std::string::npos);
+  }
+}
+
+TEST(Http2Defence, AnswersWhatItDoesNotDo) {
+  const auto answered = [](const std::string& request) {
+    served server;
+    server.exchange(request);
+    EXPECT_TRUE(server.opened.empty());
+    EXPECT_TRUE(server.session.is_idle());
+    return server.sent.streams[1].heads.empty() ? "" : server.sent.streams[1].heads[0];
+  };
+  const field_list connect{{":method", "CONNECT"}, {":authority", "a.example:443"}};
+  EXPECT_EQ(answered(frame::headers(1, connect, false)), ":status: 501\ncontent-length: 0\n");
+  auto other = frame::websocket();
+  other[1].second = "connect-udp";
+  EXPECT_EQ(answered(frame::headers(1, other, false)), ":status: 501\ncontent-length: 0\n");
+  http2_limits limits;
+  limits.head_bytes_max = 1'000;
+  served server{limits};
+  auto large = frame::get();
+  large.emplace_back("x", std::string(1'000, 'v'));
+  server.exchange(frame::headers(1, large));
+  EXPECT_EQ(server.sent.streams[1].heads.at(0), ":status: 431\ncontent-length: 0\n");
+  limits.fields_max = 5;
+  served few{limits};
+  few.exchange(frame::headers(1, frame::post({{"a", "1"}, {"b", "2"}})));
+  EXPECT_EQ(few.sent.streams[1].heads.at(0), ":status: 431\ncontent-length: 0\n");
+}
+
+TEST(Http2Defence, ToleratesWhatClientsDo) {
+  served server;
+  auto fields = frame::get();
+  fields.insert(fields.end(), {{"te", "trailers"},
+                               {"host", "A.example:443"},
+                               {"cookie", "a=1"},
+                               {"cookie", "b=2"},
+                               {"priority", "u=1"}});
+  server.exchange(frame::headers(1, fields));
+  EXPECT_EQ(server.take_input(0), "GET / HTTP/1.1\r\nHost: a.example\r\nte: trailers\r\npriority: "
+                                  "u=1\r\ncookie: a=1; b=2\r\n\r\n");
+}
+
+TEST(Http2Defence, EndsConnectionsThatAreNone) {
+  for (const auto& bytes :
+       {"GET / HTTP/1.1\r\nHost: a\r\n\r\n"s, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame::ping(),
+        frame::preface() + frame::data(1, "x"), frame::preface() + frame::headers(2, frame::get()),
+        frame::preface() + frame::any(NGHTTP2_HEADERS, 5, 1, "\xff\xff\xff\xff\xff\xff")}) {
+    owner server{http2_role::server};
+    server.receive(bytes);
+    EXPECT_TRUE(server.opened.empty());
+    frame_reader sent;
+    sent.take(server.collect());
+    EXPECT_FALSE(sent.goaways.empty());
+    EXPECT_TRUE(server.session.finished());
+    EXPECT_FALSE(server.receive(frame::ping()));
+  }
+}
+
+TEST(Http2Defence, EndsEveryStreamWithTheConnection) {
+  served server;
+  server.receive(frame::headers(1, frame::get()));
+  server.exchange(frame::headers(2, frame::get()));
+  EXPECT_FALSE(server.receive(frame::ping()));
+  EXPECT_TRUE(server.streams[0].ended);
+  EXPECT_EQ(server.session.write(0, "HTTP/1.1 204 No Content\r\n\r\n"), 0u);
+  server.session.release(0);
+  EXPECT_TRUE(server.session.is_idle());
+}
+
+// -- Flow control.
+
+TEST(Http2Defence, OpensWindowsOnlyForWhatIsConsumed) {
+  served server;
+  server.reads = false;
+  server.exchange(frame::headers(1, frame::post(), false));
+  for (int i = 0; i < 4; ++i)
+    server.exchange(frame::data(1, std::string(16'000, 'x')));
+  EXPECT_EQ(server.sent.credit[1], 0u);
+  auto text = server.session.inbound(0);
+  server.session.consume(0, text.size()); // The head.
+  server.sent.take(server.collect());
+  EXPECT_EQ(server.sent.credit[1], 0u);
+  text = server.session.inbound(0);
+  EXPECT_EQ(text.size(), 64'000u + 12);
+  server.session.consume(0, 40'010);
+  server.sent.take(server.collect());
+  EXPECT_EQ(server.sent.credit[1], 40'000u);
+  server.session.consume(0, text.size() - 40'010);
+  // Beyond the window is an error of the client's.
+  for (int i = 0; i < 7; ++i)
+    server.exchange(frame::data(1, std::string(16'000, 'x')));
+  EXPECT_EQ(server.sent.streams[1].reset, NGHTTP2_FLOW_CONTROL_ERROR);
+}
+
+TEST(Http2Defence, BuffersSmallFramesAsOneChunk) {
+  served server;
+  server.reads = false;
+  std::string bytes = frame::headers(1, frame::post(), false);
+  for (int i = 0; i < 1'000; ++i)
+    bytes += frame::data(1, "x");
+  server.exchange(bytes);
+  server.session.consume(0, server.session.inbound(0).size());
+  EXPECT_EQ(server.session.inbound(0), "000003e8\r\n" + std::string(1'000, 'x') + "\r\n");
+}
+
+TEST(Http2Defence, KeepsAStalledStreamFromStallingOthers) {
+  joined pair;
+  pair.server.reads = false;
+  const auto stalled = pair.ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n");
+  const std::string body(200'000, 'x');
+  std::size_t written = 0;
+  for (int i = 0; i < 10; ++i) {
+    written += pair.client.session.write(stalled, std::string_view{body}.substr(written));
+    pair.pump();
+  }
+  EXPECT_EQ(written, 65'536u * 2) << "A window and a buffer.";
+  pair.server.reads = true;
+  pair.ask("POST /other HTTP/1.1\r\nHost: h\r\nContent-Length: 50000\r\n\r\n"
+           + std::string(50'000, 'y'));
+  EXPECT_TRUE(pair.server.take_input(pair.asked()).ends_with("yyy"));
+  // When it is read again it goes on, and its writer is told.
+  pair.server.read(pair.server.opened[0]);
+  for (int i = 0; i < 100 && written < body.size(); ++i) {
+    pair.pump();
+    written += pair.client.session.write(stalled, std::string_view{body}.substr(written));
+  }
+  pair.pump();
+  EXPECT_GT(pair.client.streams[stalled].writable, 0);
+  EXPECT_TRUE(pair.server.take_input(pair.server.opened[0]).ends_with("\r\n\r\n" + body));
+}
+
+TEST(Http2Defence, LosesNoWindowToStreamsThatEnd) {
+  served server;
+  server.reads = false;
+  for (std::uint32_t id = 1; id < 200; id += 2) { // In all six times the window of the connection.
+    server.exchange(frame::headers(id, frame::post(), false));
+    for (int i = 0; i < 4; ++i)
+      ASSERT_TRUE(server.exchange(frame::data(id, std::string(16'000, 'x'))));
+    server.exchange(frame::rst_stream(id, NGHTTP2_CANCEL));
+    server.session.release(server.opened.back());
+  }
+  EXPECT_EQ(server.goaway_code(), -1);
+}
+
+TEST(Http2Defence, TakesNoMoreOutputThanItMayBuffer) {
+  served server;
+  server.exchange(frame::headers(1, frame::get()) + frame::headers(3, frame::get()));
+  const std::string body(300'000, 'x');
+  server.session.write(0, "HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n");
+  auto written = server.session.write(0, body);
+  EXPECT_EQ(written, 65'536u);
+  EXPECT_EQ(server.session.write(0, "x"), 0u);
+  server.sent.take(server.collect());
+  EXPECT_EQ(server.sent.streams[1].data.size(), 65'535u) << "The client's window.";
+  EXPECT_EQ(server.streams[0].writable, 1);
+  written += server.session.write(0, std::string_view{body}.substr(written));
+  EXPECT_EQ(written, 65'536u + 65'535u);
+  for (int i = 0; i < 6; ++i) {
+    server.exchange(frame::window_update(1, 65'535) + frame::window_update(0, 65'535));
+    written += server.session.write(0, std::string_view{body}.substr(written));
+  }
+  server.sent.take(server.collect());
+  EXPECT_TRUE(server.sent.streams[1].ended);
+  EXPECT_EQ(server.sent.streams[1].data, body);
+}
+
+TEST(Http2Defence, CollectsNoMoreThanAskedFor) {
+  served server;
+  server.receive(frame::window_update(0, 1 << 21)
+                 + frame::settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 20}}));
+  for (std::uint32_t id = 1; id < 40; id += 2) {
+    server.receive(frame::headers(id, frame::get()));
+    server.session.write(server.opened.back(), "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"
+                                                 + std::string(60'000, 'x'));
+  }
+  std::size_t calls = 0, total = 0;
+  for (; server.session.wants_send() && calls < 1'000; ++calls) {
+    const auto part = server.collect(20'000);
+    EXPECT_LE(part.size(), 20'000u + 16'384 + 9);
+    total += part.size();
+    server.sent.take(part);
+  }
+  EXPECT_GT(total, 20u * 60'000);
+  for (std::uint32_t id = 1; id < 40; id += 2)
+    EXPECT_TRUE(server.sent.streams[id].ended);
+}
+
+TEST(Http2Defence, LetsStreamsTakeTurns) {
+  served server;
+  server.receive(frame::window_update(0, 1 << 20));
+  server.receive(frame::headers(1, frame::get()) + frame::headers(3, frame::get()));
+  for (const auto id : server.opened)
+    server.session.write(id, "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"
+                               + std::string(60'000, 'x'));
+  server.sent.take(server.collect(50'000));
+  EXPECT_GT(server.sent.streams[1].data.size(), 0u);
+  EXPECT_GT(server.sent.streams[3].data.size(), 0u);
+}
+
+} // namespace
+
+} // namespace shunt::net

@@ -1,0 +1,237 @@
+// Streams as wires: two links over one TCP connection, one on each side, and HTTP/1.1 through both.
+#include "net/http2_link.hpp"
+#include "net/http2_pool.hpp"
+#include "tests/net/loop_fixture.hpp"
+
+#include <vector>
+
+namespace shunt::net {
+namespace {
+
+task<std::string> read_until(wire_ptr from, std::string end) {
+  while (from->bytes().find(end) == std::string_view::npos) {
+    const auto failed = co_await from->receive();
+    if (failed)
+      co_return "failed: " + failed.message();
+  }
+  const std::string text{from->bytes()};
+  from->consume(text.size());
+  co_return text;
+}
+
+task<std::size_t> count_body(wire_ptr from, std::size_t bytes) {
+  std::size_t counted = 0;
+  while (counted < bytes) {
+    counted += from->bytes().size();
+    from->consume(from->bytes().size());
+    if (counted >= bytes)
+      break;
+    const auto failed = co_await from->receive();
+    if (failed)
+      break;
+  }
+  co_return counted;
+}
+
+class Http2Link : public loop_fixture {
+protected:
+  void open_links(std::chrono::nanoseconds idle = 0s) {
+    auto [near, far] = connect();
+    server = new http2_link{near, http2_role::server, {}, 1,
+                            [this](wire_ptr stream) { served.push_back(std::move(stream)); }};
+    client = new http2_link{adopt(::dup(far.descriptor())), http2_role::client_http, {}, 2};
+    net::start(server->run(0s, idle), [this](const std::exception_ptr&) { ++ended; });
+    net::start(client->run(0s, 0s), [this](const std::exception_ptr&) { ++ended; });
+    settle();
+  }
+  void TearDown() override {
+    served.clear();
+    if (server) {
+      server->abort(asio::error::operation_aborted);
+      client->abort(asio::error::operation_aborted);
+      EXPECT_TRUE(drive_until([&] { return ended == 2; }));
+    }
+    server = client = nullptr;
+    loop_fixture::TearDown();
+  }
+  /// A stream on which `head` was sent, and its other side.
+  std::pair<wire_ptr, wire_ptr> ask(const std::string& head) {
+    const auto before = served.size();
+    auto asking = client->open();
+    EXPECT_FALSE(finish(send(asking, head)));
+    EXPECT_TRUE(drive_until([&] { return served.size() > before; }));
+    return {asking, served.back()};
+  }
+  void close(std::pair<wire_ptr, wire_ptr>& stream) {
+    stream.first->close();
+    stream.second->close();
+    served.clear();
+    stream = {};
+  }
+
+  http2_link_ptr server, client;
+  std::vector<wire_ptr> served;
+  int ended = 0;
+};
+
+TEST_F(Http2Link, CarriesARequestAndItsResponse) {
+  open_links();
+  auto stream = ask("GET /a?b HTTP/1.1\r\nHost: a.com\r\nX-Odd: yes\r\n\r\n");
+  const auto head = finish(read_until(stream.second, "\r\n\r\n"));
+  EXPECT_TRUE(head.starts_with("GET /a?b HTTP/1.1\r\n")) << head;
+  EXPECT_NE(head.find("Host: a.com\r\n"), head.npos) << head;
+  EXPECT_NE(head.find("x-odd: yes\r\n"), head.npos) << head;
+  ASSERT_FALSE(finish(send(stream.second, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")));
+  const auto answer = finish(read_until(stream.first, "hello"));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer;
+  close(stream);
+  EXPECT_TRUE(drive_until([&] { return client->open_streams() == 0 && server->open_streams() == 0; }));
+}
+
+TEST_F(Http2Link, CarriesStreamsSideBySide) {
+  open_links();
+  auto slow = ask("GET /slow HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  auto fast = ask("GET /fast HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  ASSERT_FALSE(finish(send(fast.second, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfast")));
+  EXPECT_TRUE(finish(read_until(fast.first, "fast")).ends_with("fast"));
+  ASSERT_FALSE(finish(send(slow.second, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")));
+  EXPECT_TRUE(finish(read_until(slow.first, "slow")).ends_with("slow"));
+  close(fast);
+  close(slow);
+}
+
+TEST_F(Http2Link, ASlowReaderStopsTheSenderAndNobodyElse) {
+  open_links();
+  constexpr std::size_t size = 4'000'000;
+  auto big = ask("POST /big HTTP/1.1\r\nHost: a.com\r\nContent-Length: 4000000\r\n\r\n");
+  running<error_code> sending{send(big.first, std::string(size, 'x'))};
+  settle();
+  EXPECT_FALSE(sending.done());
+  EXPECT_LT(budget.used(), 1'000'000u);
+  auto other = ask("GET / HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  ASSERT_FALSE(finish(send(other.second, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  EXPECT_TRUE(finish(read_until(other.first, "ok")).ends_with("ok"));
+  (void)finish(read_until(big.second, "\r\n\r\n")); // Perhaps with the beginning of the body.
+  EXPECT_GT(finish(count_body(big.second, size - 200'000)), size - 200'001);
+  close(other);
+  close(big);
+}
+
+TEST_F(Http2Link, TellsBothSidesOfAReset) {
+  open_links();
+  auto stream = ask("POST / HTTP/1.1\r\nHost: a.com\r\nContent-Length: 10\r\n\r\n12345");
+  (void)finish(read_until(stream.second, "\r\n\r\n"));
+  stream.first->abort(asio::error::operation_aborted);
+  stream.first->close();
+  running<error_code> waiting{receive(stream.second)};
+  ASSERT_TRUE(drive_until([&] { return static_cast<bool>(stream.second->ended()); }));
+  EXPECT_EQ(stream.second->ended(), asio::error::connection_reset);
+  ASSERT_TRUE(drive_until([&] { return waiting.done(); }));
+  EXPECT_TRUE(finish(send(stream.second, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")));
+  close(stream);
+}
+
+TEST_F(Http2Link, AWatcherHearsOfTheReset) {
+  open_links();
+  auto stream = ask("GET / HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  (void)finish(read_until(stream.second, "\r\n\r\n"));
+  int told = 0;
+  stream.second->watch([](void* count) { ++*static_cast<int*>(count); }, &told);
+  stream.second->listen();
+  settle();
+  const int before = told; // The end of the request, which is not the client's.
+  stream.first->abort(asio::error::operation_aborted);
+  stream.first->close();
+  ASSERT_TRUE(drive_until([&] { return told > before; }));
+  EXPECT_EQ(stream.second->ended(), asio::error::connection_reset);
+  close(stream);
+}
+
+TEST_F(Http2Link, HalfAResponseIsAReset) {
+  open_links();
+  auto stream = ask("GET / HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  ASSERT_FALSE(finish(send(stream.second, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123")));
+  (void)finish(read_until(stream.first, "123"));
+  stream.second->close();
+  EXPECT_EQ(finish(receive(stream.first)), asio::error::connection_reset);
+  close(stream);
+}
+
+TEST_F(Http2Link, DeadlinesOfAStreamAreItsOwn) {
+  open_links();
+  auto late = ask("GET /late HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  auto fine = ask("GET /fine HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  late.first->receive_within(1s);
+  running<error_code> waiting{receive(late.first)};
+  settle();
+  pass(2s);
+  ASSERT_TRUE(drive_until([&] { return waiting.done(); }));
+  EXPECT_EQ(waiting.value(), asio::error::timed_out);
+  close(late);
+  ASSERT_FALSE(finish(send(fine.second, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  EXPECT_TRUE(finish(read_until(fine.first, "ok")).ends_with("ok"));
+  close(fine);
+}
+
+TEST_F(Http2Link, SaysGoodbyeAndFinishesWhatIsUnderWay) {
+  open_links();
+  auto stream = ask("GET / HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  server->shut_down();
+  ASSERT_TRUE(drive_until([&] { return !client->can_open(); }));
+  ASSERT_FALSE(finish(send(stream.second, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  EXPECT_TRUE(finish(read_until(stream.first, "ok")).ends_with("ok"));
+  close(stream);
+  EXPECT_TRUE(drive_until([&] { return ended == 2; }));
+}
+
+TEST_F(Http2Link, AnIdleConnectionEnds) {
+  open_links(5s);
+  auto stream = ask("GET / HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  pass(20s); // Not idle.
+  EXPECT_EQ(ended, 0);
+  ASSERT_FALSE(finish(send(stream.second, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")));
+  (void)finish(read_until(stream.first, "\r\n\r\n"));
+  close(stream);
+  settle();
+  pass(6s);
+  EXPECT_TRUE(drive_until([&] { return ended == 2; }));
+}
+
+TEST_F(Http2Link, TheEndOfTheConnectionEndsAllStreams) {
+  open_links();
+  auto one = ask("GET /1 HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  auto two = ask("GET /2 HTTP/1.1\r\nHost: a.com\r\n\r\n");
+  running<error_code> first{receive(one.first)}, second{receive(two.first)};
+  server->abort(asio::error::operation_aborted);
+  ASSERT_TRUE(drive_until([&] { return first.done() && second.done(); }));
+  EXPECT_TRUE(first.value());
+  EXPECT_TRUE(second.value());
+  EXPECT_TRUE(drive_until([&] { return ended == 2; }));
+  close(one);
+  close(two);
+}
+
+TEST_F(Http2Link, ThePoolSharesAConnectionAndForgetsItAtItsEnd) {
+  auto [near, far] = connect();
+  http2_pool pool{90s};
+  http2_link_ptr serving{new http2_link{adopt(::dup(far.descriptor())), http2_role::server, {}, 1,
+                                        [this](wire_ptr stream) { served.push_back(stream); }}};
+  int over = 0;
+  net::start(serving->run(0s, 0s), [&](const std::exception_ptr&) { ++over; });
+  EXPECT_FALSE(pool.find("b"));
+  pool.dial_began("b");
+  latch opened;
+  EXPECT_TRUE(pool.await_dial("b", opened));
+  EXPECT_FALSE(pool.await_dial("c", opened));
+  pool.add("b", http2_link_ptr{new http2_link{near, http2_role::client_http, {}, 2}});
+  pool.dial_ended("b");
+  EXPECT_TRUE(opened.is_open());
+  EXPECT_TRUE(pool.find("b"));
+  EXPECT_FALSE(pool.find("c"));
+  pool.clear();
+  EXPECT_FALSE(pool.find("b"));
+  EXPECT_TRUE(drive_until([&] { return pool.size() == 0 && over == 1; }));
+}
+
+} // namespace
+} // namespace shunt::net
