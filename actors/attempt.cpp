@@ -120,7 +120,7 @@ void attempt::build_head() {
      .tls = client_.who->tls,
      .proto = of_.proto_source(),
      .client_cert = net::decide_client_cert(
-       settings.forwarded_client_cert, {.tls = client_.who->tls, .certificate = client_.who->mutual_tls}),
+       client_.who->client_cert_mode.value_or(settings.forwarded_client_cert), {.tls = client_.who->tls, .certificate = client_.who->mutual_tls}),
      .client_cert_value = client_.who->certificate,
      .trace = of_.traced() ? &of_.trace_ : nullptr,
      .close_after = settings.disable_keep_alives || expects,
@@ -344,9 +344,16 @@ net::task<attempt_result> attempt::answer_client() {
     const bool client_left = of_.client_gone_ || relayed.end == net::relay_end::sink_failed
                              || pumped_.end == net::relay_end::source_failed
                              || pumped_.end == net::relay_end::source_malformed;
-    if (of_.router_error_.empty())
-      of_.router_error_ = client_left ? "client connection closed during response streaming"
-                                      : "backend connection closed during response streaming";
+    const bool late = relayed.end == net::relay_end::source_failed
+                      && relayed.code == asio::error::timed_out;
+    if (!of_.router_error_.empty())
+      ; // The backend's own stands.
+    else if (client_left)
+      of_.router_error_ = "client connection closed during response streaming";
+    else if (late)
+      of_.router_error_ = "endpoint timeout during response streaming";
+    else
+      of_.router_error_ = "backend connection closed during response streaming";
     if (framing == net::body_framing::until_close)
       client_.wire->reset_on_close();
     client_.wire->abort(asio::error::connection_aborted);

@@ -5,6 +5,7 @@
 #include "actors/loop_context.hpp"
 #include "actors/protocol.hpp"
 
+#include <optional>
 #include <string>
 
 namespace shunt {
@@ -16,6 +17,10 @@ struct client_identity {
   bool tls = false;
   bool speaks_http2 = false; ///< As agreed during the handshake.
   bool mutual_tls = false;   ///< The client showed a certificate, which was verified.
+  /// The name of the domain of `domains` that it asked for and whose CAs verified its certificate.
+  std::string domain;
+  /// That domain's rule for X-Forwarded-Client-Cert; empty: the router's.
+  std::optional<config::forwarded_client_cert> client_cert_mode;
   std::string certificate;   ///< For X-Forwarded-Client-Cert, if the router may have to set it.
 };
 

@@ -58,18 +58,27 @@ std::string_view value_of(const net::request_head& head, net::field_id id) {
 
 net::task<void> exchange::serve(client_connection& client) {
   begin(client);
-  if (is_health_check()) {
+  const bool for_health = is_health_check();
+  const bool for_router = for_health || head.form == net::target_form::asterisk;
+  if (for_health) {
     co_await respond_health();
-  } else if (head.form == net::target_form::asterisk) {
+  } else if (for_router) {
     net::error_response answer;
     answer.status = 200;
     co_await respond(std::move(answer));
   } else if (auto refused = check()) {
+    client_->close_after = true;
     co_await respond(std::move(*refused));
+  } else if (body_is_broken()) {
+    client_->close_after = client_->unread = true;
+    co_await respond(net::describe(router_error::malformed_body, head.host));
   } else {
     co_await proxy();
   }
   co_await finish_request_body();
+  times_.ended = exchange_times::clock::now();
+  if (!for_router)
+    count();
   log();
   endpoint_ = nullptr;
   rules_.reset();
@@ -142,7 +151,28 @@ std::optional<net::error_response> exchange::check() const {
     client_->who->ip.find(':') == std::string::npos ? client_->who->ip : "[" + client_->who->ip + "]";
   if (host.empty() || host == peer)
     return net::describe(router_error::empty_host, head.host);
+  if (misdirected(host))
+    return net::describe(router_error::misdirected, head.host);
   return std::nullopt;
+}
+
+/// Whether the certificates of a domain of `domains` were asked for and the request is for another, or
+/// the other way round: who may see one must not see the other by the same connection.
+bool exchange::misdirected(std::string_view host) const {
+  if (rules_->settings.domains.empty())
+    return false;
+  const auto meant = rules_->domains.find(host);
+  return client_->who->domain
+         != (meant ? std::string_view{rules_->settings.domains[*meant].name} : std::string_view{});
+}
+
+/// Whether the part of a chunked body that came along breaks the coding. No backend need see that.
+bool exchange::body_is_broken() const {
+  if (head.framing != net::body_framing::chunked)
+    return false;
+  net::body_reader first;
+  first.begin(head.framing, 0);
+  return first.take(client_->wire->bytes()).malformed;
 }
 
 /// gorouter's sum over method, target, version, Host and fields is the head without its last line.
@@ -218,7 +248,11 @@ net::task<void> exchange::proxy() {
                                    head.host));
     co_return;
   }
+  const bool timed = here_.metrics.times_lookups();
+  const auto asked = timed ? exchange_times::clock::now() : exchange_times::clock::time_point{};
   auto found = co_await find_route();
+  if (timed)
+    here_.metrics.route_found(exchange_times::clock::now() - asked);
   const bool certain = wanted_.demand == demand::certain;
   if (certain && found.found != route::kind::unknown
       && (found.pool == nullptr || candidates(*found.pool) == 0)) {
@@ -288,6 +322,7 @@ net::task<void> exchange::proxy() {
 }
 
 net::task<attempt_result> exchange::try_endpoint(routing::leased_endpoint& endpoint) {
+  here_.metrics.attempt_began(labels_of(endpoint));
   backend_ = endpoint.about().address();
   attempt trying{*this, endpoint};
   co_return co_await trying.run();
@@ -302,8 +337,11 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
       break;
     case attempt_result::kind::malformed_request:
     case attempt_result::kind::late_request: {
-      net::error_response answer;
-      answer.status = last.ended == attempt_result::kind::late_request ? 408 : 400;
+      auto answer = net::describe(router_error::malformed_body, head.host);
+      if (last.ended == attempt_result::kind::late_request) {
+        answer = {};
+        answer.status = 408;
+      }
       client_->close_after = client_->unread = true;
       co_await respond(std::move(answer));
       // The deadline has ended the wire: only the socket itself can still say why.
@@ -316,6 +354,7 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
         loop_counters::add(here_.counters.websocket_failures);
       if (last.rule.status == 502)
         loop_counters::add(here_.counters.bad_gateways);
+      here_.metrics.endpoint_failure(last.rule.status);
       co_await respond(net::endpoint_failure(last.rule.status, last.detail));
   }
 }
@@ -442,6 +481,26 @@ net::task<void> exchange::finish_request_body() {
     client_->close_after = client_->unread = true;
 }
 
+// -- Metrics.
+
+const routing::metric_labels& exchange::labels_of(routing::leased_endpoint& endpoint) {
+  if (!endpoint.labels.known())
+    endpoint.labels = here_.router.request_metrics.labels_of(endpoint.about());
+  return endpoint.labels;
+}
+
+void exchange::count() {
+  net::request_outcome outcome;
+  outcome.endpoint = endpoint_ == nullptr ? nullptr : &labels_of(*endpoint_);
+  outcome.status = status_;
+  outcome.total = times_.ended - times_.received;
+  if (times_.proxied.time_since_epoch().count() != 0) {
+    outcome.proxied = times_.proxied - times_.received;
+    outcome.own = outcome.total - (times_.proxied - times_.proxying);
+  }
+  here_.metrics.request_ended(outcome);
+}
+
 // -- The access log.
 
 std::string_view exchange::protocol() const {
@@ -453,7 +512,6 @@ std::string_view exchange::protocol() const {
 void exchange::log() {
   if (here_.router.access_log == nullptr)
     return;
-  const auto ended = exchange_times::clock::now();
   const auto ns = [](auto duration) {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
   };
@@ -463,16 +521,15 @@ void exchange::log() {
   out_.clear();
   if (reached)
     net::append_forwarded_for(out_, head, client_->who->ip, protected_names);
-  std::array<std::string_view, 64> headers;
   const auto& names = rules_->logged_headers;
-  const auto header_count = std::min(names.size(), headers.size());
-  for (std::size_t i = 0; i < header_count; ++i)
-    headers[i] = traced() ? trace_.logged(names[i], head.fields) : value_of(head, names[i]);
+  logged_values_.resize(names.size());
+  for (std::size_t i = 0; i < names.size(); ++i)
+    logged_values_[i] = traced() ? trace_.logged(names[i], head.fields) : value_of(head, names[i]);
 
   routing::access_record record;
   record.host = head.host;
   record.method = head.method;
-  record.target = head.target;
+  record.target = head.form == net::target_form::absolute ? head.path_and_query : head.target;
   record.protocol = protocol();
   record.referer = value_of(head, net::field_id::referer);
   record.user_agent = value_of(head, net::field_id::user_agent);
@@ -492,9 +549,9 @@ void exchange::log() {
   record.x_cf_routererror = router_error_;
   if (router_error_.empty() && has_semicolon(head.target))
     record.x_cf_routererror = "deprecated-semicolon-params";
-  record.extra_headers = {headers.data(), header_count};
+  record.extra_headers = logged_values_;
   record.started_at_ns = times_.received_unix_ns;
-  record.response_time_ns = ns(ended - times_.received);
+  record.response_time_ns = ns(times_.ended - times_.received);
   if (proxied) {
     record.gorouter_time_ns = record.response_time_ns - ns(times_.proxied - times_.proxying);
     if (failed_attempts_ > 0)

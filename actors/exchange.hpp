@@ -28,6 +28,7 @@ struct exchange_times {
   clock::time_point proxied;       ///< The response was copied, or given up.
   clock::time_point attempt;       ///< The latest attempt began.
   clock::time_point last_failure;  ///< The latest failed attempt ended.
+  clock::time_point ended;         ///< Nothing is left to do.
   std::chrono::nanoseconds dial{-1};
   std::chrono::nanoseconds resolve{-1};
   std::chrono::nanoseconds handshake{-1};
@@ -85,6 +86,8 @@ private:
   void keep_head();
   std::optional<net::error_response> check() const;
   std::optional<net::error_response> check_size() const;
+  bool body_is_broken() const;
+  bool misdirected(std::string_view host) const;
   bool is_health_check() const;
   bool wants_trace() const;
   bool traced() const;
@@ -111,6 +114,8 @@ private:
   void report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint,
                       std::size_t endpoints);
   std::string_view protocol() const;
+  const routing::metric_labels& labels_of(routing::leased_endpoint& endpoint);
+  void count();
   void log();
 
   loop_context& here_;
@@ -132,6 +137,7 @@ private:
   std::string out_;      ///< The head that goes to the backend, then others.
   std::string answer_;   ///< The head that goes to the client.
   std::string router_error_;
+  std::vector<std::string_view> logged_values_; ///< Of `extra_headers_to_log`.
   std::string backend_;  ///< Of the last endpoint tried.
   std::string local_address_;
   attempt_progress progress_; ///< Of the latest attempt, if it failed.

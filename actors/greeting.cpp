@@ -72,10 +72,26 @@ void report_failed_handshake(loop_context& here, const client_identity& who,
 }
 
 /// A certificate is only ever vouched for when it was verified.
-std::string client_cert_value_of(const SSL* session) {
+std::string client_cert_value_of(const SSL* session, config::xfcc_format format) {
   const auto* certificate = SSL_get0_peer_certificate(session);
-  return certificate == nullptr ? std::string{}
-                                : net::client_cert_value(*certificate, config::xfcc_format::raw);
+  return certificate == nullptr ? std::string{} : net::client_cert_value(*certificate, format);
+}
+
+/// What is known of the client's own certificate.
+void note_certificate(const SSL* session, const policy& rules, client_identity& who) {
+  who.mutual_tls = net::is_mutual_tls(session);
+  if (!who.mutual_tls)
+    return;
+  auto mode = rules.settings.forwarded_client_cert;
+  auto format = config::xfcc_format::raw;
+  if (const auto found = rules.domains.find(net::requested_name(session))) {
+    const auto& domain = rules.settings.domains[*found];
+    who.domain = domain.name;
+    who.client_cert_mode = mode = domain.forwarded_client_cert;
+    format = domain.xfcc_format;
+  }
+  if (mode == config::forwarded_client_cert::sanitize_set)
+    who.certificate = client_cert_value_of(session, format);
 }
 
 net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity& who) {
@@ -88,17 +104,14 @@ net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity
   const auto& engine = *wire.tls();
   if (failed) {
     loop_counters::add(here.counters.failed_handshakes);
-    if (engine.heard_plain_http())
-      wire.answer_in_plain(plain_http_answer);
-    else
+    const bool plain = engine.heard_plain_http();
+    if (!plain)
       report_failed_handshake(here, who, engine, failed);
+    wire.answer_in_plain(plain ? plain_http_answer : std::string_view{});
     co_return false;
   }
   who.speaks_http2 = net::speaks_http2(engine.session());
-  who.mutual_tls = net::is_mutual_tls(engine.session());
-  if (who.mutual_tls
-      && rules->settings.forwarded_client_cert == config::forwarded_client_cert::sanitize_set)
-    who.certificate = client_cert_value_of(engine.session());
+  note_certificate(engine.session(), *rules, who);
   co_return true;
 }
 

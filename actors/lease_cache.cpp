@@ -3,12 +3,15 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace shunt {
 
 namespace {
 
 constexpr auto expire_every = std::chrono::seconds{1};
+constexpr std::size_t paths_at_once_max = 128; ///< Made or destroyed in one turn of the loop.
+constexpr std::size_t leases_at_once_max = 256; ///< Looked at for their idleness.
 
 struct lease_cache_state {
   static constexpr const char* name = "lease-cache";
@@ -104,6 +107,22 @@ void lease_cache::give_back(std::string_view host) {
 
 void lease_cache::granted(const host_granted& message) {
   auto& shard = shards_[message.shard];
+  if (shard.grows)
+    shard.later.emplace_back(message);
+  else
+    take(message);
+}
+
+void lease_cache::changed(const hosts_changed& message) {
+  auto& shard = shards_[message.shard];
+  if (shard.grows)
+    shard.later.emplace_back(message);
+  else
+    take(message);
+}
+
+void lease_cache::take(const host_granted& message) {
+  auto& shard = shards_[message.shard];
   if (message.incarnation < shard.incarnation)
     return;
   heard(shard, message.incarnation, message.sequence, message.in_sync);
@@ -111,15 +130,22 @@ void lease_cache::granted(const host_granted& message) {
     forget_unconfirmed(shard);
     return;
   }
+  if (grow(shard, message))
+    return;
   table_.grant(*message.grant, std::chrono::steady_clock::now());
-  note_wildcard(shard, message.grant->host);
-  shard.unconfirmed.erase(message.grant->host);
-  for (const auto& dropped : table_.take_dropped())
-    give_back(dropped);
-  answer(message.grant->host);
+  finish_grant(shard, message.grant->host);
 }
 
-void lease_cache::changed(const hosts_changed& message) {
+void lease_cache::finish_grant(shard_view& shard, const std::string& host) {
+  note_wildcard(shard, host);
+  shard.unconfirmed.erase(host);
+  for (const auto& dropped : table_.take_dropped())
+    give_back(dropped);
+  bury_soon();
+  answer(host);
+}
+
+void lease_cache::take(const hosts_changed& message) {
   auto& shard = shards_[message.shard];
   if (message.incarnation != shard.incarnation || message.sequence <= shard.sequence)
     return;
@@ -130,6 +156,54 @@ void lease_cache::changed(const hosts_changed& message) {
       note_wildcard(shard, each.host);
     }
   caf::anon_send(shard.actor, changes_applied{message.incarnation, message.sequence, self_});
+}
+
+// -- Large hosts. Ten thousand paths in one go would hold the loop for twenty milliseconds.
+
+/// Whether `message` is applied in portions, from the next turn on. A host that is leased with paths
+/// is not: its pools keep what they have, and grants of such are rare.
+bool lease_cache::grow(shard_view& shard, const host_granted& message) {
+  if (message.grant->paths.size() <= paths_at_once_max || table_.has_paths(message.grant->host))
+    return false;
+  shard.grows.emplace(growing{message, table_.stage(message.grant->host)});
+  home_.events().post([this, index = message.shard] { grow_on(index); });
+  return true;
+}
+
+void lease_cache::grow_on(std::size_t index) {
+  auto& shard = shards_[index];
+  if (!shard.grows) // The shard died.
+    return;
+  auto& [message, staged, next] = *shard.grows;
+  auto& paths = message.grant->paths;
+  const auto end = std::min(paths.size(), next + paths_at_once_max);
+  for (; next < end; ++next) {
+    if (routing::is_acceptable(message.grant->host, paths[next].path))
+      staged->add(paths[next]);
+    paths[next] = {}; // The holder's: else it would all be freed at once at the end.
+  }
+  if (next < paths.size()) {
+    home_.events().post([this, index] { grow_on(index); });
+    return;
+  }
+  const auto host = message.grant->host;
+  table_.grant(std::move(staged), std::chrono::steady_clock::now());
+  shard.grows.reset();
+  finish_grant(shard, host);
+  while (!shard.grows && !shard.later.empty()) {
+    const auto next_said = std::move(shard.later.front());
+    shard.later.pop_front();
+    std::visit([this](const auto& m) { take(m); }, next_said);
+  }
+}
+
+void lease_cache::bury_soon() {
+  if (!std::exchange(burying_, true))
+    home_.events().post([this] {
+      burying_ = false;
+      if (!table_.bury(paths_at_once_max))
+        bury_soon();
+    });
 }
 
 void lease_cache::heard(shard_view& shard, std::uint64_t incarnation, std::uint64_t sequence,
@@ -149,6 +223,8 @@ void lease_cache::shard_replaced_by(const shard_replaced& message) {
   ++shard.incarnation;   // Whatever its predecessor still says counts no more.
   shard.in_sync = false; // What is leased stays in use; nothing new is denied.
   shard.outlived = true;
+  shard.grows.reset();
+  shard.later.clear();
   caf::anon_send(shard.actor, lease_wildcards{self_});
   for (const auto& [host, pending] : asked_)
     if (shard_index(host) == message.shard)
@@ -161,8 +237,10 @@ void lease_cache::shard_replaced_by(const shard_replaced& message) {
 void lease_cache::renew(shard_view& shard) {
   shard.outlived = false;
   shard.unconfirmed = shard.wildcards;
-  table_.expire_idle(std::chrono::steady_clock::now(), std::chrono::nanoseconds{0},
-                     [this](const std::string& host) { give_back(host); });
+  table_.expire_idle(
+    std::chrono::steady_clock::now(), std::chrono::nanoseconds{0},
+    [this](const std::string& host) { give_back(host); }, std::numeric_limits<std::size_t>::max());
+  bury_soon();
   caf::anon_send(shard.actor, lease_wildcards{self_});
 }
 
@@ -184,8 +262,12 @@ void lease_cache::forget_unconfirmed(shard_view& shard) {
 }
 
 void lease_cache::expire() {
-  table_.expire_idle(std::chrono::steady_clock::now(), options_.idle_max,
-                     [this](const std::string& host) { give_back(host); });
+  const bool all = table_.expire_idle(
+    std::chrono::steady_clock::now(), options_.idle_max,
+    [this](const std::string& host) { give_back(host); }, leases_at_once_max);
+  bury_soon();
+  if (!all)
+    home_.events().post([this] { expire(); });
 }
 
 void lease_cache::endpoint_failed(std::string_view host, std::string_view path,

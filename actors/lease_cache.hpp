@@ -9,10 +9,13 @@
 #include "net/deadline.hpp"
 
 #include <coroutine>
+#include <deque>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <variant>
 #include <vector>
 
 namespace shunt {
@@ -58,6 +61,14 @@ public:
   void expire();
 
 private:
+  /// A grant of so many paths that it is applied in portions. What its shard says meanwhile waits.
+  struct growing {
+    host_granted message;
+    routing::leased_host_ptr staged;
+    std::size_t next = 0;
+  };
+  using said = std::variant<host_granted, hosts_changed>;
+
   struct waiter {
     std::coroutine_handle<> awaiting;
     bool granted = false;
@@ -76,6 +87,8 @@ private:
     std::uint64_t sequence = 0;
     bool in_sync = false;
     bool outlived = false; ///< What is leased was granted by a predecessor, who pushes no more.
+    std::optional<growing> grows;
+    std::deque<said> later; ///< What it said while that grows.
     std::unordered_set<std::string> wildcards;   ///< That it granted.
     std::unordered_set<std::string> unconfirmed; ///< Of these, what only its predecessor granted.
   };
@@ -86,6 +99,12 @@ private:
     }
   };
 
+  void take(const host_granted& message);
+  void take(const hosts_changed& message);
+  bool grow(shard_view& shard, const host_granted& message);
+  void grow_on(std::size_t shard);
+  void finish_grant(shard_view& shard, const std::string& host);
+  void bury_soon();
   bool ask(std::string_view host, waiter& who);
   void answer(std::string_view host);
   static void give_up(asked& late);
@@ -102,6 +121,7 @@ private:
   std::vector<shard_view> shards_;
   std::unordered_map<std::string, std::unique_ptr<asked>, hash, std::equal_to<>> asked_;
   lease_cache_actor self_;
+  bool burying_ = false;
 };
 
 struct lease_cache::obtain_awaiter {

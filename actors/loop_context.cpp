@@ -30,6 +30,7 @@ lease_cache_options lease_options_of(const config::settings& settings, std::uint
 loop_context::loop_context(router_context& shared, loop& on, const policy& first)
   : router{shared}, home{on}, rules{boost::make_local_shared<const policy>(first)},
     counters{*shared.counters[on.events().index()]},
+    metrics{*shared.metrics[on.events().index()]},
     leases{on, lease_options_of(first.settings, ids.random())},
     upstreams{upstream_limits_of(first.settings)},
     http2_upstreams{net::upstream_limits{}.idle_timeout},

@@ -10,6 +10,7 @@
 #include "net/error_page.hpp"
 #include "net/http2_pool.hpp"
 #include "net/http_date.hpp"
+#include "net/loop_metrics.hpp"
 #include "net/request_id.hpp"
 #include "net/upstream_pool.hpp"
 
@@ -52,7 +53,7 @@ struct alignas(64) loop_counters {
 struct router_context {
   router_context(const config::settings& from, net::component_log& to, net::buffer_budget& budget)
     : settings{from}, log{to}, buffers{budget},
-      connections_max{static_cast<std::size_t>(from.limits.connections)} {}
+      connections_max{static_cast<std::size_t>(from.limits.connections)}, request_metrics{from} {}
 
   const config::settings& settings; ///< With which the process started.
   net::component_log& log;
@@ -62,6 +63,16 @@ struct router_context {
   std::string own_ip;
   std::atomic<health> state{health::initializing};
   std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.
+  net::request_metrics request_metrics;                 ///< What the next count, and under which labels.
+  std::vector<std::unique_ptr<net::loop_metrics>> metrics; ///< One a loop.
+
+  /// What each of so many loops counts with. Before there is any.
+  void count_for(std::size_t loops) {
+    for (std::size_t i = 0; i < loops; ++i) {
+      counters.push_back(std::make_unique<loop_counters>());
+      metrics.push_back(std::make_unique<net::loop_metrics>(request_metrics));
+    }
+  }
 
   std::size_t connections() const noexcept {
     std::size_t open = 0;
@@ -80,6 +91,7 @@ struct loop_context {
   loop& home;
   policy_ptr rules; ///< Hold it for as long as a request, or whatever must see one version, takes.
   loop_counters& counters;
+  net::loop_metrics& metrics;
   lease_cache leases;
   net::upstream_pool upstreams;
   net::http2_pool http2_upstreams;

@@ -8,6 +8,7 @@
 #include "net/proxy_protocol.hpp"
 #include "net/response_rewrite.hpp"
 #include "net/stickiness.hpp"
+#include "net/tls_names.hpp"
 #include "net/tracing.hpp"
 #include "routing/balance.hpp"
 
@@ -41,6 +42,7 @@ struct policy {
   net::tracing_rules tracing;
   net::stickiness_rules stickiness;
   std::optional<net::error_template> error_page; ///< `html_error_template_file`
+  net::sni_index domains; ///< Positions in `settings.domains`.
   net::proxy_senders proxy_senders; ///< Whose headers of the PROXY protocol are believed.
   routing::balance_rules balancing;
   routing::outlier_settings outliers;

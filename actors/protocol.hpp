@@ -31,7 +31,7 @@ struct host_granted {
   std::uint64_t incarnation = 0; ///< Of the shard. Sequences compare only within one.
   std::uint64_t sequence = 0;
   bool in_sync = true; ///< Whether the absence of the host is ground for a 404.
-  std::shared_ptr<const routing::host_grant> grant; ///< Null: all wildcards have been granted.
+  std::shared_ptr<routing::host_grant> grant; ///< The holder's. Null: all wildcards have been granted.
 };
 
 /// What changed on leased hosts since the push before; at most 10 ms of changes.
@@ -108,6 +108,15 @@ struct nats_changed {
   bool operator==(const nats_changed&) const = default;
 };
 
+/// The Routing API is followed (again), and all its routes were handed over; or changes of it may go
+/// unheard from now on, so that nothing unknown is denied. Not heard of at all: it is followed, or is
+/// not asked.
+struct routing_api_changed {
+  bool followed = true;
+
+  bool operator==(const routing_api_changed&) const = default;
+};
+
 /// An actor died with what it knew, and everybody is being asked to register again: the doubt ends
 /// when they had time to, unless NATS is away or loses messages.
 struct registrations_asked {};
@@ -136,8 +145,8 @@ struct heard_all {
 using route_shard_actor = caf::typed_actor<
   caf::reacts_to<registration_batch>, caf::reacts_to<lease_host>, caf::reacts_to<drop_lease>,
   caf::reacts_to<lease_wildcards>, caf::reacts_to<changes_applied>, caf::reacts_to<endpoint_failed>,
-  caf::reacts_to<nats_changed>, caf::reacts_to<registrations_asked>,
-  caf::replies_to<list_routes>::with<route_list>, caf::reacts_to<prune_routes>,
+  caf::reacts_to<nats_changed>, caf::reacts_to<routing_api_changed>,
+  caf::reacts_to<registrations_asked>, caf::replies_to<list_routes>::with<route_list>, caf::reacts_to<prune_routes>,
   caf::reacts_to<push_changes>, caf::reacts_to<heard_all>>;
 
 struct shard_replaced {
@@ -152,8 +161,17 @@ struct registry_messages {
   std::shared_ptr<net::nats_batch> batch;
 };
 
+/// Registrations that need no parsing, in order: the Routing API's. `source` is let go of when they
+/// were applied. No answer and no repetition of what is lost, but for the list of all routes, which
+/// comes every few seconds.
+struct registry_routes {
+  std::shared_ptr<std::vector<routing::registration>> registrations;
+  std::shared_ptr<net::nats_batch> source;
+};
+
 using registrar_actor =
-  caf::typed_actor<caf::reacts_to<registry_messages>, caf::reacts_to<shard_replaced>>;
+  caf::typed_actor<caf::reacts_to<registry_messages>, caf::reacts_to<registry_routes>,
+                   caf::reacts_to<shard_replaced>>;
 
 // -- Connections and their doorkeeper: one `acceptor` a loop, one `connection` a client.
 
@@ -261,8 +279,10 @@ CAF_ADD_TYPE_ID(shunt, (shunt::push_changes))
 CAF_ADD_TYPE_ID(shunt, (shunt::registration_batch))
 CAF_ADD_TYPE_ID(shunt, (shunt::registrations_asked))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_messages))
+CAF_ADD_TYPE_ID(shunt, (shunt::registry_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::reopen_access_log))
 CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
+CAF_ADD_TYPE_ID(shunt, (shunt::routing_api_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::shard_replaced))
 CAF_ADD_TYPE_ID(shunt, (shunt::start_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
@@ -299,7 +319,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::push_changes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registration_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_asked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_messages)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::routing_api_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)

@@ -37,28 +37,53 @@ using registrar_self = registrar_actor::stateful_pointer<registrar_state>;
 class parser {
 public:
   parser(registrar_self self, net::component_log* log, registrar_counters* counters,
-         registrar_options options)
-    : self_{self}, log_{log}, counters_{counters}, options_{options} {}
+         registrar_options options, net::registry_metrics* metrics)
+    : self_{self}, log_{log}, counters_{counters}, options_{options}, metrics_{metrics} {}
 
   void take(const registry_messages& messages) const {
     settle();
     const auto now = self_->clock().now();
     for (const auto& each : messages.batch->messages)
       take(each, now);
+    deliver(messages.batch);
+    self_->state.known.sweep(2 * messages.batch->messages.size());
+  }
+
+  /// A message of NATS that is known must not count as repeated where these changed its endpoint.
+  void take(const registry_routes& routes) const {
+    settle();
+    for (auto& each : *routes.registrations) {
+      self_->state.known.doubt(*each.target);
+      auto& counter = each.unregister ? counters_->unregisters : counters_->registers;
+      counter.fetch_add(1, std::memory_order_relaxed);
+      put(std::move(each));
+    }
+    deliver(routes.source);
+  }
+
+private:
+  /// Into the batch of its shard.
+  void put(routing::registration registration) const {
+    auto& batches = self_->state.batches;
+    auto& batch = batches[registration.hash() % batches.size()];
+    if (batch == nullptr)
+      batch = std::make_shared<std::vector<routing::registration>>();
+    batch->push_back(std::move(registration));
+  }
+
+  /// To the shards, what was put. They hold `source` until they are through with it.
+  void deliver(const std::shared_ptr<net::nats_batch>& source) const {
     bool handed_over = false;
     auto& batches = self_->state.batches;
     for (std::size_t shard = 0; shard < batches.size(); ++shard)
       if (auto batch = std::exchange(batches[shard], nullptr)) {
         handed_over = true;
-        self_->send(self_->state.shards[shard],
-                    registration_batch{std::move(batch), messages.batch});
+        self_->send(self_->state.shards[shard], registration_batch{std::move(batch), source});
       }
     if (handed_over)
-      self_->state.unapplied.push_back(messages.batch);
-    self_->state.known.sweep(2 * messages.batch->messages.size());
+      self_->state.unapplied.push_back(source);
   }
 
-private:
   /// Once the shards are through with everything, nothing is in doubt any more.
   void settle() const {
     auto& unapplied = self_->state.unapplied;
@@ -76,8 +101,8 @@ private:
     routing::message_hash hash;
     if (!unregister) {
       hash = net::hash_payload(message.payload(), state.seed);
-      if (state.known.hear_again(hash, now)) {
-        counters_->refreshed.fetch_add(1, std::memory_order_relaxed);
+      if (const auto repeated = state.known.hear_again(hash, now)) {
+        refreshed(*repeated, now);
         return;
       }
     }
@@ -100,12 +125,18 @@ private:
     state.known.doubt(*target);
     if (!unregister)
       state.known.remember(hash, target, static_cast<std::uint32_t>(state.parsed.size()));
-    for (auto& each : state.parsed) {
-      auto& batch = state.batches[each.hash() % state.batches.size()];
-      if (batch == nullptr)
-        batch = std::make_shared<std::vector<routing::registration>>();
-      batch->push_back(std::move(each));
-    }
+    for (auto& each : state.parsed)
+      put(std::move(each));
+  }
+
+  /// No shard hears of it.
+  void refreshed(const routing::repeated_message& message, routing::time_point now) const {
+    counters_->refreshed.fetch_add(1, std::memory_order_relaxed);
+    if (metrics_ == nullptr)
+      return;
+    metrics_->registered(message.target->tag("component"), net::registry_action::refreshed,
+                         message.routes);
+    metrics_->heard(now);
   }
 
   /// Without what this router does not do: it acts as absent, and nobody is shown it.
@@ -144,17 +175,19 @@ private:
   net::component_log* log_;
   registrar_counters* counters_;
   registrar_options options_;
+  net::registry_metrics* metrics_;
 };
 
 registrar_actor::behavior_type behave(registrar_self self, std::vector<route_shard_actor> shards,
                                       net::component_log* log, registrar_counters* counters,
-                                      registrar_options options) {
+                                      registrar_options options, net::registry_metrics* metrics) {
   self->state.batches.resize(shards.size());
   self->state.shards = std::move(shards);
   self->state.lines.emplace(*log);
-  const parser it{self, log, counters, options};
+  const parser it{self, log, counters, options, metrics};
   return {
     [it](const registry_messages& m) { it.take(m); },
+    [it](const registry_routes& m) { it.take(m); },
     [self](const shard_replaced& m) { self->state.shards[m.shard] = m.successor; },
   };
 }
@@ -167,8 +200,8 @@ registrar_options registrar_options_of(const config::settings& settings) {
 
 registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,
                                 net::component_log& log, registrar_counters& counters,
-                                registrar_options options) {
-  return system.spawn(behave, std::move(shards), &log, &counters, options);
+                                registrar_options options, net::registry_metrics* metrics) {
+  return system.spawn(behave, std::move(shards), &log, &counters, options, metrics);
 }
 
 } // namespace shunt

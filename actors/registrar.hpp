@@ -6,6 +6,7 @@
 #include "actors/protocol.hpp"
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
+#include "net/registry_metrics.hpp"
 
 #include <atomic>
 
@@ -25,9 +26,10 @@ struct registrar_options {
 
 registrar_options registrar_options_of(const config::settings& settings);
 
-/// `log` and `counters` outlive the actor.
+/// `log`, `counters` and `metrics` outlive the actor. A null `metrics` counts nothing.
 registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,
                                 net::component_log& log, registrar_counters& counters,
-                                registrar_options options = {});
+                                registrar_options options = {},
+                                net::registry_metrics* metrics = nullptr);
 
 } // namespace shunt

@@ -42,6 +42,7 @@ struct route_shard_state {
   std::uint64_t doubts = 0;
   bool nats_connected = true;
   bool nats_drops = false; ///< Messages, and it is not over yet.
+  bool routing_api_followed = true;
   bool refresh_before_pruning = false;
   clock::time_point cycle_began{};
   routing::prune_result pruned;
@@ -52,9 +53,11 @@ using shard_self = route_shard_actor::stateful_pointer<route_shard_state>;
 /// The shard's behaviour: each handler makes one call into the slice.
 class shard {
 public:
-  shard(shard_self self, route_shard_options options, net::component_log& log)
-    : self_{self}, options_{std::move(options)}, log_{&log} {
+  shard(shard_self self, route_shard_options options, net::component_log& log,
+        net::registry_metrics* metrics)
+    : self_{self}, options_{std::move(options)}, log_{&log}, metrics_{metrics} {
     state().slice.emplace(options_.rules);
+    count_routes();
     state().lines.emplace(log);
     state().in_sync = options_.in_sync;
     if (options_.prune_interval.count() > 0)
@@ -71,11 +74,17 @@ public:
       if (i % warmed_together == 0)
         state().slice->warm(all.subspan(i, std::min(warmed_together, all.size() - i)));
       const auto& each = all[i];
-      if (each.unregister)
-        state().lines->unregistered(each, state().slice->unregister_endpoint(each, now));
-      else
-        state().lines->registered(each, state().slice->register_endpoint(each, now, now_ns));
+      if (each.unregister) {
+        const auto result = state().slice->unregister_endpoint(each, now);
+        state().lines->unregistered(each, result);
+        count(each, result, now);
+      } else {
+        const auto result = state().slice->register_endpoint(each, now, now_ns);
+        state().lines->registered(each, result);
+        count(each, result, now, now_ns);
+      }
     }
+    count_routes();
     push_soon();
   }
 
@@ -86,6 +95,7 @@ public:
     state().lines->failed(*endpoint,
                           state().slice->report_failure(failed.host, failed.path, failed.address,
                                                         failed.prune_tls, now()));
+    count_routes();
     push_soon();
   }
 
@@ -161,14 +171,19 @@ public:
     doubt();
   }
 
+  void routing_api(const routing_api_changed& change) const {
+    state().routing_api_followed = change.followed;
+    doubt();
+  }
+
   /// Nothing unknown is denied from now on until everybody had time to register; and nobody is
-  /// heard for certain while NATS is away or loses messages.
+  /// heard for certain while NATS is away or loses messages, or the Routing API is away.
   void doubt() const {
     auto& s = state();
     s.sync_changed = s.sync_changed || s.in_sync;
     s.in_sync = false;
     ++s.doubts;
-    if (s.nats_connected && !s.nats_drops)
+    if (s.nats_connected && !s.nats_drops && s.routing_api_followed)
       self_->delayed_send(self_, options_.register_interval, heard_all{s.doubts});
     push_soon();
   }
@@ -199,6 +214,9 @@ public:
     }
     const bool done = s.slice->prune_step(s.cycle_began, prune_budget, s.pruned);
     state().lines->pruned(s.pruned);
+    if (metrics_ != nullptr)
+      metrics_->pruned(s.pruned.endpoints);
+    count_routes();
     s.pruned = {};
     push_soon();
     if (done)
@@ -223,6 +241,33 @@ private:
   route_shard_state& state() const { return self_->state; }
   clock::time_point now() const { return self_->clock().now(); }
 
+  // -- What is counted.
+
+  void count(const routing::registration& heard, routing::register_result result,
+             clock::time_point now, std::int64_t now_ns) const {
+    const auto action = net::action_of(result.outcome);
+    if (metrics_ == nullptr || !action)
+      return;
+    metrics_->registered(heard.target->tag("component"), *action);
+    metrics_->heard(now);
+    if (const auto stamp = heard.target->updated_at_ns();
+        stamp != 0 && result.outcome == routing::register_outcome::added)
+      metrics_->registered_after(std::chrono::nanoseconds{now_ns - stamp});
+  }
+
+  void count(const routing::registration& heard, routing::unregister_result result,
+             clock::time_point now) const {
+    if (metrics_ == nullptr || result.outcome == routing::unregister_outcome::not_accepted)
+      return;
+    metrics_->unregistered(heard.target->tag("component"));
+    metrics_->heard(now);
+  }
+
+  void count_routes() const {
+    if (metrics_ != nullptr)
+      metrics_->holds(state().slice->route_count(), state().slice->endpoint_count());
+  }
+
   bool anything_to_push() const { return state().slice->has_changes() || state().sync_changed; }
 
   /// Where `holder` stands among the holders; behind them all if it is none.
@@ -242,17 +287,18 @@ private:
   void grant(const lease_cache_actor& holder, routing::host_grant granted) const {
     self_->send(
       holder, host_granted{options_.index, options_.incarnation, state().sequence, state().in_sync,
-                           std::make_shared<const routing::host_grant>(std::move(granted))});
+                           std::make_shared<routing::host_grant>(std::move(granted))});
   }
 
   shard_self self_;
   route_shard_options options_;
   net::component_log* log_;
+  net::registry_metrics* metrics_;
 };
 
 route_shard_actor::behavior_type behave(shard_self self, route_shard_options options,
-                                        net::component_log* log) {
-  const shard it{self, std::move(options), *log};
+                                        net::component_log* log, net::registry_metrics* metrics) {
+  const shard it{self, std::move(options), *log, metrics};
   return {
     [it](const registration_batch& m) { it.apply(m); },
     [it](const lease_host& m) { it.lease(m); },
@@ -261,6 +307,7 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
     [](const changes_applied&) {}, // Confirmation will rest on these.
     [it](const endpoint_failed& m) { it.fail(m); },
     [it](const nats_changed& m) { it.nats(m); },
+    [it](const routing_api_changed& m) { it.routing_api(m); },
     [it](registrations_asked) { it.doubt(); },
     [it](const list_routes& m) { return it.list(m); },
     [it](const prune_routes& m) { it.prune(m); },
@@ -302,8 +349,8 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
 }
 
 route_shard_actor spawn_route_shard(caf::actor_system& system, route_shard_options options,
-                                    net::component_log& log) {
-  return system.spawn(behave, std::move(options), &log);
+                                    net::component_log& log, net::registry_metrics* metrics) {
+  return system.spawn(behave, std::move(options), &log, metrics);
 }
 
 } // namespace shunt

@@ -5,6 +5,7 @@
 #include "actors/protocol.hpp"
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
+#include "net/registry_metrics.hpp"
 
 namespace shunt {
 
@@ -23,8 +24,10 @@ struct route_shard_options {
 route_shard_options route_shard_options_of(const config::settings& settings, std::size_t index,
                                            std::size_t shards);
 
-/// `log` outlives the actor.
+/// `log` and `metrics` outlive the actor. A null `metrics` counts nothing; otherwise they are this
+/// shard's alone, and its successor's after it.
 route_shard_actor spawn_route_shard(caf::actor_system& system, route_shard_options options,
-                                    net::component_log& log);
+                                    net::component_log& log,
+                                    net::registry_metrics* metrics = nullptr);
 
 } // namespace shunt

@@ -93,8 +93,11 @@ session::~session() {
 net::task<void> session::run() {
   client_.idle = false;
   const bool fine = co_await greet(here_, *client_.wire, identity_);
-  if (!fine)
+  if (!fine) { // With TLS 1.3 a request may be on its way already: see `linger`.
+    client_.unread = true;
+    co_await linger();
     co_return;
+  }
   bool http2 = identity_.speaks_http2;
   if (!http2)
     http2 = co_await begins_http2();
@@ -126,7 +129,7 @@ void session::drain() {
   if (served_ == 0)
     client_.wire->rest(first_request_patience);
   else
-    client_.wire->abort(net::asio::error::operation_aborted);
+    client_.wire->interrupt();
 }
 
 void session::cut() {

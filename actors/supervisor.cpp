@@ -235,7 +235,8 @@ private:
     auto options = route_shard_options_of(settings(), index, parts().shards.size());
     options.incarnation = ++state().incarnation;
     options.in_sync = false;
-    const auto successor = spawn_route_shard(self_->system(), std::move(options), log());
+    auto* metrics = parts().shard_metrics.empty() ? nullptr : parts().shard_metrics[index];
+    const auto successor = spawn_route_shard(self_->system(), std::move(options), log(), metrics);
     self_->monitor(successor);
     parts().shards[index] = successor;
     if (parts().shard_replaced_by)
@@ -249,7 +250,8 @@ private:
 
   void replace_registrar() const {
     parts().registrar = spawn_registrar(self_->system(), parts().shards, log(), *parts().counters,
-                                        registrar_options_of(settings()));
+                                        registrar_options_of(settings()),
+                                        parts().registrar_metrics);
     self_->monitor(parts().registrar);
     parts().registrar_replaced(parts().registrar);
     // What waited in its mailbox is lost, and nobody knows what it was.

@@ -24,6 +24,8 @@ struct router_parts {
   std::vector<acceptor_actor> acceptors;
   access_log_writer_actor access_writer; ///< Null: no access log. Ended by whoever made it.
   registrar_counters* counters = nullptr;
+  std::vector<net::registry_metrics*> shard_metrics;   ///< One a shard, or none at all.
+  net::registry_metrics* registrar_metrics = nullptr; ///< Null: nothing is counted.
 
   /// Called from the supervisor's thread.
   std::function<void()> announce;                 ///< Publishes `router.start` again.

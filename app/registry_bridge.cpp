@@ -31,6 +31,8 @@ void registry_bridge::replace_shard(std::size_t shard, route_shard_actor success
     caf::anon_send(successor, nats_changed{.connected = false});
   if (nats_drops_)
     caf::anon_send(successor, nats_changed{.connected = nats_connected_, .dropped = true});
+  if (!api_followed_)
+    caf::anon_send(successor, routing_api_changed{.followed = false});
   shards_[shard] = std::move(successor);
 }
 
@@ -63,6 +65,32 @@ void registry_bridge::on_closed() noexcept {
   caf::anon_send(supervisor_, fatal_failure{"nats-connection-closed",
                                             "no NATS server accepts this router any more; check "
                                             "nats.user and nats.pass"});
+}
+
+void registry_bridge::on_registrations(std::vector<routing::registration> registrations,
+                                       net::nats_batch hold) noexcept {
+  const std::lock_guard lock{mutex_};
+  caf::anon_send(registrar_,
+                 registry_routes{std::make_shared<std::vector<routing::registration>>(
+                                   std::move(registrations)),
+                                 std::make_shared<net::nats_batch>(std::move(hold))});
+}
+
+void registry_bridge::on_synchronised() noexcept {
+  follow_routing_api(true);
+}
+
+void registry_bridge::on_out_of_date() noexcept {
+  follow_routing_api(false);
+}
+
+/// Nobody is told what everybody believes: at first, that there is nothing to follow.
+void registry_bridge::follow_routing_api(bool followed) noexcept {
+  const std::lock_guard lock{mutex_};
+  if (std::exchange(api_followed_, followed) == followed)
+    return;
+  for (const auto& each : shards_)
+    caf::anon_send(each, routing_api_changed{.followed = followed});
 }
 
 void registry_bridge::tell_shards(nats_changed change) noexcept {

@@ -1,24 +1,25 @@
-// Between the NATS bus, which lives on threads of the client library, and the actors: calls become
-// messages. Also the translation of settings into the bus's own terms.
+// Between the actors and those who hear of routes, on threads of their own: the NATS bus and the client
+// of the Routing API. Calls become messages. Also the translation of settings into the bus's own terms.
 #pragma once
 
 #include "actors/protocol.hpp"
 #include "config/settings.hpp"
 #include "net/nats_options.hpp"
 #include "net/registry_handler.hpp"
+#include "net/routing_api_handler.hpp"
 
 #include <mutex>
 #include <vector>
 
 namespace shunt::app {
 
-class registry_bridge : public net::registry_handler {
+class registry_bridge : public net::registry_handler, public net::routing_api_handler {
 public:
   /// Names the receivers. Called before the bus starts.
   void open(registrar_actor registrar, std::vector<route_shard_actor> shards,
             supervisor_actor supervisor);
   void replace_registrar(registrar_actor successor);
-  /// Lets the successor know what its predecessor was told of NATS.
+  /// Lets the successor know what its predecessor was told of NATS and the Routing API.
   void replace_shard(std::size_t shard, route_shard_actor successor);
   /// The shards as they are now. Any thread.
   std::vector<route_shard_actor> shards();
@@ -29,8 +30,14 @@ public:
   void on_disconnected() noexcept override;
   void on_closed() noexcept override;
 
+  void on_registrations(std::vector<routing::registration> registrations,
+                        net::nats_batch hold) noexcept override;
+  void on_synchronised() noexcept override;
+  void on_out_of_date() noexcept override;
+
 private:
   void tell_shards(nats_changed change) noexcept;
+  void follow_routing_api(bool followed) noexcept;
 
   std::mutex mutex_; ///< Guards the registrar, the shards, which may be replaced, and what they know.
   registrar_actor registrar_;
@@ -38,6 +45,7 @@ private:
   supervisor_actor supervisor_;
   bool nats_connected_ = true; ///< As the shards believe from their start on.
   bool nats_drops_ = false;    ///< Messages, and it is not over yet.
+  bool api_followed_ = true;   ///< As the shards believe.
   bool began_ = false;         ///< Something was heard of the connection. Never by two at once.
 };
 

@@ -8,10 +8,12 @@
 #include "app/pid_file.hpp"
 #include "app/registry_bridge.hpp"
 #include "app/reloader.hpp"
+#include "app/reports.hpp"
 #include "app/route_listing.hpp"
 #include "app/start_facts.hpp"
 #include "app/status_server.hpp"
 #include "net/nats_bus.hpp"
+#include "net/routing_api_client.hpp"
 
 #include <caf/all.hpp>
 
@@ -73,6 +75,36 @@ std::size_t clients_that_fit(net::component_log& log) {
   log.info({}, "file-descriptor-limit",
            {{"descriptors", descriptors.rlim_cur}, {"connections", fit}});
   return fit;
+}
+
+/// What the writers of the route table count: the registrar, and each shard. A successor goes on where
+/// its predecessor ended.
+struct table_metrics {
+  net::registry_metrics_rules rules;
+  net::registry_metrics registrar{rules};
+  std::vector<std::unique_ptr<net::registry_metrics>> shards;
+
+  explicit table_metrics(const config::settings& settings) : rules{settings} {
+    for (std::size_t i = 0; i < shard_count; ++i)
+      shards.push_back(std::make_unique<net::registry_metrics>(rules));
+  }
+};
+
+metrics_sources sources_of(const router_context& context, const registrar_counters& counters,
+                           const table_metrics& table, const net::nats_bus& bus) {
+  metrics_sources from{.router = context,
+                       .registrar = counters,
+                       .requests = context.request_metrics,
+                       .loops = {},
+                       .registry = table.rules,
+                       .writers = {&table.registrar},
+                       .buffered_messages = [&bus] { return bus.buffered_messages(); },
+                       .dropped_messages = [&bus] { return bus.total_dropped_messages(); }};
+  for (const auto& each : context.metrics)
+    from.loops.push_back(each.get());
+  for (const auto& each : table.shards)
+    from.writers.push_back(each.get());
+  return from;
 }
 
 /// Ends what lives on the loops, then the loops, however the router ends: CAF's clock may send to a
@@ -145,6 +177,8 @@ void block_router_signals() {
 std::string_view message_of(const std::exception& failed) {
   if (dynamic_cast<const error_page_failure*>(&failed) != nullptr)
     return "new-html-error-template-from-file";
+  if (dynamic_cast<const net::routing_api_error*>(&failed) != nullptr)
+    return "routing-api-connection-failed";
   return dynamic_cast<const net::nats_error*>(&failed) != nullptr ? "nats-connection-error"
                                                                   : "start-failed";
 }
@@ -161,8 +195,10 @@ int run_router(const config::settings& settings, const std::string& file,
   log.info({}, "retrieved-isolation-segments",
            {{"isolation_segments", settings.isolation_segments}});
 
+  registrar_counters counters;
+  table_metrics table{settings};
   actor_config config;
-  caf::actor_system system{config}; // Outlives every handle to its actors.
+  caf::actor_system system{config}; // Outlives every handle to its actors, and waits for them.
 
   // NATS first: a router that cannot hear of routes is no use.
   registry_bridge bridge;
@@ -171,6 +207,12 @@ int run_router(const config::settings& settings, const std::string& file,
   log.info({}, "setting-up-nats-connection", {});
   bus.connect();
   log.info({}, "Successfully-connected-to-nats", {{"host", bus.address()}});
+  std::optional<net::routing_api_client> api;
+  if (settings.routing_api_enabled()) {
+    log.info({}, "setting-up-routing-api", {});
+    api.emplace(net::routing_api_options_of(settings), bridge, log);
+    api->connect();
+  }
 
   // What all loops share, then the actors that need no loop.
   net::buffer_budget buffers{static_cast<std::size_t>(settings.limits.connection_buffer_bytes)};
@@ -178,8 +220,7 @@ int run_router(const config::settings& settings, const std::string& file,
   context.own_ip = start.host;
   context.connections_max = std::min(context.connections_max, clients_that_fit(log));
   const auto loops_wanted = settings.loop_count(std::thread::hardware_concurrency());
-  for (std::size_t i = 0; i < loops_wanted; ++i)
-    context.counters.push_back(std::make_unique<loop_counters>());
+  context.count_for(loops_wanted);
 
   const net::log_trouble trouble = [&log](std::string_view message, std::string_view error) {
     log.error(".access-grlog", message, {{"error", error}});
@@ -196,13 +237,15 @@ int run_router(const config::settings& settings, const std::string& file,
 
   auto parts = std::make_shared<router_parts>();
   parts->context = &context;
-  for (std::size_t i = 0; i < shard_count; ++i)
-    parts->shards.push_back(
-      spawn_route_shard(system, route_shard_options_of(settings, i, shard_count), log));
-  registrar_counters counters;
+  for (std::size_t i = 0; i < shard_count; ++i) {
+    parts->shard_metrics.push_back(table.shards[i].get());
+    parts->shards.push_back(spawn_route_shard(
+      system, route_shard_options_of(settings, i, shard_count), log, parts->shard_metrics[i]));
+  }
   parts->counters = &counters;
-  parts->registrar =
-    spawn_registrar(system, parts->shards, log, counters, registrar_options_of(settings));
+  parts->registrar_metrics = &table.registrar;
+  parts->registrar = spawn_registrar(system, parts->shards, log, counters,
+                                     registrar_options_of(settings), parts->registrar_metrics);
   parts->access_writer = access_writer;
   const auto supervisor = spawn_supervisor(system);
 
@@ -221,15 +264,23 @@ int run_router(const config::settings& settings, const std::string& file,
   std::optional<loops_end> ending{std::in_place, *parts, loops, supervisor, access_writer};
 
   bridge.open(parts->registrar, parts->shards, supervisor);
+  auto sources = sources_of(context, counters, table, bus);
+  sources.routing_api = api ? &api->counters() : nullptr;
+  reports tells{std::move(sources), settings, start.id};
   status_server status{context, facts.status_tls, [&system, &bridge](auto answered) {
                          list_all_routes(system, bridge.shards(), std::move(answered));
                        }};
+  status.serve_metrics(tells, facts.metrics_tls);
   status.open();
   const pid_file pid{settings.pid_file}; // Not before: ports that are taken are another router's.
 
   // Hear of routes, wait for everybody to register, open the doors, serve until told otherwise.
   std::promise<int> exit_code;
-  parts->announce = [&bus, &start] { bus.publish("router.start", net::to_json(start)); };
+  parts->announce = [&bus, &start, &api] {
+    bus.publish("router.start", net::to_json(start));
+    if (api)
+      api->refresh();
+  };
   parts->registrar_replaced = [&bridge](registrar_actor successor) {
     bridge.replace_registrar(std::move(successor));
   };
@@ -237,6 +288,10 @@ int run_router(const config::settings& settings, const std::string& file,
     bridge.replace_shard(shard, std::move(successor));
   };
   parts->finished = [&exit_code](int code) { exit_code.set_value(code); };
+  if (api) {
+    bridge.on_out_of_date(); // Until it follows the API's changes.
+    api->start();
+  }
   log.info(".subscriber", "subscriber-starting", {});
   bus.start();
   log.info(".subscriber", "subscriber-started", {});
@@ -254,6 +309,8 @@ int run_router(const config::settings& settings, const std::string& file,
 
   // Down in the opposite order. No loop runs when what lives on it goes.
   bus.stop();
+  if (api)
+    api->stop();
   status.close();
   ending.reset();
   log.info({}, "gorouter.exited", {});

@@ -10,7 +10,8 @@ namespace shunt::app {
 
 struct start_facts {
   policy rules;
-  std::shared_ptr<const net::front_tls> status_tls; ///< Null: the status ports are without TLS.
+  std::shared_ptr<const net::front_tls> status_tls;  ///< Null: the status ports are without TLS.
+  std::shared_ptr<const net::front_tls> metrics_tls; ///< Null: so is the port of the metrics.
 };
 
 /// Reads the machine's certificates, too: takes about a tenth of a second. Throws std::runtime_error

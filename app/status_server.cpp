@@ -32,6 +32,16 @@ std::string response(std::string_view status, std::string_view fields, std::stri
   return text.append(body);
 }
 
+std::string answer_unknown() {
+  return response("404 Not Found",
+                  "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
+                  "404 page not found\n");
+}
+
+std::string answer_unauthorized() {
+  return response("401 Unauthorized", "WWW-Authenticate: Basic\r\n", "401 Unauthorized\n");
+}
+
 /// The decoded text, or nothing if `text` is no Base64 (RFC 4648, section 4).
 std::optional<std::string> decode_base64(std::string_view text) {
   if (text.empty() || text.size() % 4 != 0 || text.size() > 8192)
@@ -80,6 +90,11 @@ status_server::~status_server() {
   close();
 }
 
+void status_server::serve_metrics(reports& tells, std::shared_ptr<const net::front_tls> tls) {
+  reports_ = &tells;
+  metrics_tls_ = std::move(tls);
+}
+
 void status_server::open() {
   const auto& settings = context_.settings;
   const auto& status = settings.status;
@@ -90,10 +105,21 @@ void status_server::open() {
   if (tls_ != nullptr)
     listen("0.0.0.0", status.tls.port, {site::health, true}, "status.tls.port");
   listen("127.0.0.1", status.routes.port, {site::routes}, "status.routes.port");
+  if (reports_ != nullptr && settings.prometheus_served())
+    listen("127.0.0.1", settings.prometheus.port, {site::metrics, metrics_tls_ != nullptr},
+           "prometheus.port");
   events_.start();
   started_ = true;
   for (auto& each : ports_)
     events_.post([&each = *each] { each.listener.open(); });
+  if (reports_ != nullptr && reports_->looks())
+    events_.post([this] { look(); });
+}
+
+/// So that `/varz` can tell rates.
+void status_server::look() {
+  reports_->look();
+  next_look_.expires_after(request_history::look_every);
 }
 
 void status_server::close() {
@@ -103,6 +129,7 @@ void status_server::close() {
   }
   if (std::exchange(started_, false)) {
     events_.run([this] {
+      next_look_.disarm();
       for (auto& each : ports_)
         each->listener.close();
       while (!listings_.empty())
@@ -147,8 +174,8 @@ void status_server::serve(int descriptor, place where) {
   });
 }
 
-net::task<bool> status_server::shake_hands(net::wire_ptr client) {
-  auto session = tls_ == nullptr ? nullptr : tls_->new_session();
+net::task<bool> status_server::shake_hands(net::wire_ptr client, const net::front_tls* tls) {
+  auto session = tls == nullptr ? nullptr : tls->new_session();
   if (!session)
     co_return false;
   const auto failed =
@@ -161,7 +188,8 @@ net::task<void> status_server::talk(net::wire_ptr client, place where) {
   net::head_scratch scratch;
   client->stall_limit(request_within);
   if (where.tls) {
-    const bool secured = co_await shake_hands(client);
+    const auto& tls = where.what == site::metrics ? metrics_tls_ : tls_;
+    const bool secured = co_await shake_hands(client, tls.get());
     if (!secured) {
       client->close();
       co_return;
@@ -198,6 +226,8 @@ net::task<void> status_server::talk(net::wire_ptr client, place where) {
 net::task<std::string> status_server::answer(const net::request_head& head, site what) {
   const auto path = head.path_and_query.substr(0, head.path_and_query.find('?'));
   const bool deprecated = what == site::everything;
+  if (what == site::metrics)
+    co_return answer_metrics(path);
   if (what != site::routes) {
     if (path == "/health" || (deprecated && path == "/healthz"))
       co_return answer_health();
@@ -206,9 +236,24 @@ net::task<std::string> status_server::answer(const net::request_head& head, site
   }
   if (what != site::health && path == "/routes")
     co_return co_await answer_routes(head);
-  co_return response("404 Not Found",
-                     "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n",
-                     "404 page not found\n");
+  if (deprecated && path == "/varz" && reports_ != nullptr)
+    co_return answer_varz(head);
+  co_return answer_unknown();
+}
+
+std::string status_server::answer_metrics(std::string_view path) const {
+  if (path != "/metrics")
+    return answer_unknown();
+  const auto type = std::string{"Content-Type: "}.append(metrics_content_type).append("\r\n");
+  return response("200 OK", type, reports_->prometheus());
+}
+
+std::string status_server::answer_varz(const net::request_head& head) {
+  if (!authorized(head))
+    return answer_unauthorized();
+  const auto& status = context_.settings.status;
+  return response("200 OK", "Content-Type: application/json\r\n",
+                  reports_->varz(status.host + ":" + std::to_string(status.port)));
 }
 
 std::string status_server::answer_health() const {
@@ -243,7 +288,7 @@ void status_server::answered(const std::shared_ptr<listing>& asked,
 
 net::task<std::string> status_server::answer_routes(const net::request_head& head) {
   if (!authorized(head))
-    co_return response("401 Unauthorized", "WWW-Authenticate: Basic\r\n", "401 Unauthorized\n");
+    co_return answer_unauthorized();
 
   /// Waits for the answer from another thread.
   struct awaiter {

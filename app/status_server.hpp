@@ -1,8 +1,9 @@
-// The status ports: health for load balancers, the route table for operators. A loop of its own, so
+// The status ports: health for load balancers, the route table for operators, metrics. A loop of its own, so
 // that a busy or stuck proxy loop cannot hide behind it. Small, bounded, one request a connection.
 #pragma once
 
 #include "actors/loop_context.hpp"
+#include "app/reports.hpp"
 #include "net/event_loop.hpp"
 #include "net/http_head.hpp"
 #include "net/task.hpp"
@@ -30,6 +31,9 @@ public:
                 route_source routes);
   ~status_server();
 
+  /// Has metrics served, too. `tells` outlives the server, which alone uses it from here on. `tls`:
+  /// null when `prometheus.cert_path` is not set. Before open().
+  void serve_metrics(reports& tells, std::shared_ptr<const net::front_tls> tls);
   /// Binds the ports that the settings ask for. Throws std::runtime_error naming the port's key.
   void open();
   /// Whoever waits for the route table gets none. Harmless when repeated.
@@ -38,7 +42,7 @@ public:
   void use_tls(std::shared_ptr<const net::front_tls> tls);
 
 private:
-  enum class site : std::uint8_t { health, routes, everything };
+  enum class site : std::uint8_t { health, routes, everything, metrics };
   struct port;
   struct listing;
   struct letter_box;
@@ -50,18 +54,25 @@ private:
   void listen(const std::string& address, std::uint16_t number, place where, const char* key);
   void serve(int descriptor, place where);
   net::task<void> talk(net::wire_ptr client, place where);
-  net::task<bool> shake_hands(net::wire_ptr client);
+  net::task<bool> shake_hands(net::wire_ptr client, const net::front_tls* tls);
   net::task<std::string> answer(const net::request_head& head, site what);
   net::task<std::string> answer_routes(const net::request_head& head);
   void answered(const std::shared_ptr<listing>& asked, std::optional<std::string> table);
   std::string answer_health() const;
+  std::string answer_metrics(std::string_view path) const;
+  std::string answer_varz(const net::request_head& head);
+  void look();
   bool authorized(const net::request_head& head) const;
 
   router_context& context_;
   std::shared_ptr<const net::front_tls> tls_; ///< The loop's, once open.
+  std::shared_ptr<const net::front_tls> metrics_tls_;
+  reports* reports_ = nullptr; ///< Null: no metrics are served.
   route_source routes_;
   net::buffer_budget budget_;
   net::event_loop events_;
+  net::deadline next_look_{events_.deadlines(),
+                           [](void* self) { static_cast<status_server*>(self)->look(); }, this};
   bool started_ = false;
   std::vector<std::unique_ptr<port>> ports_;
   std::set<std::shared_ptr<listing>> listings_; ///< The loop's: that are waited for.

@@ -243,6 +243,36 @@ BENCHMARK(prune_step_longest)
   ->UseManualTime()
   ->Unit(benchmark::kMicrosecond);
 
+/// The longest that a loop is held while it takes a host of ten thousand paths into use, or lets go of
+/// it, in the portions of actors/lease_cache.
+void host_portion_longest(benchmark::State& state) {
+  constexpr std::size_t portion = 128;
+  std::vector<path_grant> paths;
+  for (std::uint64_t n = 0; n < 10'000; ++n)
+    paths.push_back({"v1/path-" + std::to_string(n), {}, {{endpoint_of(n), {}}}});
+  for (auto _ : state) {
+    lease_table leases{lease_rules{}, 1};
+    std::chrono::nanoseconds longest{0};
+    const auto timed = [&longest](const auto& work) {
+      const auto before = thread_time();
+      work();
+      longest = std::max(longest, thread_time() - before);
+    };
+    auto staged = leases.stage("big.example.com");
+    for (std::size_t i = 0; i < paths.size(); i += portion)
+      timed([&] {
+        for (std::size_t n = i; n < std::min(i + portion, paths.size()); ++n)
+          staged->add(paths[n]);
+      });
+    timed([&] { leases.grant(std::move(staged), start); });
+    timed([&] { leases.drop("big.example.com"); });
+    for (bool done = false; !done;)
+      timed([&] { done = leases.bury(portion); });
+    state.SetIterationTime(std::chrono::duration<double>(longest).count());
+  }
+}
+BENCHMARK(host_portion_longest)->Iterations(5)->UseManualTime()->Unit(benchmark::kMicrosecond);
+
 std::size_t resident_bytes() {
   std::ifstream statm{"/proc/self/statm"};
   std::size_t pages = 0;

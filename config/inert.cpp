@@ -14,13 +14,10 @@ struct inert_key {
 };
 
 constexpr std::string_view no_route_services = "route services are not supported yet";
-constexpr std::string_view no_routing_api = "routes are not fetched from the Routing API yet";
 constexpr std::string_view no_envelopes = "nothing is sent to Loggregator yet";
-constexpr std::string_view no_metrics = "metrics are not exposed yet";
 constexpr std::string_view unread = "the router does not act on it yet";
 
 constexpr std::array keys{
-  inert_key{"domains", "clients are not asked for certificates by domain yet"},
   inert_key{"enable_http1_concurrent_read_write", unread},
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
   inert_key{"skip_ssl_validation", no_route_services},
@@ -32,11 +29,6 @@ constexpr std::array keys{
   inert_key{"route_services_hairpinning_allowlist", no_route_services},
   inert_key{"route_services_internal_server_port", no_route_services},
   inert_key{"route_services.", no_route_services},
-  inert_key{"routing_api.", no_routing_api},
-  inert_key{"oauth.", no_routing_api},
-  inert_key{"token_fetcher_max_retries", no_routing_api},
-  inert_key{"token_fetcher_retry_interval", no_routing_api},
-  inert_key{"token_fetcher_expiration_buffer_time", no_routing_api},
   inert_key{"debug_addr", "the debug server is not served yet"},
   inert_key{"logging.loggregator_enabled", no_envelopes},
   inert_key{"logging.metron_address", no_envelopes},
@@ -44,9 +36,6 @@ constexpr std::array keys{
   inert_key{"send_http_start_stop_server_event", no_envelopes},
   inert_key{"send_http_start_stop_client_event", no_envelopes},
   inert_key{"route_latency_metric_muzzle_duration", no_envelopes},
-  inert_key{"prometheus.", no_metrics},
-  inert_key{"per_request_metrics_reporting", no_metrics},
-  inert_key{"per_app_prometheus_http_metrics_reporting", no_metrics},
 };
 
 } // namespace

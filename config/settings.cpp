@@ -45,4 +45,8 @@ bool settings::routing_api_enabled() const {
   return !routing_api.uri.empty() && routing_api.port != 0;
 }
 
+bool settings::prometheus_served() const {
+  return prometheus.enabled || prometheus.port != 0;
+}
+
 } // namespace shunt::config

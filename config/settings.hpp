@@ -156,6 +156,9 @@ struct settings {
 
   /// Whether routes are to be fetched from the Routing API.
   bool routing_api_enabled() const;
+
+  /// Whether there is a port for metrics.
+  bool prometheus_served() const;
 };
 
 } // namespace shunt::config

@@ -13,6 +13,8 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -28,11 +30,19 @@ namespace {
 /// context, so they should not be good for long.
 constexpr long resumable_seconds = 2 * 60 * 60;
 
+/// Whom a domain of `domains` wants to see.
+struct domain_trust {
+  trust_store_ptr store;
+  certificate_list cas;
+};
+
 /// What the callbacks of a context need. Owned by the context, which every session keeps alive.
 struct front_state {
   std::vector<certified_key> keys;
   sni_index names;
   subject_rules rules;
+  sni_index domain_names;
+  std::vector<domain_trust> domains;
 };
 
 void free_state(void*, void* state, CRYPTO_EX_DATA*, int, long, void*) {
@@ -219,6 +229,61 @@ void set_client_verification(SSL_CTX* context, front_state& state, const config:
   SSL_CTX_set_cert_verify_callback(context, verify_client, &state);
 }
 
+// -- Domains with client certificates of their own
+
+/// The name in the extension of a hello (RFC 6066, section 3), or nothing. OpenSSL has not looked at it
+/// yet when it must be known.
+std::string_view name_in(const unsigned char* extension, std::size_t bytes) {
+  constexpr std::size_t frame = 5; // Length of the list, type of the name, its length.
+  if (bytes < frame || extension[2] != TLSEXT_NAMETYPE_host_name)
+    return {};
+  const std::size_t length = extension[3] * 256u + extension[4];
+  if (length > bytes - frame)
+    return {};
+  return {reinterpret_cast<const char*>(extension) + frame, length};
+}
+
+/// Before anything else, resumption included: a session of another domain, or of none, was verified by
+/// other CAs.
+int meet_domain(SSL* session, int*, void* argument) {
+  const auto& state = *static_cast<const front_state*>(argument);
+  const unsigned char* extension = nullptr;
+  std::size_t bytes = 0;
+  if (SSL_client_hello_get0_ext(session, TLSEXT_TYPE_server_name, &extension, &bytes) != 1)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  const auto found = state.domain_names.find(name_in(extension, bytes));
+  if (!found)
+    return SSL_CLIENT_HELLO_SUCCESS;
+  const auto& domain = state.domains[*found];
+  const auto id = config::cat("domain ", std::to_string(*found));
+  auto* names = sk_X509_NAME_new_null();
+  for (const auto& ca : domain.cas)
+    if (auto* copy = X509_NAME_dup(X509_get_subject_name(ca.get())); copy != nullptr)
+      sk_X509_NAME_push(names, copy);
+  SSL_set_client_CA_list(session, names); // Which takes it over.
+  SSL_set_verify(session, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  const bool set = SSL_set1_verify_cert_store(session, domain.store.get()) == 1
+                   && SSL_set_session_id_context(session,
+                                                 reinterpret_cast<const unsigned char*>(id.data()),
+                                                 static_cast<unsigned>(id.size()))
+                        == 1;
+  return set ? SSL_CLIENT_HELLO_SUCCESS : SSL_CLIENT_HELLO_ERROR;
+}
+
+void set_domains(SSL_CTX* context, front_state& state,
+                 const std::vector<config::mtls_domain>& domains) {
+  if (domains.empty())
+    return;
+  for (std::size_t i = 0; i < domains.size(); ++i) {
+    auto cas = read_certificates(domains[i].ca_certs).list;
+    auto store = make_trust_store({&cas});
+    state.domain_names.add(domains[i].name, i);
+    state.domains.push_back({std::move(store), std::move(cas)});
+  }
+  SSL_CTX_set_client_hello_cb(context, meet_domain, &state);
+  SSL_CTX_set_cert_verify_callback(context, verify_client, &state);
+}
+
 // -- Putting it together
 
 void set_server_habits(SSL_CTX* context) {
@@ -233,6 +298,32 @@ void set_server_habits(SSL_CTX* context) {
   SSL_CTX_set_num_tickets(context, 1); // As gorouter.
   SSL_CTX_set_timeout(context, resumable_seconds);
 }
+
+/// The text of the file that the key `path` names.
+std::string read_file(const std::string& name, std::string_view path) {
+  std::ifstream file{name, std::ios::binary};
+  std::ostringstream text;
+  if (name.empty() || !(text << file.rdbuf()))
+    throw std::runtime_error{config::cat(path, ": cannot read '", name, "'")};
+  return std::move(text).str();
+}
+
+/// The certificate and the key of the metrics' port. Whatever is wrong with them, it says whose.
+certified_key read_prometheus_key(const config::prometheus_settings& files) {
+  const config::key_pair pair{read_file(files.cert_path, "prometheus.cert_path"),
+                              read_file(files.key_path, "prometheus.key_path")};
+  try {
+    return read_certified_key(pair, {});
+  } catch (const std::runtime_error& unusable) { // For example ".private_key: holds no..."
+    const std::string_view text = unusable.what();
+    const auto key = text.starts_with(".private_key") ? "prometheus.key_path" : "prometheus.cert_path";
+    throw std::runtime_error{config::cat(key, text.substr(std::min(text.find(':'), text.size())))};
+  }
+}
+
+/// As gorouter has it, whatever clients of the routes may use.
+const std::array<std::string, 2> prometheus_suites = {"ECDHE-RSA-AES128-GCM-SHA256",
+                                                      "ECDHE-RSA-AES256-GCM-SHA384"};
 
 struct front_context {
   ssl_ctx_ptr context;
@@ -262,12 +353,28 @@ std::shared_ptr<const front_tls> front_tls::for_clients(const config::settings& 
                                                         const certificate_list& system_cas) {
   auto [context, state] = make_context(s, s.tls_pem, "tls_pem");
   set_client_verification(context.get(), *state, s, system_cas);
+  set_domains(context.get(), *state, s.domains);
   return std::shared_ptr<const front_tls>{new front_tls{std::move(context)}};
 }
 
 std::shared_ptr<const front_tls> front_tls::for_status(const config::settings& s) {
   auto made = make_context(s, {{s.status.tls.certificate, s.status.tls.key}}, "status.tls");
   return std::shared_ptr<const front_tls>{new front_tls{std::move(made.context)}};
+}
+
+std::shared_ptr<const front_tls> front_tls::for_prometheus(const config::settings& s) {
+  const auto& files = s.prometheus;
+  auto context = make_tls_context(
+    TLS_server_method(),
+    {config::tls_version::tls_1_2, config::tls_version::tls_1_3, prometheus_suites});
+  const auto cas = read_certificates(read_file(files.ca_path, "prometheus.ca_path")).list;
+  if (cas.empty())
+    throw std::runtime_error{"prometheus.ca_path: holds no certificate that can be read"};
+  use_certified_key(context.get(), read_prometheus_key(files), "prometheus");
+  set_server_habits(context.get());
+  trust(context.get(), {&cas});
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  return std::shared_ptr<const front_tls>{new front_tls{std::move(context)}};
 }
 
 ssl_ptr front_tls::new_session() const {

@@ -21,6 +21,10 @@ public:
   /// For `status.tls`: its own certificate, no client certificates, the rest as for clients.
   static std::shared_ptr<const front_tls> for_status(const config::settings& s);
 
+  /// For `prometheus`: reads the files that it names. Whoever asks for metrics shows a certificate of
+  /// `ca_path`'s. Only if `cert_path` is set.
+  static std::shared_ptr<const front_tls> for_prometheus(const config::settings& s);
+
   /// A session that waits for a client's hello, without a transport yet. Empty without memory. Any
   /// thread may ask; the session belongs to one thread at a time.
   ssl_ptr new_session() const;

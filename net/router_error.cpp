@@ -63,6 +63,9 @@ error_response describe(router_error error, std::string_view host) {
     case unknown_instance: // The caller knows the instance and writes the message.
       return plain(400, "unknown_route", {}, no_store);
     case header_too_large: return empty(431, "max-request-size-exceeded");
+    case misdirected: return empty(421, "");
+    case malformed_body:
+      return plain(400, "malformed_body", "The body breaks the chunked coding", no_store);
     case unknown_route:
       return plain(404, "unknown_route", quoted_route(host, "does not exist."), no_store);
     case no_endpoints:

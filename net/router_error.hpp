@@ -12,7 +12,7 @@ namespace shunt::net {
 
 class response_rewrite;
 
-/// What went wrong. Who is at fault: the client down to `header_too_large`, then the table, then
+/// What went wrong. Who is at fault: the client down to `misdirected`, then the table, then
 /// the backend, then the router.
 enum class router_error : std::uint8_t {
   empty_host,
@@ -20,6 +20,8 @@ enum class router_error : std::uint8_t {
   invalid_process_instance,
   unknown_instance,
   header_too_large,
+  malformed_body,
+  misdirected,
   unknown_route,
   no_endpoints,
   not_in_sync,

@@ -95,10 +95,13 @@ std::vector<std::string> claimed_names(const X509* certificate) {
 }
 
 void sni_index::add(const X509* leaf, std::size_t position) {
-  for (auto& name : claimed_names(leaf)) {
-    std::transform(name.begin(), name.end(), name.begin(), lower);
-    names_.insert_or_assign(std::move(name), position);
-  }
+  for (auto& name : claimed_names(leaf))
+    add(std::move(name), position);
+}
+
+void sni_index::add(std::string name, std::size_t position) {
+  std::transform(name.begin(), name.end(), name.begin(), lower);
+  names_.insert_or_assign(std::move(name), position);
 }
 
 std::optional<std::size_t> sni_index::find(std::string_view name) const noexcept {

@@ -31,13 +31,15 @@ std::optional<std::string> utf8_text(const ASN1_STRING* value);
 /// What a certificate claims as a server: its DNS names, or its common name if it has none.
 std::vector<std::string> claimed_names(const X509* certificate);
 
-/// Which certificate of a list is for which name. Case never matters.
+/// Which member of a list, such as a certificate, is for which name. Case never matters.
 class sni_index {
 public:
+  /// `name`, which may have `*` as its first label, belongs to `position` from now on.
+  void add(std::string name, std::size_t position);
   /// Whatever `leaf` claims belongs to `position` from now on, no matter who claimed it before.
   void add(const X509* leaf, std::size_t position);
 
-  /// The position of the certificate for `name`: an exact claim before one with `*` as its first
+  /// The position of who is for `name`: an exact claim before one with `*` as its first
   /// label. Nothing if none claims it. Allocates nothing, because clients choose the name.
   std::optional<std::size_t> find(std::string_view name) const noexcept;
 

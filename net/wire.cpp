@@ -244,6 +244,8 @@ void wire::on_receive_deadline() {
     }
     return;
   }
+  if (idle_) // No message is cut off.
+    say_goodbye();
   abort(asio::error::timed_out);
 }
 
@@ -307,10 +309,12 @@ int wire::unacknowledged_bytes() noexcept {
 /// peer needs longer than the limit, and takes bytes all the while: that is no stall.
 void wire::on_stall_deadline() {
   const auto before = std::exchange(unacknowledged_, unacknowledged_bytes());
-  if (unacknowledged_ < before)
+  if (unacknowledged_ < before) {
     stall_deadline_.expires_after(stall_limit_);
-  else
+  } else { // What it did not take would stay in the kernel for as long as it lives.
+    reset_on_close();
     abort(asio::error::timed_out);
+  }
 }
 
 // -- Both.

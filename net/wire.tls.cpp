@@ -46,7 +46,10 @@ task<error_code> wire::secure(std::unique_ptr<tls_engine> engine, std::chrono::n
 void wire::answer_in_plain(std::string_view text) noexcept {
   loop_.buffers().give_back(std::move(tls_->ciphertext));
   tls_.reset();
-  send_anyway(text);
+  if (ended_ == tls_error())
+    ended_ = {}; // The connection itself is fine.
+  if (!text.empty())
+    send_anyway(text);
 }
 
 // -- Receiving.

@@ -17,15 +17,18 @@ std::uint32_t known_messages::position_of(const message_hash& hash) const {
     index_hash_of(hash), [&](std::uint32_t at) { return entries_[at].hash == hash; }, nowhere);
 }
 
-bool known_messages::hear_again(const message_hash& hash, time_point now) {
+std::optional<repeated_message> known_messages::hear_again(const message_hash& hash,
+                                                           time_point now) {
   const auto at = position_of(hash);
   if (at == nowhere)
-    return false;
+    return std::nullopt;
   const auto& known = entries_[at];
   if (doubted_[slot_of(*known.target)])
-    return false;
+    return std::nullopt;
   known.target->hear(now);
-  return known.target->placed() == known.routes; // Asked last: a shard may just be letting go of it.
+  if (known.target->placed() != known.routes) // Asked last: a shard may just be letting go of it.
+    return std::nullopt;
+  return repeated_message{known.target.get(), known.routes};
 }
 
 void known_messages::remember(const message_hash& hash, endpoint_ptr target, std::uint32_t routes) {

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 namespace shunt::routing {
@@ -23,10 +24,16 @@ struct message_hash {
   bool operator==(const message_hash&) const = default;
 };
 
+/// A message that was recognised. Good until the next call.
+struct repeated_message {
+  const endpoint* target = nullptr;
+  std::uint32_t routes = 0;
+};
+
 class known_messages {
 public:
-  /// Whether the message is known and its routes stand as it says; if so it counts as heard.
-  bool hear_again(const message_hash& hash, time_point now);
+  /// The message, if it is known and its routes stand as it says; then it counts as heard.
+  std::optional<repeated_message> hear_again(const message_hash& hash, time_point now);
   /// Remembers a message that was just handed to the shards, `routes` registrations of `target`.
   void remember(const message_hash& hash, endpoint_ptr target, std::uint32_t routes);
 

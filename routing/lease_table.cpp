@@ -12,6 +12,7 @@ namespace shunt::routing {
 namespace {
 
 constexpr std::size_t depths_max = 63;
+constexpr std::size_t destroyed_at_once_max = 64; ///< Paths; hosts with more are buried.
 
 std::size_t dots_in(std::string_view host) {
   return static_cast<std::size_t>(std::count(host.begin(), host.end(), '.'));
@@ -53,6 +54,24 @@ leased_host& lease_table::grant(const host_grant& granted, time_point now) {
   return settle(h);
 }
 
+leased_host_ptr lease_table::stage(std::string_view host) const {
+  return leased_host::make(host, text_hash(without_star(host), seed_));
+}
+
+bool lease_table::has_paths(std::string_view host) {
+  const auto* known = look_up(host);
+  return known != nullptr && !known->is_miss();
+}
+
+leased_host& lease_table::grant(leased_host_ptr staged, time_point now) {
+  now_ = std::max(now_, now);
+  if (auto* known = look_up(staged->host()))
+    destroy(known);
+  auto* h = staged.release();
+  enter(*h);
+  return settle(*h);
+}
+
 void lease_table::apply(const host_change& change) {
   leased_host* h = look_up(change.host);
   if (h == nullptr && !is_wildcard(change.host))
@@ -90,14 +109,18 @@ leased_host& lease_table::make_host(std::string_view host) {
     return *known;
   const auto hash = text_hash(without_star(host), seed_);
   auto* made = leased_host::make(host, hash).release();
-  made->used_ = made->checked_ = now_;
-  made->in_misses_ = true;
-  index_of(host).insert(index_hash(hash), made);
-  if (is_wildcard(host))
-    count_wildcard(host, +1);
-  else
-    misses_.push(*made);
+  enter(*made);
   return *made;
+}
+
+void lease_table::enter(leased_host& h) {
+  h.used_ = h.checked_ = now_;
+  h.in_misses_ = true;
+  index_of(h.host()).insert(index_hash(h.hash_), &h);
+  if (is_wildcard(h.host()))
+    count_wildcard(h.host(), +1);
+  else
+    misses_.push(h);
 }
 
 void lease_table::destroy(leased_host* h) {
@@ -106,7 +129,15 @@ void lease_table::destroy(leased_host* h) {
   else
     queue_of(*h).remove(*h);
   index_of(h->host()).erase(index_hash(h->hash_), [h](leased_host* other) { return other == h; });
-  leased_host::destroy(h);
+  leased_host_ptr gone{h};
+  if (h->path_count() > destroyed_at_once_max)
+    ended_.push_back(std::move(gone));
+}
+
+bool lease_table::bury(std::size_t most) {
+  if (!ended_.empty() && ended_.back()->dismantle(most))
+    ended_.pop_back();
+  return ended_.empty();
 }
 
 /// After a change: a wildcard without paths goes, a host moves between misses and the others.
@@ -163,16 +194,19 @@ void lease_table::make_room(queue& q, std::size_t most) {
   }
 }
 
-void lease_table::expire_idle(time_point now, nanoseconds idle,
-                              const std::function<void(const std::string&)>& dropped) {
+bool lease_table::expire_idle(time_point now, nanoseconds idle,
+                              const std::function<void(const std::string&)>& dropped,
+                              std::size_t most) {
   now_ = std::max(now_, now);
-  expire(used_, now, idle, dropped);
-  expire(misses_, now, idle, dropped);
+  return expire(used_, now, idle, dropped, most) && expire(misses_, now, idle, dropped, most);
 }
 
-void lease_table::expire(queue& q, time_point now, nanoseconds idle,
-                         const std::function<void(const std::string&)>& dropped) {
+bool lease_table::expire(queue& q, time_point now, nanoseconds idle,
+                         const std::function<void(const std::string&)>& dropped,
+                         std::size_t& most) {
   while (q.oldest != nullptr && q.oldest->checked_ + idle <= now) {
+    if (most-- == 0)
+      return false;
     leased_host* h = q.oldest;
     if (h->used_ + idle <= now) {
       const std::string host{h->host()};
@@ -184,6 +218,7 @@ void lease_table::expire(queue& q, time_point now, nanoseconds idle,
       q.push(*h);
     }
   }
+  return true;
 }
 
 std::vector<std::string> lease_table::take_dropped() {

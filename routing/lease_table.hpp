@@ -45,6 +45,12 @@ public:
 
   /// Starts a lease, or replaces it. Endpoints that stay keep their objects and marks.
   leased_host& grant(const host_grant& granted, time_point now);
+  /// The same for a host of very many paths, whose pools were made before, some at a time: a host that
+  /// is leased with paths already must be granted as above. `staged` comes from `stage`.
+  leased_host& grant(leased_host_ptr staged, time_point now);
+  leased_host_ptr stage(std::string_view host) const;
+  /// Whether there is a lease on `host` with paths.
+  bool has_paths(std::string_view host);
   /// Follows the shard. Changes of hosts that are not leased are ignored, wildcards are always
   /// taken.
   void apply(const host_change& change);
@@ -57,8 +63,11 @@ public:
   match_result match(std::string_view host, leased_host* leased, std::string_view path);
 
   /// Ends leases that were not used for `idle`, at most twice that, and tells `dropped` each host.
-  void expire_idle(time_point now, nanoseconds idle,
-                   const std::function<void(const std::string&)>& dropped);
+  /// Looks at about `most` leases; false when there may be more to look at.
+  bool expire_idle(time_point now, nanoseconds idle,
+                   const std::function<void(const std::string&)>& dropped, std::size_t most);
+  /// What has ended is destroyed some at a time. Destroys about `most` pools; false when some are left.
+  bool bury(std::size_t most);
   /// Hosts whose leases ended for want of room since the last call: the shards must be told.
   std::vector<std::string> take_dropped();
 
@@ -83,12 +92,13 @@ private:
 
   leased_host* look_up(std::string_view host);
   leased_host& make_host(std::string_view host);
+  void enter(leased_host& h);
   void destroy(leased_host* h);
   void apply_path(leased_host& h, const path_change& change);
   leased_host& settle(leased_host& h);
   void make_room(queue& q, std::size_t most);
-  void expire(queue& q, time_point now, nanoseconds idle,
-              const std::function<void(const std::string&)>& dropped);
+  bool expire(queue& q, time_point now, nanoseconds idle,
+              const std::function<void(const std::string&)>& dropped, std::size_t& most);
   void count_wildcard(std::string_view host, int change);
   match_result judge(leased_host& h, std::string_view path, leased_pool*& met_empty) const;
   match_result match_wildcards(std::string_view host, std::string_view path,
@@ -105,6 +115,7 @@ private:
     leased_host::make("*.", 0); ///< Stands for every wildcard host that is not known.
   queue used_, misses_;
   std::vector<std::string> dropped_;
+  std::vector<leased_host_ptr> ended_; ///< Large ones, to be buried.
 };
 
 } // namespace shunt::routing

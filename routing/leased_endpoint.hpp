@@ -6,6 +6,7 @@
 #include "routing/endpoint.hpp"
 #include "routing/endpoint_stats.hpp"
 #include "routing/intrusive_ptr.hpp"
+#include "routing/metric_labels.hpp"
 #include "routing/outlier.hpp"
 #include "routing/time.hpp"
 
@@ -33,6 +34,7 @@ public:
 
   time_point failed_until{};       ///< Avoided until then.
   outlier health;                  ///< How its requests ended.
+  metric_labels labels;            ///< The network layer's, unknown until the first attempt.
   std::shared_ptr<void> transport; ///< The network layer's: whatever it keeps for this endpoint.
 
 private:

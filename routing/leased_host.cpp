@@ -66,6 +66,25 @@ void leased_host_deleter::operator()(leased_host* h) const {
 leased_host::~leased_host() {
   if (deep_)
     deep_->pools.for_each([](leased_pool* p) { delete p; });
+  if (deep_)
+    for (auto* each : deep_->left)
+      delete each;
+}
+
+bool leased_host::dismantle(std::size_t most) {
+  if (!deep_)
+    return true;
+  auto& left = deep_->left;
+  if (left.empty()) {
+    left.reserve(deep_->pools.size());
+    deep_->pools.for_each([&left](leased_pool* p) { left.push_back(p); });
+    deep_->pools.clear();
+  }
+  for (; most > 0 && !left.empty(); --most) {
+    delete left.back();
+    left.pop_back();
+  }
+  return left.empty();
 }
 
 leased_pool* leased_host::pool(std::string_view path) const {

@@ -29,6 +29,14 @@ public:
   leased_host(const leased_host&) = delete;
   leased_host& operator=(const leased_host&) = delete;
 
+  /// Adds a path to one that is not in use yet.
+  void add(const path_grant& path) {
+    make_pool(path.path).reset(path);
+    settle();
+  }
+  /// Destroys some pools of one that nobody uses any more: about `most`. True when none is left.
+  bool dismantle(std::size_t most);
+
   std::string_view host() const { return {reinterpret_cast<const char*>(this + 1), host_bytes_}; }
   std::size_t path_count() const { return (root_ ? 1 : 0) + (deep_ ? deep_->pools.size() : 0); }
   /// Nothing is known under this host: neither endpoints nor a route that lost them.
@@ -60,6 +68,7 @@ private:
     hash_index<leased_pool*> pools; ///< Owned.
     std::uint64_t depths = 0;       ///< Bit n: there is a path of n segments.
     std::uint32_t counts[64] = {};  ///< How many, by segments.
+    std::vector<leased_pool*> left; ///< While it is dismantled: all that are still to go.
   };
   leased_pool& make_pool(std::string_view path);
   /// To be called when pools have changed.

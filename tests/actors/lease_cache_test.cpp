@@ -36,7 +36,7 @@ std::string host_of(std::size_t shard, int number = 0) {
 /// Where the endpoint of a host that is made up for a test listens: one root path, or none.
 using ports = std::vector<std::uint16_t>;
 
-std::shared_ptr<const routing::host_grant> grant_of(const std::string& host, const ports& at) {
+std::shared_ptr<routing::host_grant> grant_of(const std::string& host, const ports& at) {
   auto granted = std::make_shared<routing::host_grant>(routing::host_grant{host, {}});
   if (!at.empty())
     granted->paths.push_back({});
@@ -425,6 +425,58 @@ TEST_F(LeaseCache, ForgetsWildcardsThatTheSuccessorDoesNotConfirm) {
   tell(mailbox, host_granted{shard, 2, 1, true, nullptr});
   EXPECT_EQ(covered("a.gone.example"), 0u);
   EXPECT_EQ(covered("a" + stays.substr(1)), 2u);
+}
+
+// -- Large hosts.
+
+TEST_F(LeaseCache, AHostOfManyPathsGrowsInPortions) {
+  start_in_sync();
+  const auto big = host_of(0, 1);
+  std::optional<bool> outcome;
+  wait_for(big, outcome);
+  auto granted = grant_of(big, {1});
+  for (int i = 0; i < 1'000; ++i)
+    granted->paths.push_back(
+      {"path-" + std::to_string(i), {}, {{test::registered(big, 2).target, {}}}});
+  caf::anon_send(mailbox, host_granted{0, 1, 1, true, granted});
+  caf::anon_send(mailbox, hosts_changed{0, 1, 2, true, joined(big, 3)});
+  int turns = 0;
+  events.context().restart();
+  while (!outcome && events.context().poll_one() > 0) {
+    ++turns;
+    EXPECT_TRUE(cache->find(big) == nullptr || outcome) << "half a host would deny paths it has";
+  }
+  EXPECT_GE(turns, 8);
+  EXPECT_TRUE(outcome.value_or(false));
+  run();
+  EXPECT_EQ(choices(big), 2u) << "what the shard said meanwhile comes after it";
+  auto* leased = cache->find(big);
+  ASSERT_NE(leased, nullptr);
+  EXPECT_EQ(leased->path_count(), 1'001u);
+  EXPECT_EQ(cache->match(big, leased, "path-999/below").pool->path(), "path-999");
+}
+
+TEST_F(LeaseCache, AShardThatDiesWhileAHostGrowsIsAskedAgain) {
+  start_in_sync();
+  const auto big = host_of(0, 1);
+  std::optional<bool> outcome;
+  wait_for(big, outcome);
+  auto granted = grant_of(big, {1});
+  for (int i = 0; i < 1'000; ++i)
+    granted->paths.push_back({"path-" + std::to_string(i), {}, {}});
+  caf::anon_send(mailbox, host_granted{0, 1, 1, true, granted});
+  events.context().restart();
+  events.context().poll_one();
+  test::shard_record successor;
+  replace(0, successor);
+  run();
+  EXPECT_FALSE(outcome);
+  EXPECT_EQ(cache->find(big), nullptr);
+  ASSERT_EQ(successor.asked.size(), 1u);
+  EXPECT_EQ(successor.asked.front().host, big);
+  grant(big, {4}, 2, 1);
+  EXPECT_TRUE(outcome.value_or(false));
+  EXPECT_EQ(choices(big), 1u);
 }
 
 } // namespace

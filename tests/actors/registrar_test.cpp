@@ -5,6 +5,7 @@
 #include "actors/route_shard.hpp"
 #include "tests/actors/support/actors_by_hand.hpp"
 #include "tests/actors/support/recorders.hpp"
+#include "tests/actors/support/registrations.hpp"
 #include "tests/net/log_capture.hpp"
 
 #include <gmock/gmock.h>
@@ -106,6 +107,20 @@ TEST_F(Registrar, SendsAShardOneBatchForAllItsMessages) {
   const auto& record = records[routing::shard_of("a.example", shard_count)];
   ASSERT_THAT(record.batches, SizeIs(1));
   EXPECT_THAT(*record.batches.front().registrations, SizeIs(4));
+}
+
+TEST_F(Registrar, PassesOnWhatNeedsNoParsing) {
+  auto routes = std::make_shared<std::vector<routing::registration>>();
+  routes->push_back(test::registered("a.example", 1));
+  routes->push_back(test::unregistered("a.example", 2));
+  const auto source = std::make_shared<net::nats_batch>();
+  tell(registrar, registry_routes{routes, source});
+  EXPECT_THAT(heard(), ElementsAre("+a.example:1", "-a.example:2"));
+  const auto& batches = records[routing::shard_of("a.example", shard_count)].batches;
+  ASSERT_THAT(batches, SizeIs(1)) << "for one message";
+  EXPECT_EQ(batches.front().source, source);
+  EXPECT_EQ(counters.registers, 1u);
+  EXPECT_EQ(counters.unregisters, 1u);
 }
 
 TEST_F(Registrar, KeepsTheOrderOfOneHost) {

@@ -83,6 +83,19 @@ TEST_F(RouteShardInDoubt, IsCertainAgainWhenEverybodyHadTimeToRepeatWhatWasDropp
   EXPECT_TRUE(record.grants.back().in_sync);
 }
 
+TEST_F(RouteShardInDoubt, DeniesNothingWhileTheRoutingApiIsNotFollowed) {
+  start();
+  tell(shard, routing_api_changed{.followed = false});
+  tell(shard, nats_changed{.connected = true}); // Which says nothing of the API.
+  advance(1h);
+  lease("a.example");
+  EXPECT_FALSE(record.grants.back().in_sync);
+  tell(shard, routing_api_changed{.followed = true});
+  advance(options.register_interval);
+  lease("a.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
 TEST_F(RouteShardInDoubt, DoubtsForAWhileWhenEverybodyIsAsked) {
   start();
   tell(shard, registrations_asked{});

@@ -70,6 +70,25 @@ TEST_F(RegistryBridge, TellsOfDropsAndOfTheirEnd) {
   EXPECT_THAT(heard(), ElementsAre(dropped, dropped, connected));
 }
 
+TEST_F(RegistryBridge, TellsOfTheRoutingApiOnlyWhatIsNews) {
+  bridge.on_synchronised(); // As everybody believes.
+  run();
+  EXPECT_THAT(records[0].routing_api, IsEmpty());
+  bridge.on_out_of_date();
+  bridge.on_out_of_date();
+  test::shard_record late;
+  const auto successor = test::spawn_recording_shard(system, late);
+  bridge.replace_shard(1, successor);
+  bridge.on_synchronised();
+  run();
+  kill(successor);
+  constexpr routing_api_changed away{.followed = false}, followed{.followed = true};
+  EXPECT_THAT(records[0].routing_api, ElementsAre(away, followed));
+  EXPECT_THAT(records[1].routing_api, ElementsAre(away)) << "until it was replaced";
+  EXPECT_THAT(late.routing_api, ElementsAre(away, followed));
+  EXPECT_THAT(late.nats, IsEmpty());
+}
+
 TEST_F(RegistryBridge, TellsASuccessorNothingWhileAllIsWell) {
   EXPECT_THAT(heard_by_a_successor(), IsEmpty());
   bridge.on_connected();

@@ -24,11 +24,11 @@ TEST(Reload, TellsWhatAppliesAtOnceFromWhatDoesNot) {
   settings after;
   after.port = 1;
   after.endpoint_timeout = 7s;
-  after.nats.user = "u";
+  after.nats.user.push_back('u');
   after.backends.max_conns = 5;
   after.empty_pool.status = 418;
   after.empty_pool.keep = 1s;
-  after.status.tls.certificate = "new";
+  after.status.tls.certificate.push_back('n');
   after.status.tls.port = 1;
   const auto found = changes(before, after);
   EXPECT_THAT(found.at_once, ::testing::UnorderedElementsAre(

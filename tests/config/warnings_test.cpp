@@ -61,11 +61,8 @@ TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
   const std::vector<refusal> table{
     {"\ndebug_addr: a:1",
      "f.yml:2: debug_addr: has no effect: the debug server is not served yet"},
-    {"prometheus: {port: 9100}", "prometheus.port: has no effect"},
     {"route_services_secret: x", "route_services_secret: has no effect"},
     {"route_services: {max_attempts: 3}", "route_services.max_attempts: has no effect"},
-    {"oauth: {client_name: x}", "oauth.client_name: has no effect"},
-    {"token_fetcher_max_retries: 7", "token_fetcher_max_retries: has no effect"},
     {"debug_addr: a:1", "debug_addr: has no effect"},
     {"logging: {loggregator_enabled: true}", "logging.loggregator_enabled: has no effect"},
   };
@@ -88,7 +85,11 @@ TEST(Warnings, KeysThatWorkAreSilent) {
                           "empty_pool: {status: 502}\nlogging: {level: info}\n"
                           "disable_keep_alives: false\nmax_idle_conns: 5\n"
                           "enable_proxy: true\nenable_http2: false\nforwarded_client_cert: forward\n"
-                          "isolation_segments: [a]\nlimits: {connections: 5}\n"),
+                          "isolation_segments: [a]\nlimits: {connections: 5}\n"
+                          "prometheus: {port: 9100, meters: {gorouter_time_histogram_buckets: [1]}}\n"
+                          "per_request_metrics_reporting: false\n"
+                          "oauth: {client_name: x}\ntoken_fetcher_max_retries: 7\n"
+                          "per_app_prometheus_http_metrics_reporting: true\n"),
               IsEmpty());
 }
 
@@ -106,7 +107,7 @@ TEST(Warnings, TheInertListNamesOnlyKeysThatExist) {
     EXPECT_TRUE(std::any_of(schema.begin(), schema.end(), matches)) << key;
   }
   EXPECT_THAT(std::string{inert_reason("port")}, IsEmpty());
-  EXPECT_THAT(std::string{inert_reason("prometheus.port")}, Not(IsEmpty()));
+  EXPECT_THAT(std::string{inert_reason("route_services.max_attempts")}, Not(IsEmpty()));
 }
 
 } // namespace

@@ -64,7 +64,7 @@ TEST_F(ResponseHead, KeepsStatusAndReason) {
   const std::pair<const char*, const char*> rows[] = {
     {"HTTP/1.1 404 Not Here", "HTTP/1.1 404 Not Here\r\n"},
     {"HTTP/1.0 200 OK", "HTTP/1.1 200 OK\r\n"},
-    {"HTTP/1.1 299 ", "HTTP/1.1 299 \r\n"},
+    {"HTTP/1.1 299 ", "HTTP/1.1 299 status code 299\r\n"}, // As Go words it.
     {"HTTP/1.1 999 Odd", "HTTP/1.1 999 Odd\r\n"},
   };
   for (const auto& [wire, expected] : rows)

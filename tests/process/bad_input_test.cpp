@@ -189,7 +189,20 @@ TEST_F(BadInput, ThatIsNotHttpAtAllEndsTheConnection) {
   }
 }
 
-/// Chunked bodies that are broken: the head was fine, so the backend may have seen a part.
+/// Chunked bodies that are broken where the head ends: no backend sees anything.
+TEST_F(BadInput, InAChunkedBodyThatCameAlongIsRefused) {
+  for (const std::string body :
+       {"x\r\nhello\r\n0\r\n\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "1\na", "1;a\rb\r\n"}) {
+    const auto answer = here().ask(
+      with_host("POST / HTTP/1.1\r\nHost: {H}\r\nTransfer-Encoding: chunked\r\n\r\n") + body);
+    EXPECT_EQ(answer.status, 400) << body;
+    EXPECT_EQ(answer.one("X-Cf-RouterError"), "malformed_body");
+    EXPECT_EQ(answer.one("Connection"), "close");
+  }
+  EXPECT_EQ(there.request_count(), 0u);
+}
+
+/// What breaks later: the head was fine, so the backend may have seen a part.
 TEST_F(BadInput, InAChunkedBodyNeverBecomesACompleteRequest) {
   there.answer_with(answers::echo());
   for (const std::string body :

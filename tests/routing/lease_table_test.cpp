@@ -182,7 +182,7 @@ TEST(LeaseTable, ExpiresTheIdle) {
   table->grant({"miss.com", {}}, start);
   std::set<std::string> dropped;
   const auto expire = [&](time_point now) {
-    table->expire_idle(now, 60s, [&](const std::string& host) { dropped.insert(host); });
+    table->expire_idle(now, 60s, [&](const std::string& host) { dropped.insert(host); }, 1'000);
   };
   expire(start + 59s);
   EXPECT_TRUE(dropped.empty());
@@ -285,6 +285,45 @@ TEST(LeaseTable, SurvivesPathsOfManySegments) {
   for (int i = 0; i < 10'000; ++i)
     host += "x.";
   EXPECT_EQ(matched(*table, host + "com", "/"), "none");
+}
+
+TEST(LeaseTable, LargeHostsAreMadeAndDestroyedInPortions) {
+  lease_table table{{}, 1};
+  const auto granted = [&] {
+    auto staged = table.stage("big.com");
+    for (int i = 0; i < 500; ++i)
+      staged->add({std::string{"p"}.append(std::to_string(i)), {}, {{make_endpoint(1), {}}}});
+    EXPECT_FALSE(table.has_paths("big.com"));
+    return staged;
+  };
+  table.grant(granted(), start);
+  EXPECT_TRUE(table.has_paths("big.com"));
+  EXPECT_EQ(table.host_count(), 1u);
+  EXPECT_EQ(matched(table, "big.com", "/p499/x"), "big.com/p499");
+  EXPECT_EQ(matched(table, "big.com", "/q"), "none");
+  EXPECT_TRUE(table.bury(100));
+  EXPECT_TRUE(table.drop("big.com"));
+  EXPECT_EQ(table.host_count(), 0u);
+  int portions = 1;
+  while (!table.bury(100))
+    ++portions;
+  EXPECT_EQ(portions, 5);
+  table.grant(granted(), start);
+  EXPECT_TRUE(table.drop("big.com")); // And is destroyed with the table.
+  EXPECT_FALSE(table.bury(100));
+}
+
+TEST(LeaseTable, LooksForIdleLeasesInPortions) {
+  lease_table table{{}, 1};
+  for (int i = 0; i < 100; ++i)
+    table.grant({"host-" + std::to_string(i) + ".com", {{"", {}, {{make_endpoint(1), {}}}}}}, start);
+  std::set<std::string> dropped;
+  const auto note = [&](const std::string& host) { dropped.insert(host); };
+  EXPECT_FALSE(table.expire_idle(start + 61s, 60s, note, 40));
+  EXPECT_EQ(dropped.size(), 40u);
+  EXPECT_FALSE(table.expire_idle(start + 61s, 60s, note, 40));
+  EXPECT_TRUE(table.expire_idle(start + 61s, 60s, note, 40));
+  EXPECT_EQ(dropped.size(), 100u);
 }
 
 } // namespace

@@ -42,6 +42,7 @@ struct shard_record {
   std::vector<changes_applied> applied;
   std::vector<endpoint_failed> failures;
   std::vector<nats_changed> nats;
+  std::vector<routing_api_changed> routing_api;
   std::size_t asked_again = 0; ///< That everybody was asked to register.
 };
 
@@ -56,6 +57,7 @@ inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_
       [&record](const changes_applied& m) { record.applied.push_back(m); },
       [&record](const endpoint_failed& m) { record.failures.push_back(m); },
       [&record](const nats_changed& m) { record.nats.push_back(m); },
+      [&record](const routing_api_changed& m) { record.routing_api.push_back(m); },
       [&record](registrations_asked) { ++record.asked_again; },
       [](const list_routes&) -> route_list { throw std::runtime_error{"as the test wants"}; },
       [](const prune_routes&) {},

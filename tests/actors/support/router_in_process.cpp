@@ -66,8 +66,7 @@ router_in_process::router_in_process(config::settings wanted, std::size_t loop_c
 }
 
 void router_in_process::make_shared_parts(std::size_t loop_count) {
-  for (std::size_t i = 0; i < loop_count; ++i)
-    context_.counters.push_back(std::make_unique<loop_counters>());
+  context_.count_for(loop_count);
   access_queue_ = std::make_shared<access_log_queue>(access_log_limits{},
                                                      [](std::string_view, std::string_view) {});
   access_log_writer_options options;

@@ -12,6 +12,7 @@ namespace shunt::test {
 class client {
 public:
   explicit client(std::uint16_t port) : socket_{stream_socket::connected_to(port)} {}
+  explicit client(stream_socket socket) : socket_{std::move(socket)} {}
 
   client(const client&) = delete;
   client& operator=(const client&) = delete;

@@ -33,24 +33,25 @@ std::string shunt_executable() {
   return chosen && *chosen ? chosen : SHUNT_EXECUTABLE;
 }
 
-router::router(std::uint16_t nats_port, const nlohmann::json& overrides) {
-  start(nats_port, overrides, [this] { return health() == 200; });
+router::router(std::uint16_t nats_port, const nlohmann::json& overrides) : nats_port_{nats_port} {
+  start(overrides, [this] { return health() == 200; });
 }
 
-router::router(std::uint16_t nats_port, const nlohmann::json& overrides, unhealthy) {
-  start(nats_port, overrides, [this] { return health() != 0; });
+router::router(std::uint16_t nats_port, const nlohmann::json& overrides, unhealthy)
+  : nats_port_{nats_port} {
+  start(overrides, [this] { return health() != 0; });
 }
 
 /// What tests need: no wait at the start, one loop so that spreads are exact, pooled connections
 /// to backends, and patience that fails a test before the test's own runs out.
-nlohmann::json router::settings(std::uint16_t nats_port) const {
+nlohmann::json router::settings() const {
   return {{"port", port_},
           {"status",
            {{"port", status_port_},
             {"user", "tester"},
             {"pass", "secret"},
             {"routes", {{"port", routes_port_}}}}},
-          {"nats", {{"hosts", {{{"hostname", "127.0.0.1"}, {"port", nats_port}}}}}},
+          {"nats", {{"hosts", {{{"hostname", "127.0.0.1"}, {"port", nats_port_}}}}}},
           {"start_response_delay_interval", "0s"},
           {"endpoint_timeout", slowed_text(8s)},
           {"endpoint_dial_timeout", slowed_text(2s)},
@@ -63,17 +64,30 @@ nlohmann::json router::settings(std::uint16_t nats_port) const {
           {"logging", {{"level", "debug"}, {"syslog", "vcap.gorouter"}}}};
 }
 
-void router::start(std::uint16_t nats_port, const nlohmann::json& overrides,
-                   const std::function<bool()>& ready) {
+nlohmann::json router::settings_with(const nlohmann::json& overrides) const {
+  auto all = settings();
+  all.merge_patch(overrides);
+  if (all.contains("enable_ssl"))
+    all["ssl_port"] = tls_port_;
+  if (all.at("status").contains("tls"))
+    all["status"]["tls"]["port"] = status_tls_port_;
+  return all;
+}
+
+void router::configure(const nlohmann::json& overrides) {
+  write_configuration(configuration_path(), settings_with(overrides));
+}
+
+void router::start(const nlohmann::json& overrides, const std::function<bool()>& ready) {
   for (int attempt = 0; attempt < 3; ++attempt) { // Somebody else may take a port first.
     port_ = free_port();
     status_port_ = free_port();
     routes_port_ = free_port();
-    auto configuration = settings(nats_port);
-    configuration.merge_patch(overrides);
-    write_configuration(path_of("router.yml"), configuration);
+    tls_port_ = free_port();
+    status_tls_port_ = free_port();
+    configure(overrides);
     process_ = std::make_unique<child_process>(
-      std::vector<std::string>{shunt_executable(), "-c", path_of("router.yml")},
+      std::vector<std::string>{shunt_executable(), "-c", configuration_path()},
       path_of("router.log"));
     if (eventually([&] { return !process_->running() || ready(); }) && process_->running())
       return;
@@ -138,6 +152,19 @@ nlohmann::json router::wait_for_log(const std::string& message, milliseconds tim
   if (!eventually(seen, time))
     throw std::runtime_error("the router never logged " + message);
   return found;
+}
+
+std::uint16_t router::status_listener(const std::string& key) const {
+  std::uint16_t port = 0;
+  const auto listens = [&] {
+    for (const auto& entry : log())
+      if (entry.value("message", "") == "status-listener-started" && entry["data"]["key"] == key)
+        port = entry["data"]["port"];
+    return port != 0;
+  };
+  if (!eventually(listens))
+    throw std::runtime_error("the router never opened " + key);
+  return port;
 }
 
 std::vector<std::string> router::access_log() const {

@@ -29,8 +29,16 @@ public:
   std::uint16_t port() const noexcept { return port_; }
   std::uint16_t status_port() const noexcept { return status_port_; }
   std::uint16_t routes_port() const noexcept { return routes_port_; }
+  std::uint16_t tls_port() const noexcept { return tls_port_; }               ///< `ssl_port`
+  std::uint16_t status_tls_port() const noexcept { return status_tls_port_; } ///< `status.tls.port`
+  /// Where it listens for the key, such as `prometheus.port`, as its log says.
+  std::uint16_t status_listener(const std::string& key) const;
   child_process& process() { return *process_; }
   std::string path_of(const std::string& name) const { return files_.path_of(name); }
+  /// Where its configuration is. Whether it reads it again is up to the test, by SIGHUP.
+  std::string configuration_path() const { return path_of("router.yml"); }
+  /// Writes that file anew, with other overrides.
+  void configure(const nlohmann::json& overrides);
 
   /// 200, 503, or 0 when nobody answers.
   int health() const;
@@ -49,14 +57,17 @@ public:
   std::string wait_for_access(const std::string& text, milliseconds time = step_time) const;
 
 private:
-  void start(std::uint16_t nats_port, const nlohmann::json& overrides,
-             const std::function<bool()>& ready);
-  nlohmann::json settings(std::uint16_t nats_port) const;
+  void start(const nlohmann::json& overrides, const std::function<bool()>& ready);
+  nlohmann::json settings() const;
+  nlohmann::json settings_with(const nlohmann::json& overrides) const;
 
   temporary_directory files_;
+  std::uint16_t nats_port_ = 0;
   std::uint16_t port_ = 0;
   std::uint16_t status_port_ = 0;
   std::uint16_t routes_port_ = 0;
+  std::uint16_t tls_port_ = 0;
+  std::uint16_t status_tls_port_ = 0;
   std::unique_ptr<child_process> process_;
 };
 

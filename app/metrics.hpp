@@ -1,0 +1,68 @@
+// The router's metrics as Prometheus reads them: gorouter's names, labels and buckets, and beside
+// them, with the prefix `shunt_`, what gorouter cannot tell or tells in buckets that say nothing.
+// Pure: a snapshot in, text out. Who takes the snapshot is `metrics_sources`.
+#pragma once
+
+#include "net/loop_metrics.hpp"
+#include "net/registry_metrics.hpp"
+
+#include <prometheus/metric_family.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shunt::app {
+
+/// Upper bounds of the histograms' buckets, in the units of the histograms.
+struct metric_bounds {
+  std::vector<double> latency;
+  std::vector<double> gorouter_time;
+  std::vector<double> lookup_time;
+  std::vector<double> http_latency;
+  std::vector<double> duration;
+  std::vector<double> registration_latency;
+};
+
+/// All that the router has counted, summed over its threads.
+struct metrics_snapshot {
+  metric_bounds bounds;
+  net::request_totals requests;
+  net::registry_totals registry;
+  std::optional<std::chrono::milliseconds> since_registry_update; ///< Empty: there was none.
+
+  std::uint64_t rejected_requests = 0;
+  std::uint64_t bad_gateways = 0;
+  std::uint64_t backend_exhausted_conns = 0;
+  std::uint64_t websocket_upgrades = 0;
+  std::uint64_t websocket_failures = 0;
+
+  std::uint64_t file_descriptors = 0;
+  std::uint64_t buffered_messages = 0; ///< NATS messages that wait.
+  std::uint64_t dropped_messages = 0;  ///< NATS messages lost since the start.
+
+  // What gorouter does not tell.
+  std::uint64_t connections = 0;  ///< Clients', open now.
+  std::uint64_t all_requests = 0; ///< Read by the router, whatever became of them.
+  std::uint64_t malformed_requests = 0;
+  std::uint64_t failed_handshakes = 0; ///< Of clients.
+  std::uint64_t shed_requests = 0;     ///< Turned away for want of memory or descriptors.
+  std::uint64_t invalid_registry_messages = 0;
+  std::uint64_t http2_streams = 0; ///< Of clients.
+  std::uint64_t ejections = 0;     ///< Of endpoints, as outliers.
+  std::uint64_t token_fetch_errors = 0;
+  std::uint64_t subscribe_events_errors = 0;
+};
+
+/// Sorted by name. Histograms that nothing feeds are there, with zeros; labels come as values do.
+std::vector<prometheus::MetricFamily> metric_families(const metrics_snapshot& snapshot);
+
+inline constexpr std::string_view metrics_content_type = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The families in Prometheus' text format 0.0.4.
+std::string metrics_text(const metrics_snapshot& snapshot);
+
+} // namespace shunt::app

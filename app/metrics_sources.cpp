@@ -1,0 +1,69 @@
+#include "app/metrics_sources.hpp"
+
+#include "app/process_facts.hpp"
+
+#include <algorithm>
+
+namespace shunt::app {
+
+namespace {
+
+std::vector<double> labels_of(const net::histogram_bounds& bounds) {
+  return {bounds.labels().begin(), bounds.labels().end()};
+}
+
+metric_bounds bounds_of(const metrics_sources& from) {
+  return {.latency = labels_of(from.requests.latency),
+          .gorouter_time = labels_of(from.requests.gorouter_time),
+          .lookup_time = labels_of(from.requests.lookup_time),
+          .http_latency = labels_of(from.requests.http_latency),
+          .duration = labels_of(from.requests.duration),
+          .registration_latency = labels_of(from.registry.latency)};
+}
+
+void add(metrics_snapshot& sum, const loop_counters& loop) {
+  const auto read = [](const auto& counter) {
+    return static_cast<std::uint64_t>(counter.load(std::memory_order_relaxed));
+  };
+  sum.rejected_requests += read(loop.rejected_requests);
+  sum.bad_gateways += read(loop.bad_gateways);
+  sum.backend_exhausted_conns += read(loop.backend_exhausted_conns);
+  sum.websocket_upgrades += read(loop.websocket_upgrades);
+  sum.websocket_failures += read(loop.websocket_failures);
+  sum.all_requests += read(loop.requests);
+  sum.malformed_requests += read(loop.malformed_requests);
+  sum.failed_handshakes += read(loop.failed_handshakes);
+  sum.shed_requests += read(loop.shed);
+  sum.connections += read(loop.connections);
+  sum.http2_streams += read(loop.streams);
+  sum.ejections += read(loop.ejections);
+}
+
+} // namespace
+
+metrics_snapshot read_metrics(const metrics_sources& from,
+                              std::chrono::steady_clock::time_point now) {
+  metrics_snapshot sum;
+  sum.bounds = bounds_of(from);
+  for (const auto* loop : from.loops)
+    loop->add_to(sum.requests);
+  for (const auto* writer : from.writers)
+    writer->add_to(sum.registry);
+  for (const auto& loop : from.router.counters)
+    add(sum, *loop);
+  if (const auto last = sum.registry.last_update)
+    sum.since_registry_update = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::max(now - *last, std::chrono::steady_clock::duration::zero()));
+  sum.invalid_registry_messages = from.registrar.rejected.load(std::memory_order_relaxed);
+  sum.file_descriptors = open_file_descriptors();
+  sum.buffered_messages = from.buffered_messages();
+  sum.dropped_messages = from.dropped_messages();
+  if (from.routing_api != nullptr) {
+    sum.token_fetch_errors = from.routing_api->token_fetch_errors.load(std::memory_order_relaxed);
+    sum.subscribe_events_errors =
+      from.routing_api->subscribe_events_errors.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+} // namespace shunt::app

@@ -1,0 +1,31 @@
+// Where the metrics come from: sums what the loops, the registrar and the route shards count, while
+// they go on counting, and asks the process for the rest.
+#pragma once
+
+#include "actors/loop_context.hpp"
+#include "actors/registrar.hpp"
+#include "app/metrics.hpp"
+#include "net/routing_api_client.hpp"
+
+#include <functional>
+#include <vector>
+
+namespace shunt::app {
+
+struct metrics_sources {
+  const router_context& router;
+  const registrar_counters& registrar;
+  const net::request_metrics& requests;
+  std::vector<const net::loop_metrics*> loops;
+  const net::registry_metrics_rules& registry;
+  std::vector<const net::registry_metrics*> writers; ///< The registrar's and the shards'.
+  std::function<std::uint64_t()> buffered_messages;
+  std::function<std::uint64_t()> dropped_messages;
+  const net::routing_api_counters* routing_api = nullptr; ///< Null: it is not asked.
+};
+
+/// Any thread; takes about a millisecond with 10,000 apps. Nobody waits for it.
+metrics_snapshot read_metrics(const metrics_sources& from,
+                              std::chrono::steady_clock::time_point now);
+
+} // namespace shunt::app

@@ -1,0 +1,171 @@
+// Field names match in any case, unknown fields are ignored, null acts as absent and of what comes
+// twice the last wins, as with Go's encoding/json, by which both ends of the API read.
+#include "net/routing_api_route.hpp"
+
+#include "routing/uri.hpp"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <new>
+#include <span>
+#include <vector>
+
+namespace shunt::net {
+
+namespace dom = simdjson::dom;
+
+struct routing_api_reader::memory {
+  dom::parser parser{routing_api_route_bytes_max};
+  std::vector<char> padded; ///< The text, and as many bytes behind it as simdjson may read.
+};
+
+routing_api_reader::routing_api_reader() : memory_(std::make_unique<memory>()) {
+}
+routing_api_reader::~routing_api_reader() = default;
+
+namespace {
+
+constexpr std::size_t depth_max = 32; ///< Of nested arrays and objects.
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+/// `name` is lower case.
+bool is_named(std::string_view key, std::string_view name) {
+  return std::equal(key.begin(), key.end(), name.begin(), name.end(),
+                    [](char a, char b) { return lower(a) == b; });
+}
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+/// A route while it is being read. What reads a field returns what it expected, if it found
+/// something else.
+using complaint = std::string_view;
+using field_reader = complaint (*)(routing_api_route&, dom::element);
+
+struct field {
+  std::string_view name;
+  field_reader read;
+};
+
+template <std::string_view routing_api_route::*Member>
+complaint read_line(routing_api_route& into, dom::element value) {
+  std::string_view text;
+  if (value.get_string().get(text) != simdjson::SUCCESS)
+    return "expected a string";
+  if (std::ranges::any_of(text, is_control))
+    return "control characters in it";
+  into.*Member = text;
+  return {};
+}
+
+/// A fraction or an exponent is refused even where its value is whole, as Go does.
+template <auto Member>
+complaint read_integer(routing_api_route& into, dom::element value) {
+  using number = std::remove_reference_t<decltype(into.*Member)>;
+  constexpr auto least = static_cast<std::int64_t>(std::numeric_limits<number>::min());
+  constexpr auto most = static_cast<std::int64_t>(std::numeric_limits<number>::max());
+  std::int64_t found = 0;
+  if ((!value.is_int64() && !value.is_uint64()) || value.get_int64().get(found) != simdjson::SUCCESS
+      || found < least || found > most)
+    return sizeof(number) == 2   ? "expected an integer from 0 to 65535"
+           : sizeof(number) == 4 ? "expected an integer from 0 to 4294967295"
+                                 : "expected an integer of 64 bits";
+  into.*Member = static_cast<number>(found);
+  return {};
+}
+
+/// Empty, or a reason that names the field.
+std::string read_fields(routing_api_route& into, dom::object members,
+                        std::span<const field> known) {
+  for (const auto member : members) {
+    const auto match =
+      std::ranges::find_if(known, [&](const field& f) { return is_named(member.key, f.name); });
+    if (match == known.end() || member.value.is_null())
+      continue;
+    if (const auto wrong = match->read(into, member.value); !wrong.empty())
+      return std::string{match->name}.append(": ").append(wrong);
+  }
+  return {};
+}
+
+constexpr std::array tag_fields{
+  field{"guid", read_line<&routing_api_route::modification_guid>},
+  field{"index", read_integer<&routing_api_route::modification_index>},
+};
+
+complaint read_tag(routing_api_route& into, dom::element value) {
+  dom::object members;
+  if (value.get_object().get(members) != simdjson::SUCCESS)
+    return "expected an object";
+  return read_fields(into, members, tag_fields).empty()
+           ? complaint{}
+           : complaint{"expected a string guid and an integer index from 0 to 4294967295"};
+}
+
+constexpr std::array route_fields{
+  field{"route", read_line<&routing_api_route::route>},
+  field{"ip", read_line<&routing_api_route::ip>},
+  field{"port", read_integer<&routing_api_route::port>},
+  field{"ttl", read_integer<&routing_api_route::ttl_seconds>},
+  field{"log_guid", read_line<&routing_api_route::log_guid>},
+  field{"route_service_url", read_line<&routing_api_route::route_service_url>},
+  field{"modification_tag", read_tag},
+};
+
+} // namespace
+
+routing_api_result routing_api_reader::read(std::string_view json) {
+  if (json.size() > routing_api_route_bytes_max)
+    return routing_api_result{"larger than 1 MiB"};
+  auto& [parser, padded] = *memory_;
+  if (parser.max_depth() != depth_max && parser.allocate(4096, depth_max) != simdjson::SUCCESS)
+    throw std::bad_alloc{};
+  padded.resize(std::max(padded.size(), json.size() + simdjson::SIMDJSON_PADDING));
+  if (!json.empty())
+    std::memcpy(padded.data(), json.data(), json.size());
+  dom::element root;
+  dom::object members;
+  const auto error = parser.parse(padded.data(), json.size(), false).get(root);
+  if (error == simdjson::MEMALLOC)
+    throw std::bad_alloc{};
+  if (error != simdjson::SUCCESS)
+    return routing_api_result{std::string{"not JSON: "} + simdjson::error_message(error)};
+  if (root.get_object().get(members) != simdjson::SUCCESS)
+    return routing_api_result{"expected an object"};
+  routing_api_route route;
+  if (auto reason = read_fields(route, members, route_fields); !reason.empty())
+    return routing_api_result{std::move(reason)};
+  if (route.route.empty() || route.ip.empty())
+    return routing_api_result{route.route.empty() ? "route: must be given" : "ip: must be given"};
+  return routing_api_result{route};
+}
+
+std::optional<routing::registration> make_registration(const routing_api_route& route,
+                                                       bool unregister) {
+  routing::endpoint_spec spec;
+  spec.host = route.ip;
+  spec.port = route.port;
+  spec.app = route.log_guid;
+  spec.server_cert_domain_san = route.log_guid; // As gorouter does, though TLS is never spoken.
+  spec.stale_threshold_seconds = route.ttl_seconds;
+  spec.route_service_url = route.route_service_url;
+  spec.modification_guid = route.modification_guid;
+  spec.modification_index = route.modification_index;
+  auto target = routing::endpoint::make(spec);
+  if (!target)
+    return std::nullopt;
+  auto made = routing::registration::make(unregister, std::move(target), std::string{route.route});
+  if (!routing::is_acceptable(made.host(), made.path()))
+    return std::nullopt;
+  return made;
+}
+
+} // namespace shunt::net

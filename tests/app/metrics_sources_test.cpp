@@ -1,0 +1,125 @@
+// The snapshot: what loops and the writers of the table counted, each on its own, summed.
+#include "app/metrics_sources.hpp"
+
+#include "tests/net/log_capture.hpp"
+
+#include <gtest/gtest.h>
+
+namespace shunt::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::steady_clock::time_point start{1000s};
+
+class MetricsSources : public testing::Test {
+protected:
+  MetricsSources() {
+    router.counters.push_back(std::make_unique<loop_counters>());
+    router.counters.push_back(std::make_unique<loop_counters>());
+  }
+
+  metrics_snapshot read(std::chrono::steady_clock::time_point now = start) const {
+    return read_metrics(sources, now);
+  }
+
+  config::settings settings;
+  net::log_capture log;
+  net::buffer_budget budget{1 << 20};
+  router_context router{settings, *log.log, budget};
+  registrar_counters registrar;
+  net::request_metrics requests{settings};
+  net::loop_metrics one{requests}, two{requests};
+  net::registry_metrics_rules rules{settings};
+  net::registry_metrics messages{rules}, shard{rules};
+  metrics_sources sources{.router = router,
+                          .registrar = registrar,
+                          .requests = requests,
+                          .loops = {&one, &two},
+                          .registry = rules,
+                          .writers = {&messages, &shard},
+                          .buffered_messages = [] { return 11; },
+                          .dropped_messages = [] { return 12; }};
+};
+
+TEST_F(MetricsSources, AddWhatTheLoopsCount) {
+  for (std::uint64_t by = 1; const auto& each : router.counters) {
+    loop_counters::add(each->requests, by);
+    loop_counters::add(each->rejected_requests, 10 * by);
+    loop_counters::add(each->bad_gateways, 100 * by);
+    loop_counters::add(each->backend_exhausted_conns, 1000 * by);
+    loop_counters::add(each->malformed_requests, 2 * by);
+    loop_counters::add(each->failed_handshakes, 3 * by);
+    loop_counters::add(each->shed, 20 * by);
+    loop_counters::add(each->streams, 4 * by);
+    loop_counters::add(each->ejections, 6 * by);
+    loop_counters::add(each->websocket_upgrades, 200 * by);
+    loop_counters::add(each->websocket_failures, 2000 * by);
+    loop_counters::add(each->connections, std::size_t{5});
+    ++by;
+  }
+  one.request_ended({.status = 404, .total = 1s});
+  two.request_ended({.status = 404, .total = 2s});
+  const auto sum = read();
+  EXPECT_EQ(sum.all_requests, 3u);
+  EXPECT_EQ(sum.rejected_requests, 30u);
+  EXPECT_EQ(sum.bad_gateways, 300u);
+  EXPECT_EQ(sum.backend_exhausted_conns, 3000u);
+  EXPECT_EQ(sum.malformed_requests, 6u);
+  EXPECT_EQ(sum.failed_handshakes, 9u);
+  EXPECT_EQ(sum.shed_requests, 60u);
+  EXPECT_EQ(sum.http2_streams, 12u);
+  EXPECT_EQ(sum.ejections, 18u);
+  EXPECT_EQ(sum.websocket_upgrades, 600u);
+  EXPECT_EQ(sum.websocket_failures, 6000u);
+  EXPECT_EQ(sum.connections, 10u);
+  EXPECT_EQ(sum.requests.duration.count(), 2u);
+  EXPECT_EQ(sum.requests.duration.sum, 3);
+}
+
+TEST_F(MetricsSources, AddWhatTheTableCounts) {
+  messages.registered("c", net::registry_action::refreshed);
+  shard.registered("c", net::registry_action::added);
+  shard.holds(4, 7);
+  registrar.rejected = 3;
+  const auto sum = read();
+  EXPECT_EQ(sum.registry.components.at("c").registered,
+            (std::array<std::uint64_t, net::registry_action_count>{1, 1, 0, 0}));
+  EXPECT_EQ(sum.registry.routes, 4u);
+  EXPECT_EQ(sum.registry.endpoints, 7u);
+  EXPECT_EQ(sum.invalid_registry_messages, 3u);
+  EXPECT_EQ(sum.buffered_messages, 11u);
+  EXPECT_EQ(sum.dropped_messages, 12u);
+  EXPECT_GT(sum.file_descriptors, 0u);
+}
+
+TEST_F(MetricsSources, KnowTheRoutingApiIfItIsAsked) {
+  EXPECT_EQ(read().token_fetch_errors, 0u);
+  net::routing_api_counters api;
+  api.token_fetch_errors = 2;
+  api.subscribe_events_errors = 3;
+  sources.routing_api = &api;
+  EXPECT_EQ(read().token_fetch_errors, 2u);
+  EXPECT_EQ(read().subscribe_events_errors, 3u);
+}
+
+TEST_F(MetricsSources, TellTheAgeOfTheTable) {
+  EXPECT_EQ(read().since_registry_update, std::nullopt);
+  messages.heard(start);
+  EXPECT_EQ(read(start + 1500ms).since_registry_update, 1500ms);
+  EXPECT_EQ(read(start - 1s).since_registry_update, 0ms) << "heard while the snapshot was taken";
+}
+
+TEST_F(MetricsSources, KnowTheBucketsOfTheSettings) {
+  const auto sum = read();
+  const auto& meters = settings.prometheus.meters;
+  EXPECT_EQ(sum.bounds.latency, meters.routing_response_latency_histogram_buckets);
+  EXPECT_EQ(sum.bounds.gorouter_time, meters.gorouter_time_histogram_buckets);
+  EXPECT_EQ(sum.bounds.lookup_time, meters.route_lookup_time_histogram_buckets);
+  EXPECT_EQ(sum.bounds.http_latency, meters.http_latency_histogram_buckets);
+  EXPECT_EQ(sum.bounds.registration_latency, meters.route_registration_latency_histogram_buckets);
+  EXPECT_EQ(sum.bounds.duration.size() + 1, sum.requests.duration.counts.size());
+}
+
+} // namespace
+} // namespace shunt::app

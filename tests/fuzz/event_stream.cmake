@@ -1,0 +1,1 @@
+shunt_fuzz(event_stream LIBRARIES shunt::net SOURCES fuzz_event_stream.cpp)

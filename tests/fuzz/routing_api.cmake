@@ -1,0 +1,1 @@
+shunt_fuzz(routing_api LIBRARIES shunt::net SOURCES fuzz_routing_api.cpp)

@@ -1,0 +1,124 @@
+// Domains whose clients must show a certificate of the domain's own CAs, beside others that ask for none.
+#include "tests/process/harness/stage.hpp"
+#include "tests/process/harness/tls_settings.hpp"
+#include "tests/process/harness/tool.hpp"
+
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+namespace shunt::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+struct domain_certificates {
+  tls_kit::minted front = tls_kit::mint({.common_name = "front", .dns = {"*.open.test", "*.closed.test"}});
+  tls_kit::minted ca = tls_kit::mint_ca("domain-ca");
+  tls_kit::minted other_ca = tls_kit::mint_ca("other-ca");
+  tls_kit::minted member = tls_kit::mint({.common_name = "member", .issuer = &ca, .usage = "clientAuth"});
+  tls_kit::minted stranger =
+    tls_kit::mint({.common_name = "stranger", .issuer = &other_ca, .usage = "clientAuth"});
+};
+
+const domain_certificates& certificates() {
+  static const domain_certificates all;
+  return all;
+}
+
+class MtlsDomains : public SharedStage<MtlsDomains> {
+public:
+  static nlohmann::json configuration() {
+    const auto& c = certificates();
+    return tls_front({&c.front},
+                     {{"enable_http2", true},
+                      {"domains",
+                       {{{"name", "*.closed.test"}, {"ca_certs", c.ca.pem()}, {"xfcc_format", "envoy"}}}}});
+  }
+
+protected:
+  MtlsDomains() {
+    const auto& c = certificates();
+    write("ca.pem", c.front.pem());
+    for (const auto& [name, who] : {std::pair{"member", &c.member}, {"stranger", &c.stranger}}) {
+      write(std::string{name} + ".pem", who->pem());
+      write(std::string{name} + ".key", who->key_pem());
+    }
+    for (const auto* host : {"app.open.test", "app.closed.test"})
+      here().map(host, there);
+  }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream{files.path_of(name)} << text;
+  }
+  /// A request for `sni`, whose Host may be another; `who` may be nobody.
+  tool_result ask(const std::string& sni, const std::string& who, const std::string& host = {},
+                  std::vector<std::string> more = {}) const {
+    const auto port = std::to_string(here().under_test.tls_port());
+    std::vector<std::string> argv{"curl", "-sS", "--max-time", "20", "--cacert",
+                                  files.path_of("ca.pem"), "--resolve", sni + ":" + port + ":127.0.0.1",
+                                  "-w", "|%{http_code}"};
+    if (!who.empty())
+      argv.insert(argv.end(), {"--cert", files.path_of(who + ".pem"), "--key", files.path_of(who + ".key")});
+    if (!host.empty())
+      argv.insert(argv.end(), {"-H", "Host: " + host});
+    argv.insert(argv.end(), more.begin(), more.end());
+    argv.push_back("https://" + sni + ":" + port + "/");
+    return run_tool(argv);
+  }
+
+  temporary_directory files;
+  backend there;
+};
+
+TEST_F(MtlsDomains, LetOnlyTheirOwnClientsIn) {
+  EXPECT_EQ(ask("app.closed.test", "member").output, "hello|200");
+  for (const std::string who : {"", "stranger"}) {
+    const auto refused = ask("app.closed.test", who);
+    EXPECT_NE(refused.exit_code, 0) << who;
+    EXPECT_THAT(refused.output, HasSubstr("alert")) << "the client hears why";
+  }
+  EXPECT_EQ(ask("app.open.test", "").output, "hello|200");
+  EXPECT_EQ(ask("app.open.test", "member").output, "hello|200");
+}
+
+TEST_F(MtlsDomains, TellTheBackendWhoItIs) {
+  ASSERT_EQ(ask("app.closed.test", "member").output, "hello|200");
+  EXPECT_THAT(there.last_request().one("X-Forwarded-Client-Cert"), StartsWith("Hash="));
+  EXPECT_THAT(there.last_request().one("X-Forwarded-Client-Cert"), HasSubstr("Subject=\"CN=member\""));
+  ASSERT_EQ(ask("app.closed.test", "member", {}, {"-H", "X-Forwarded-Client-Cert: forged"}).output,
+            "hello|200");
+  EXPECT_THAT(there.last_request().one("X-Forwarded-Client-Cert"), Not(HasSubstr("forged")));
+}
+
+TEST_F(MtlsDomains, AreNotReachedByAnotherName) {
+  for (const std::string version : {"--http1.1", "--http2"}) {
+    EXPECT_EQ(ask("app.open.test", "", "app.closed.test", {version}).output, "|421");
+    EXPECT_EQ(ask("app.closed.test", "member", "app.open.test", {version}).output, "|421");
+    EXPECT_EQ(ask("app.closed.test", "member", "APP.closed.test:443", {version}).output, "hello|200");
+  }
+  EXPECT_EQ(here().get("app.closed.test").status, 421) << "nor without TLS";
+  EXPECT_EQ(here().get("app.open.test").status, 200);
+  EXPECT_EQ(here().get("deep.app.closed.test").status, 404) << "a wildcard is one label";
+}
+
+TEST_F(MtlsDomains, AreNotReachedByASessionOfAnother) {
+  const auto port = std::to_string(here().under_test.tls_port());
+  for (const std::string version : {"-tls1_2", "-tls1_3"}) {
+    const auto session = files.path_of("session" + version);
+    const std::vector<std::string> base{"openssl", "s_client", "-quiet", "-connect", "127.0.0.1:" + port,
+                                        version};
+    auto first = base;
+    first.insert(first.end(), {"-servername", "app.open.test", "-sess_out", session});
+    (void)run_tool(first, "GET / HTTP/1.1\r\nHost: app.open.test\r\nConnection: close\r\n\r\n");
+    auto second = base;
+    second.insert(second.end(), {"-servername", "app.closed.test", "-sess_in", session});
+    const auto result =
+      run_tool(second, "GET / HTTP/1.1\r\nHost: app.closed.test\r\nConnection: close\r\n\r\n");
+    EXPECT_THAT(result.output, Not(HasSubstr("200 OK"))) << version;
+  }
+}
+
+} // namespace
+} // namespace shunt::test

@@ -1,0 +1,159 @@
+// The Routing API as another source of routes: what it lists and streams is routed, what it cannot
+// tell is not denied, and without it no router starts.
+#include "tests/net/routing_api_server.hpp"
+#include "tests/process/harness/backend.hpp"
+#include "tests/process/harness/stage.hpp"
+
+#include <gmock/gmock.h>
+
+namespace shunt::test {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+json route_to(const backend& to, const std::string& uri, int index = 1) {
+  return {{"route", uri},
+          {"ip", "127.0.0.1"},
+          {"port", to.port()},
+          {"ttl", 120},
+          {"log_guid", "app-guid"},
+          {"modification_tag", {{"guid", "g"}, {"index", index}}}};
+}
+
+std::string event(const std::string& type, const json& route) {
+  return "id: 1\nevent: " + type + "\ndata: " + route.dump() + "\n\n";
+}
+
+class RoutingApi : public testing::Test {
+protected:
+  RoutingApi() {
+    api.begin_at_the_root();
+    write_file(files.path_of("uaa-ca.pem"), certificates.ca());
+  }
+
+  json settings() const {
+    return {{"routing_api",
+             {{"uri", "https://localhost"},
+              {"port", api.api_port()},
+              {"ca_certs", certificates.ca()},
+              {"cert_chain", certificates.client()},
+              {"private_key", certificates.client_key()}}},
+            {"oauth",
+             {{"token_endpoint", "localhost"},
+              {"port", api.uaa_port()},
+              {"client_name", "router"},
+              {"client_secret", "secret"},
+              {"ca_certs", files.path_of("uaa-ca.pem")}}},
+            {"token_fetcher_max_retries", 0}};
+  }
+  void list(std::initializer_list<json> routes) {
+    auto all = json::array();
+    for (const auto& each : routes)
+      all.push_back(each);
+    api.set_routes(all.dump());
+  }
+  /// To the router, once it listens.
+  void stream(const std::string& text) {
+    EXPECT_TRUE(eventually([&] { return api.send(text) == 1; }));
+  }
+
+  /// How a router ends that cannot start with these settings.
+  std::string failed_start(json with) {
+    const nats_server nats;
+    with["nats"] = {{"hosts", {{{"hostname", "127.0.0.1"}, {"port", nats.port()}}}}};
+    const auto path = files.path_of("failing.yml");
+    write_file(path, with.dump());
+    child_process process{{shunt_executable(), "-c", path}, files.path_of("output")};
+    EXPECT_EQ(process.wait_for_exit(), 1) << process.output();
+    return process.output();
+  }
+
+  net::test_certificates certificates;
+  net::routing_api_server api{certificates};
+  temporary_directory files;
+};
+
+TEST_F(RoutingApi, RoutesWhatIsListed) {
+  const backend app;
+  list({route_to(app, "listed.test/path")});
+  const stage here{settings()};
+  ASSERT_TRUE(eventually([&] { return here.under_test.lists("listed.test/path", app.address()); }));
+  EXPECT_EQ(here.get("listed.test", "/path/x").status, 200);
+  const auto line = here.under_test.wait_for_access("listed.test");
+  EXPECT_THAT(line, HasSubstr("app-guid"));
+  EXPECT_EQ(api.latest("routes")["client"], "client") << "mutual TLS";
+  EXPECT_THAT(api.latest("routes")["authorization"].get<std::string>(), HasSubstr("bearer token-"));
+  EXPECT_EQ(here.under_test.wait_for_log("setting-up-routing-api")["log_level"], 1);
+}
+
+TEST_F(RoutingApi, RoutesByEventsUntilTheyDelete) {
+  const backend app;
+  const stage here{settings()};
+  stream(event("Upsert", route_to(app, "streamed.test", 1)));
+  EXPECT_TRUE(here.eventually_answers("streamed.test", "/", 200));
+  stream(event("Delete", route_to(app, "streamed.test", 2)));
+  EXPECT_TRUE(here.eventually_answers("streamed.test", "/", 503)) << "known, and empty";
+  EXPECT_FALSE(here.under_test.lists("streamed.test", app.address()));
+}
+
+TEST_F(RoutingApi, TakesBackWhatIsListedNoMore) {
+  const backend app, other;
+  list({route_to(app, "staying.test"), route_to(other, "leaving.test")});
+  auto often = settings();
+  often["prune_stale_droplets_interval"] = "2s"; // The list is fetched twice as often.
+  const stage here{often};
+  ASSERT_TRUE(eventually([&] { return here.under_test.lists("leaving.test", other.address()); }));
+  list({route_to(app, "staying.test")});
+  EXPECT_TRUE(eventually([&] { return !here.under_test.lists("leaving.test", other.address()); }));
+  EXPECT_TRUE(here.under_test.lists("staying.test", app.address()));
+}
+
+TEST_F(RoutingApi, StandsBesideNats) {
+  const backend by_api, by_nats;
+  list({route_to(by_api, "both.test")});
+  stage here{settings()};
+  here.map("both.test", by_nats);
+  ASSERT_TRUE(eventually([&] { return here.under_test.lists("both.test", by_api.address()); }));
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_EQ(here.get("both.test").status, 200);
+    return by_api.request_count() > 0 && by_nats.request_count() > 0;
+  }));
+}
+
+TEST_F(RoutingApi, KeepsItsRoutesAndDeniesNothingWhileItIsAway) {
+  const backend app;
+  list({route_to(app, "kept.test")});
+  const stage here{settings()};
+  ASSERT_TRUE(eventually([&] { return here.under_test.lists("kept.test", app.address()); }));
+  ASSERT_TRUE(here.eventually_answers("unknown.test", "/", 404)) << "the API is followed";
+  api.kill();
+  EXPECT_TRUE(here.eventually_answers("unknown.test", "/", 503)) << "it may exist by now";
+  EXPECT_EQ(here.get("kept.test").status, 200);
+}
+
+TEST_F(RoutingApi, IsNeededAtTheStart) {
+  const refusing_port closed;
+  auto without_api = settings();
+  without_api["routing_api"]["port"] = closed.port();
+  EXPECT_THAT(failed_start(without_api), HasSubstr("routing-api-connection-failed"));
+  auto without_uaa = settings();
+  without_uaa["oauth"]["port"] = closed.port();
+  EXPECT_THAT(failed_start(without_uaa), HasSubstr("routing-api-connection-failed"));
+}
+
+TEST_F(RoutingApi, HasItsFailuresCounted) {
+  auto with = settings();
+  with["prometheus"] = {{"enabled", true}};
+  const stage here{with};
+  const auto port = here.under_test.status_listener("prometheus.port");
+  ASSERT_TRUE(api.await("events", 1));
+  api.end_streams(false);
+  EXPECT_TRUE(eventually([&] {
+    const auto text = client{port}.send(get_request("x", "/metrics")).response().body;
+    return text.find("\nshunt_subscribe_events_errors_total 1") != text.npos;
+  }));
+}
+
+} // namespace
+} // namespace shunt::test
