@@ -10,7 +10,7 @@ namespace shunt {
 namespace {
 
 constexpr auto expire_every = std::chrono::seconds{1};
-constexpr std::size_t paths_at_once_max = 128; ///< Made or destroyed in one turn of the loop.
+constexpr std::size_t paths_at_once_max = 32;   ///< Made or destroyed in one turn of the loop.
 constexpr std::size_t leases_at_once_max = 256; ///< Looked at for their idleness.
 
 struct lease_cache_state {

@@ -246,7 +246,7 @@ BENCHMARK(prune_step_longest)
 /// The longest that a loop is held while it takes a host of ten thousand paths into use, or lets go of
 /// it, in the portions of actors/lease_cache.
 void host_portion_longest(benchmark::State& state) {
-  constexpr std::size_t portion = 128;
+  constexpr std::size_t portion = 32;
   std::vector<path_grant> paths;
   for (std::uint64_t n = 0; n < 10'000; ++n)
     paths.push_back({"v1/path-" + std::to_string(n), {}, {{endpoint_of(n), {}}}});

@@ -12,17 +12,18 @@ def summarise(scenario, rounds):
     both proxies of a round ran within seconds of each other, so that drift cancels out."""
     names = list(dict.fromkeys(name for each in rounds for name in each))
     result = {"scenario": scenario.name, "bar": scenario.bar, "judged": scenario.judged,
+              "reference": scenario.reference,
               "proxies": {name: _medians([each[name] for each in rounds if name in each])
                           for name in names},
               "rounds": [{name: m.as_dict() for name, m in each.items()} for each in rounds]}
     result["valid"] = not any(m.errors for each in rounds for m in each.values())
-    result["ratio"] = _ratio(scenario.judged, rounds)
+    result["ratio"] = _ratio(scenario.judged, rounds, scenario.reference)
     result["pass"] = None if result["ratio"] is None else result["valid"] and result["ratio"] <= scenario.bar
     return result
 
 
 def render(results):
-    """The table: one line a proxy and scenario, then Shunt against HAProxy."""
+    """The table: one line a proxy and scenario, then Shunt against the reference."""
     rows = [["scenario", "proxy", "CPU us/req", "req/s", "p50 ms", "p99 ms", "errors", "ratio", "bar", ""]]
     for result in results:
         for name, figures in result["proxies"].items():
@@ -37,7 +38,8 @@ def _row(result, name, figures):
         return row + ["", "", "" if not figures["errors"] else "INVALID"]
     said = verdict(result["pass"]) if result["valid"] else "INVALID"
     what = "p99" if result["judged"] == "p99_us" else "CPU"
-    return row + [f"{result['ratio']:.2f}", f"{result['bar']:.2f}", f"{what} {said}"]
+    against = "" if result["reference"] == "haproxy" else f" (to {result['reference']})"
+    return row + [f"{result['ratio']:.2f}", f"{result['bar']:.2f}", f"{what} {said}{against}"]
 
 
 def _errors(errors):
@@ -53,8 +55,8 @@ def _medians(measurements):
     return result
 
 
-def _ratio(figure, rounds):
-    ratios = [getattr(each["shunt"], figure) / getattr(each["haproxy"], figure)
+def _ratio(figure, rounds, reference):
+    ratios = [getattr(each["shunt"], figure) / getattr(each[reference], figure)
               for each in rounds
-              if "shunt" in each and "haproxy" in each and getattr(each["haproxy"], figure) > 0]
+              if "shunt" in each and reference in each and getattr(each[reference], figure) > 0]
     return median(ratios) if ratios else None

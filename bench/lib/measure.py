@@ -3,7 +3,7 @@
 import os
 from dataclasses import asdict, dataclass, field
 
-from lib.load import run_fixed_rate, run_wrk
+from lib.load import run_fixed_rate, run_http2, run_program, run_wrk
 from lib.processes import wait_until, wait_until_quiet
 
 
@@ -25,9 +25,11 @@ class Measurement:
 class LoadRunner:
     """Puts scenarios on proxies. `rate` is the fixed rate, known once HAProxy's maximum is."""
 
-    def __init__(self, directory, seconds):
+    def __init__(self, directory, seconds, certificate, programs):
         self._log = directory / "h2load.log"
         self._seconds = seconds
+        self._certificate = certificate
+        self._programs = programs
         self.rate = 0.0
 
     def measure(self, proxy, scenario):
@@ -42,17 +44,28 @@ class LoadRunner:
         cpu_seconds = proxy.process.cpu_seconds() - before
         proxy.process.check()
         errors = dict(load.errors)
-        missing = missing_log_lines(proxy.access_log, load.requests)
+        missing = missing_log_lines(proxy.access_log, load.logged)
         if missing:
             errors["unlogged"] = missing
         return Measurement(load.requests, cpu_seconds / max(1, load.requests) * 1e6, load.rate,
                            load.p50_us, load.p99_us, errors)
 
     def _run(self, proxy, scenario, seconds):
-        if scenario.fixed_rate:
-            return run_fixed_rate(proxy.port, scenario.path, self.rate, seconds, self._log)
-        return run_wrk(proxy.port, scenario.path, scenario.connections, seconds, scenario.close,
-                       scenario.upload_bytes)
+        port = proxy.ports[scenario.entry]
+        path, connections = scenario.path, scenario.connections
+        if scenario.load == "rate":
+            return run_fixed_rate(port, path, self.rate, seconds, self._log)
+        if scenario.load == "http2":
+            return run_http2(port, path, connections, scenario.streams, seconds, self._log)
+        if scenario.load == "tls":
+            options = ["--resume"] if scenario.resume else []
+            return run_program(self._programs["tls_load"], port, path, connections, seconds, scenario.host,
+                               *options)
+        if scenario.load == "websocket":
+            return run_program(self._programs["websocket_load"], port, path, connections, seconds,
+                               scenario.host, "load")
+        return run_wrk(port, path, connections, seconds, scenario.close, scenario.upload_bytes,
+                       scenario.host, self._certificate if scenario.entry == "https" else None)
 
 
 def missing_log_lines(path, requests):

@@ -57,14 +57,14 @@ class NatsPublisher:
 
 
 class Heartbeat:
-    """Publishes one registration again and again, as a route emitter does, until stop()."""
+    """Publishes some registrations again and again, as a route emitter does, until stop()."""
 
-    def __init__(self, port, message, seconds):
+    def __init__(self, port, messages, seconds):
         self._publisher = NatsPublisher(port)
-        self._message = message
+        self._messages = messages
         self._seconds = seconds
         self._stopped = threading.Event()
-        self._publisher.publish("router.register", message)
+        self._publish()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -73,9 +73,13 @@ class Heartbeat:
         self._thread.join(5.0)
         self._publisher.close()
 
+    def _publish(self):
+        for message in self._messages:
+            self._publisher.publish("router.register", message)
+
     def _run(self):
         while not self._stopped.wait(self._seconds):
             try:
-                self._publisher.publish("router.register", self._message)
+                self._publish()
             except OSError:
                 return  # The server is gone; whoever measures notices by the missing route.

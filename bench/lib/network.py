@@ -8,6 +8,7 @@ from lib.processes import wait_until
 
 # Not 127.0.0.1: that is where clients come from, and gorouter (and Shunt) refuse a Host that names its peer.
 LOOPBACK = "127.0.0.2"
+_given = set()  # Ports may be chosen long before anybody listens on them.
 
 
 def free_port():
@@ -19,6 +20,8 @@ def free_port():
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
+        if port not in _given:
+            _given.add(port)
             return port
     raise RuntimeError("no free port between 20000 and 30000")
 

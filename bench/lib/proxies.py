@@ -1,5 +1,6 @@
 """HAProxy and nginx, set up to do for a request what Shunt does: forward it over a kept-alive
-connection with the same added headers, and write a line about it to an access log on disk.
+connection with the same added headers, and write a line about it to an access log on disk. Where
+to is decided by the port: http, https, http2_backend or websocket.
 
 Each is configured the way that costs it least: the bars are against them at their best.
 """
@@ -9,6 +10,7 @@ import os
 from lib.backend import nginx_user
 from lib.network import LOOPBACK, free_port, wait_for_listener
 from lib.processes import Process
+from lib.tls import SUITE
 
 WORKERS = 2
 
@@ -20,6 +22,8 @@ global
   nbthread {workers}
   maxconn {connections}
   log fd@{log_fd} format raw local0
+  ssl-default-bind-ciphersuites {suite}
+  ssl-default-server-ciphersuites {suite}
 defaults
   mode http
   log global
@@ -29,20 +33,30 @@ defaults
   timeout connect 5s
   timeout client 3600s
   timeout server 3600s
+  timeout tunnel 3600s
   timeout http-keep-alive 3600s
-frontend clients
-  bind {loopback}:{port} backlog 4096
-  unique-id-format %[uuid()]
-  unique-id-header X-Vcap-Request-Id
-  http-request set-header X-Forwarded-Proto http
-  http-request set-header X-Request-Start %[date(0,ms)]
-  http-response set-header X-Vcap-Request-Id %[unique-id]
-  default_backend apps
-backend apps
-  server app {loopback}:{backend}
+{frontends}
+backend http
+  server app {loopback}:{targets.http}
+backend http2
+  server app {loopback}:{targets.http2} ssl verify none alpn h2
+backend websocket
+  server app {loopback}:{targets.websocket}
 """
 
-# Buffers hold the 16 KiB answer whole; bodies are streamed, never written to disk.
+HAPROXY_TLS = "ssl crt {targets.certificate.both} alpn h2,http/1.1"
+HAPROXY_FRONTEND = """\
+frontend {name}
+  bind {loopback}:{port} backlog 4096 {tls}
+  unique-id-format %[uuid()]
+  unique-id-header X-Vcap-Request-Id
+  http-request set-header X-Forwarded-Proto {scheme}
+  http-request set-header X-Request-Start %[date(0,ms)]
+  http-response set-header X-Vcap-Request-Id %[unique-id]
+  default_backend {backend}
+"""
+
+# TLS: a second session ticket would cost, and nobody needs it. Buffers hold the 16 KiB answer whole; bodies are streamed, never written to disk.
 NGINX_CONFIG = """\
 daemon off;
 {user}
@@ -61,11 +75,17 @@ http {{
   fastcgi_temp_path {directory}/fastcgi;
   uwsgi_temp_path {directory}/uwsgi;
   scgi_temp_path {directory}/scgi;
-  upstream apps {{ server {loopback}:{backend}; keepalive 100; keepalive_requests 1000000000; }}
+  ssl_certificate {targets.certificate.chain};
+  ssl_certificate_key {targets.certificate.key};
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_conf_command Ciphersuites {suite};
+  ssl_conf_command NumTickets 1;
+  upstream http {{ server {loopback}:{targets.http}; keepalive 100; keepalive_requests 1000000000; }}
   server {{
-    listen {loopback}:{port} backlog=4096 reuseport;
+    listen {loopback}:{ports[http]} backlog=4096 reuseport;
+    listen {loopback}:{ports[https]} ssl http2 backlog=4096 reuseport;
     location / {{
-      proxy_pass http://apps;
+      proxy_pass http://http;
       proxy_http_version 1.1;
       proxy_request_buffering off;
       proxy_buffer_size 16k;
@@ -73,6 +93,22 @@ http {{
       proxy_max_temp_file_size 0;
       proxy_set_header Host $http_host;
       proxy_set_header Connection "";
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Request-Start $msec;
+      proxy_set_header X-Vcap-Request-Id $request_id;
+      add_header X-Vcap-Request-Id $request_id;
+    }}
+  }}
+  server {{
+    listen {loopback}:{ports[websocket]} backlog=4096 reuseport;
+    location / {{
+      proxy_pass http://{loopback}:{targets.websocket};
+      proxy_http_version 1.1;
+      proxy_read_timeout 3600s;
+      proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection upgrade;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Request-Start $msec;
@@ -88,22 +124,31 @@ class Haproxy:
     """HAProxy with one thread per worker, in one process."""
 
     name = "haproxy"
+    entries = ("http", "https", "http2_backend", "websocket")
 
-    def __init__(self, directory, backend_port, connections):
+    def __init__(self, directory, targets, connections):
         directory.mkdir(parents=True)
-        self.port = free_port()
+        self.ports = {entry: free_port() for entry in self.entries}
         self.access_log = directory / "access.log"
         log_fd = os.open(self.access_log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o644)
         try:
             config = directory / "haproxy.cfg"
             config.write_text(HAPROXY_CONFIG.format(
                 workers=WORKERS, connections=connections, log_fd=log_fd, loopback=LOOPBACK,
-                port=self.port, backend=backend_port))
+                targets=targets, suite=SUITE, frontends="".join(self._frontends(targets))))
             self.process = Process(self.name, ["haproxy", "-db", "-f", config],
                                    directory / "haproxy.out", pass_fds=[log_fd])
         finally:
             os.close(log_fd)
-        wait_for_listener(self.port, self.process)
+        wait_for_listener(self.ports["http"], self.process)
+
+    def _frontends(self, targets):
+        backends = {"http2_backend": "http2", "websocket": "websocket"}
+        for entry, port in self.ports.items():
+            tls = HAPROXY_TLS.format(targets=targets) if entry == "https" else ""
+            yield HAPROXY_FRONTEND.format(
+                name=f"from_{entry}", loopback=LOOPBACK, port=port, tls=tls,
+                scheme="https" if tls else "http", backend=backends.get(entry, "http"))
 
     def stop(self):
         self.process.stop()
@@ -113,18 +158,20 @@ class Nginx:
     """nginx with one worker process per worker, each accepting on a socket of its own."""
 
     name = "nginx"
+    entries = ("http", "https", "websocket")
 
-    def __init__(self, directory, backend_port, connections):
+    def __init__(self, directory, targets, connections):
         directory.mkdir(parents=True)
-        self.port = free_port()
+        self.ports = {entry: free_port() for entry in self.entries}
         self.access_log = directory / "access.log"
         config = directory / "nginx.conf"
         config.write_text(NGINX_CONFIG.format(
             workers=WORKERS, connections=connections, log=self.access_log, loopback=LOOPBACK,
-            port=self.port, backend=backend_port, directory=directory, user=nginx_user()))
+            ports=self.ports, targets=targets, suite=SUITE, directory=directory,
+            user=nginx_user()))
         command = ["nginx", "-e", directory / "nginx.error.log", "-c", config]
         self.process = Process(self.name, command, directory / "nginx.out")
-        wait_for_listener(self.port, self.process)
+        wait_for_listener(self.ports["http"], self.process)
 
     def stop(self):
         self.process.stop()

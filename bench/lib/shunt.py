@@ -5,10 +5,12 @@ import json
 import os
 from pathlib import Path
 
+from lib.backend import HTTP2_HOST, WEBSOCKET_HOST
 from lib.nats_client import Heartbeat
 from lib.network import LOOPBACK, free_port, request, wait_for_listener
 from lib.processes import Process, wait_until
 from lib.proxies import WORKERS
+from lib.tls import SERVER_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_EXECUTABLE = ROOT / "build" / "release" / "shunt"
@@ -36,6 +38,17 @@ endpoint_timeout: 60s
 backends: {{max_attempts: 3}}
 access_log: {{file: {access_log}}}
 logging: {{level: info}}
+"""
+
+TLS_CONFIG = """\
+enable_ssl: true
+ssl_port: {ssl_port}
+tls_pem: [{{cert_chain: {chain}, private_key: {key}}}]
+cipher_suites: ECDHE-ECDSA-AES128-GCM-SHA256
+max_tls_version: TLSv1.3
+client_cert_validation: none
+enable_http2: true
+ca_certs: [{chain}]
 """
 
 
@@ -78,16 +91,20 @@ class Router:
 
     name = "shunt"
 
-    def __init__(self, directory, executable, nats_port, stale_threshold="120s"):
+    def __init__(self, directory, executable, nats_port, stale_threshold="120s", certificate=None):
         directory.mkdir(parents=True)
         self.port = free_port()
         self.status_port = free_port()
         self.access_log = directory / "access.log"
+        self.ssl_port = free_port() if certificate else 0
+        tls = TLS_CONFIG.format(
+            ssl_port=self.ssl_port, chain=json.dumps(certificate.chain.read_text()),
+            key=json.dumps(certificate.key.read_text())) if certificate else ""
         config = directory / "shunt.yml"
         config.write_text(CONFIG.format(
             port=self.port, status_port=self.status_port, routes_port=free_port(),
             internal_port=free_port(), nats_port=nats_port, workers=WORKERS, start_delay="0s",
-            stale_threshold=stale_threshold, access_log=json.dumps(str(self.access_log))))
+            stale_threshold=stale_threshold, access_log=json.dumps(str(self.access_log))) + tls)
         self.process = Process(self.name, [executable, "-c", config], directory / "shunt.out")
         wait_for_listener(self.port, self.process)
         wait_until(lambda: request(self.status_port, "/health")[0] == 200, 60, "shunt healthy",
@@ -98,28 +115,37 @@ class Router:
 
 
 class Shunt:
-    """Shunt with one route, 127.0.0.2, to the backend, kept alive by a heartbeat over NATS."""
+    """Shunt with a route to the backend, 127.0.0.2, one to its HTTP/2 and one to the WebSocket echo,
+    kept alive by heartbeats over NATS. One port serves them all: the host decides."""
 
     name = "shunt"
 
-    def __init__(self, directory, backend_port, executable):
+    def __init__(self, directory, targets, executable):
         with contextlib.ExitStack() as stack:
             nats = NatsServer(directory / "nats")
             stack.callback(nats.stop)
-            router = Router(directory / "router", executable, nats.port)
+            router = Router(directory / "router", executable, nats.port,
+                            certificate=targets.certificate)
             stack.callback(router.stop)
-            heartbeat = Heartbeat(nats.port, self._registration(backend_port), 10.0)
+            heartbeat = Heartbeat(nats.port, list(self._registrations(targets)), 10.0)
             stack.callback(heartbeat.stop)
-            self.port, self.process, self.access_log = router.port, router.process, router.access_log
-            wait_until(lambda: request(self.port, "/128")[0] == 200, 30, "shunt has the route",
-                       self.process)
+            self.process, self.access_log = router.process, router.access_log
+            self.ports = {"http": router.port, "https": router.ssl_port,
+                          "http2_backend": router.port, "websocket": router.port}
+            for host in (LOOPBACK, HTTP2_HOST):  # The last one comes last.
+                wait_until(lambda: request(router.port, "/128", host)[0] == 200, 30,
+                           f"shunt has the route {host}", self.process)
             self._parts = stack.pop_all()
 
     def stop(self):
         self._parts.close()
 
     @staticmethod
-    def _registration(backend_port):
-        return {"host": LOOPBACK, "port": backend_port, "uris": [LOOPBACK], "app": "bench-app",
-                "private_instance_id": "bench-instance", "private_instance_index": "0",
-                "tags": {"component": "route-emitter"}}
+    def _registrations(targets):
+        ways = {LOOPBACK: {"port": targets.http}, WEBSOCKET_HOST: {"port": targets.websocket},
+                HTTP2_HOST: {"tls_port": targets.http2, "protocol": "http2",
+                             "server_cert_domain_san": SERVER_NAME}}
+        for host, way in ways.items():
+            yield {"host": LOOPBACK, "uris": [host], "app": "bench-app",
+                   "private_instance_id": f"instance-{host}", "private_instance_index": "0",
+                   "tags": {"component": "route-emitter"}, **way}
