@@ -39,6 +39,8 @@ void http2_pool::forget(const std::string& backend, const http2_link* ended) {
 
 void http2_pool::tidy(const std::string& backend) {
   const auto found = shelves_.find(backend);
+  if (found == shelves_.end()) // Who was woken up may have dialled, and failed, meanwhile.
+    return;
   const auto& home = found->second;
   if (home.links.empty() && home.waiting.empty() && !home.dialling)
     shelves_.erase(found);
