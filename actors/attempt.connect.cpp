@@ -97,8 +97,9 @@ net::task<attempt_result> attempt::connect_http2(bool fresh) {
   pool.add(pool_key(), link_);
   up_ = link_->open();
   up_->stall_limit(of_.rules_->settings.write_timeout);
-  if (of_.rules_->settings.disable_keep_alives)
-    link_->shut_down(); // After this request.
+  // After this request; also when it was verified by rules that hold no more.
+  if (of_.rules_->settings.disable_keep_alives || of_.rules_ != here_.rules)
+    link_->shut_down();
   co_return dialled;
 }
 

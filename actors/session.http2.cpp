@@ -43,7 +43,10 @@ net::task<void> session::serve_streams() {
                               [this](net::wire_ptr stream) { serve_stream(std::move(stream)); }};
   if (here_.draining)
     link_->shut_down();
-  co_await link_->run(rules->settings.read_header_timeout, rules->settings.frontend_idle_timeout);
+  const auto& settings = rules->settings;
+  co_await link_->run({.first = settings.read_header_timeout,
+                       .idle = settings.frontend_idle_timeout,
+                       .stall = settings.write_timeout});
   if (streams_ > 0) // They have all been told.
     co_await streams_ended_;
   link_ = nullptr;

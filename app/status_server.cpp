@@ -184,16 +184,19 @@ net::task<bool> status_server::shake_hands(net::wire_ptr client, const net::fron
 }
 
 net::task<void> status_server::talk(net::wire_ptr client, place where) {
+  /// However this ends: a read under way would keep it open.
+  struct closing {
+    net::wire& client;
+    ~closing() { client.close(); }
+  } const at_the_end{*client};
   net::request_head head;
   net::head_scratch scratch;
   client->stall_limit(request_within);
   if (where.tls) {
     const auto& tls = where.what == site::metrics ? metrics_tls_ : tls_;
     const bool secured = co_await shake_hands(client, tls.get());
-    if (!secured) {
-      client->close();
+    if (!secured)
       co_return;
-    }
   }
   client->receive_within(request_within);
   for (;;) {
@@ -204,23 +207,19 @@ net::task<void> status_server::talk(net::wire_ptr client, place where) {
       std::string refusal;
       net::append_rejection(refusal, status.error, {});
       co_await client->send(refusal);
-      client->close();
       co_return;
     }
     if (client->buffer_bytes() > 0 && client->bytes().size() + 2048 > client->buffer_bytes())
       client->want_buffer(client->buffer_bytes() * 2);
     const auto failed = co_await client->receive();
-    if (failed) {
-      client->close();
+    if (failed)
       co_return;
-    }
   }
   client->receive_within(0s);
   client->pin();
   const auto text = co_await answer(head, where.what);
   co_await client->send(text);
   client->shutdown_send();
-  client->close();
 }
 
 net::task<std::string> status_server::answer(const net::request_head& head, site what) {

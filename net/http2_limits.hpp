@@ -25,6 +25,9 @@ struct http2_limits {
   /// them).
   std::size_t head_bytes_max = 1024 * 1024;
   std::size_t fields_max = 0; ///< 0 = `fields_cap`.
+  /// Of all requests of a connection that are under way. Header compression makes a megabyte of three
+  /// hundred bytes; what goes beyond this is refused.
+  std::size_t heads_bytes_max = 4 * 1024 * 1024;
   std::uint32_t continuations_max =
     72; ///< Frames that one head may go on in; a full head needs 64.
   std::size_t sent_head_bytes_max = 10 * 1024 * 1024; ///< Of heads that the owner writes.

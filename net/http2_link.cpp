@@ -41,6 +41,7 @@ public:
     link_->flush_soon();
     return taken;
   }
+  std::size_t unsent_bytes() override { return link_ ? link_->session_.unsent_bytes(id_) : 0; }
   void end() override {
     if (!link_)
       return;
@@ -69,17 +70,23 @@ http2_link::http2_link(wire_ptr carrier, http2_role role, const http2_limits& li
     session_{role, limits, seed},
     on_stream_{std::move(on_stream)},
     idle_{carrier_->loop().deadlines(),
-          [](void* self) { static_cast<http2_link*>(self)->on_idle(); }, this} {
+          [](void* self) { static_cast<http2_link*>(self)->on_idle(); }, this},
+    head_{carrier_->loop().deadlines(),
+          [](void* self) { static_cast<http2_link*>(self)->abort(asio::error::timed_out); }, this},
+    stall_{carrier_->loop().deadlines(),
+           [](void* self) { static_cast<http2_link*>(self)->on_stall(); }, this} {
 }
 
-task<void> http2_link::run(std::chrono::nanoseconds first, std::chrono::nanoseconds idle) {
+task<void> http2_link::run(patience limits) {
   const http2_link_ptr self{this};
-  idle_limit_ = idle;
-  if (first.count() > 0)
-    idle_.expires_after(first);
+  limits_ = limits;
+  if (limits.first.count() > 0 && !leaving_)
+    idle_.expires_after(limits.first);
   start_flush(); // Our settings.
   co_await move_bytes();
   over_ = true;
+  head_.disarm();
+  stall_.disarm();
   session_.abandon(http2_code::cancel);
   dispatch();
   idle_.expires_after(goodbye_patience); // For what is left to be sent.
@@ -97,14 +104,15 @@ task<void> http2_link::move_bytes() {
       carrier_->consume(received.size());
       dispatch();
       mind_idleness();
+      mind_head();
       start_flush();
       if (!goes_on || session_.finished())
         co_return;
     }
-    if (flushing_) // Who does not take what it asked for is asked nothing more.
-      co_await flushed_;
     if (session_.finished())
       co_return;
+    // Also while the peer takes nothing: it may be waiting for us to do the same. What it can make us
+    // keep is bounded by windows and limits, and the wait by the carrier's.
     const auto failed = co_await carrier_->receive_idle(std::chrono::nanoseconds{0});
     if (failed && (carrier_->ended() || session_.finished()))
       co_return;
@@ -130,6 +138,8 @@ void http2_link::start_flush() {
     self->flushing_ = false;
     if (thrown)
       self->carrier_->abort(asio::error::no_memory);
+    self->mind_idleness(); // The last response may have gone out just now.
+    self->mind_stalls();
     if (self->session_.finished())
       self->carrier_->interrupt(); // Whoever waits for bytes waits in vain.
     self->flushed_.open();
@@ -207,28 +217,58 @@ void http2_link::forget(http2_stream_id id) noexcept {
 // -- Idleness.
 
 void http2_link::mind_idleness() {
-  if (leaving_)
+  if (leaving_ || over_)
     return;
   if (!session_.is_idle())
     idle_.disarm();
-  else if (!idle_.armed() && idle_limit_.count() > 0)
-    idle_.expires_after(idle_limit_);
+  else if (!idle_.armed() && limits_.idle.count() > 0)
+    idle_.expires_after(limits_.idle);
+}
+
+/// Not moved by what arrives: half a head is no reason to wait longer for the other half.
+void http2_link::mind_head() {
+  if (!session_.head_under_way())
+    head_.disarm();
+  else if (!head_.armed() && limits_.first.count() > 0)
+    head_.expires_after(limits_.first);
 }
 
 void http2_link::shut_down() {
   if (std::exchange(leaving_, true))
     return;
   session_.shutdown();
+  idle_.expires_after(goodbye_patience);
   flush_soon();
 }
 
 void http2_link::on_idle() {
-  if (over_ || leaving_) { // It had its time.
+  if (over_ || (leaving_ && session_.is_idle())) { // It had its time.
     carrier_->abort(asio::error::timed_out);
     return;
   }
-  shut_down();
+  if (!leaving_) {
+    shut_down();
+    return;
+  }
+  session_.stop_accepting(); // It does not answer.
+  flush_soon();
   idle_.expires_after(goodbye_patience);
+}
+
+// -- What nobody waits for any more.
+
+/// A response that was written to its end goes out by itself, as far as the peer takes it.
+void http2_link::mind_stalls() {
+  if (over_ || session_.is_idle())
+    stall_.disarm();
+  else if (!stall_.armed() && limits_.stall.count() > 0)
+    stall_.expires_after(limits_.stall);
+}
+
+void http2_link::on_stall() {
+  session_.reset_stalled();
+  mind_stalls();
+  flush_soon();
 }
 
 } // namespace shunt::net

@@ -29,9 +29,15 @@ public:
   http2_link(const http2_link&) = delete;
   http2_link& operator=(const http2_link&) = delete;
 
-  /// Moves bytes until the connection is over; then it is closed, and all streams have ended. Says
-  /// goodbye when there was no stream for `idle`, the first one within `first` (0 = no limit).
-  task<void> run(std::chrono::nanoseconds first, std::chrono::nanoseconds idle);
+  /// How long it waits before it says goodbye, or resets a stream; 0 = for ever.
+  struct patience {
+    std::chrono::nanoseconds first{0}; ///< For the first stream, and for each head to be complete.
+    std::chrono::nanoseconds idle{0};  ///< Without any stream.
+    std::chrono::nanoseconds stall{0}; ///< While a peer takes nothing of a response that is complete.
+  };
+
+  /// Moves bytes until the connection is over; then it is closed, and all streams have ended.
+  task<void> run(patience limits);
 
   /// Says goodbye: streams that are open go on, then the connection ends.
   void shut_down();
@@ -64,14 +70,19 @@ private:
   void forget(http2_stream_id id) noexcept;
   void mind_idleness();
   void on_idle();
+  void mind_head();
+  void mind_stalls();
+  void on_stall();
 
   wire_ptr carrier_;
   http2_session session_;
   stream_handler on_stream_;
   std::vector<wire*> wires_; ///< By stream; null where there is none.
-  std::chrono::nanoseconds idle_limit_{0};
+  patience limits_;
   deadline idle_;
-  latch flushed_; ///< Awaited while the peer does not take what it asked for.
+  deadline head_;
+  deadline stall_;
+  latch flushed_; ///< Awaited at the end, for what is still to be sent.
   bool flushing_ = false;
   bool flush_posted_ = false;
   bool leaving_ = false; ///< It said goodbye.

@@ -153,6 +153,13 @@ void http2_session::shutdown() {
   }
 }
 
+void http2_session::stop_accepting() {
+  if (is_server() && shutting_down_ && !failed_)
+    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
+                          nullptr, 0);
+}
+
 // -- Streams.
 
 http2_stream& http2_session::take_stream() {
@@ -171,6 +178,7 @@ http2_stream& http2_session::take_stream() {
 void http2_session::free_stream(http2_stream& stream) {
   if (head_of_ == &stream)
     head_of_ = nullptr;
+  heads_bytes_ -= stream.head_bytes;
   stream.clear();
   --in_use_;
   free_.push_back(stream.slot);
@@ -254,7 +262,7 @@ void http2_session::release(http2_stream_id id) {
   auto& stream = at(id);
   if (stream.released)
     return;
-  stream.released = true;
+  stream.released = stream.moved = true;
   stream.news = 0;
   if (stream.ended)
     return retire(stream);
@@ -263,6 +271,23 @@ void http2_session::release(http2_stream_id id) {
   const bool complete = stream.output_done && (is_server() || stream.input_done);
   if (!complete)
     fail_stream(stream, is_server() ? http2_code::internal_error : http2_code::cancel);
+}
+
+std::size_t http2_session::reset_stalled() {
+  std::size_t waiting = 0;
+  for (const auto& each : streams_) {
+    if (!each->in_use || !each->released || each->ended || each->doomed)
+      continue;
+    if (std::exchange(each->moved, false))
+      ++waiting;
+    else
+      fail_stream(*each, http2_code::cancel);
+  }
+  return waiting;
+}
+
+std::size_t http2_session::unsent_bytes(http2_stream_id id) const {
+  return at(id).outbound.size();
 }
 
 bool http2_session::can_open() const {

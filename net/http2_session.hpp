@@ -105,15 +105,22 @@ public:
   /// Says goodbye: what is under way goes on. Servers still accept what the client sent before it
   /// knew: until it answers a ping, which is a round trip (RFC 9113, section 6.8).
   void shutdown();
+  /// After `shutdown`: accepts nothing more, whether the client has answered or not.
+  void stop_accepting();
   std::size_t open_streams() const noexcept { return in_use_; }
   bool is_idle() const noexcept { return in_use_ == 0; }
+  /// A head has begun and not ended yet.
+  bool head_under_way() const noexcept { return head_of_ != nullptr; }
+  /// Resets released streams of whose last bytes the peer took nothing since the last call. Returns how
+  /// many others still have some.
+  std::size_t reset_stalled();
 
   std::optional<http2_news> next_news();
 
   // -- Streams.
 
-  /// The input that waits, or its beginning: heads and bodies are shown apart. A request's head
-  /// stays in place until the stream is released, everything else until the next `receive`.
+  /// The input that waits, or its beginning: heads and bodies are shown apart. It stays in place until
+  /// it is consumed, or until the next `receive`.
   std::string_view inbound(http2_stream_id id);
   /// Takes `count` bytes of `inbound` away, which lets the peer send more.
   void consume(http2_stream_id id, std::size_t count);
@@ -123,6 +130,8 @@ public:
   /// tells when there is), or when the stream has ended.
   std::size_t write(http2_stream_id id, std::span<const iovec> parts);
   std::size_t write(http2_stream_id id, std::string_view text);
+  /// What was written and has not been collected yet.
+  std::size_t unsent_bytes(http2_stream_id id) const;
   /// Nothing more will be written, in order. In the middle of a message that is an error after all:
   /// a reset.
   void end(http2_stream_id id);
@@ -200,6 +209,7 @@ private:
   std::vector<std::unique_ptr<http2_stream>> streams_; ///< By slot.
   std::vector<http2_stream_id> free_;
   std::size_t in_use_ = 0;
+  std::size_t heads_bytes_ = 0; ///< Of the requests in use.
   std::vector<http2_stream_id> news_;
   std::size_t news_begin_ = 0;
 

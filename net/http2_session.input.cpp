@@ -79,10 +79,8 @@ int http2_callbacks::frame_received(nghttp2_session*, const nghttp2_frame* frame
       session.end_input(*stream);
   } else if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
     // The client knows that we are leaving: what it has opened until now is served, nothing else.
-    if (session.is_server() && session.shutting_down_)
-      nghttp2_submit_goaway(session.session_, NGHTTP2_FLAG_NONE,
-                            nghttp2_session_get_last_proc_stream_id(session.session_),
-                            NGHTTP2_NO_ERROR, nullptr, 0);
+    if (session.shutting_down_)
+      session.stop_accepting();
   }
   return 0;
 }
@@ -154,7 +152,12 @@ void http2_session::end_request_head(http2_stream& stream, bool last) {
     count_reset(); // An answer costs no less than a reset, which is counted when it is sent.
     return answer(stream, verdict == http2_verdict::too_large ? 431 : 501);
   }
-  stream.inbound.commit_head();
+  stream.head_bytes = stream.inbound.commit_head();
+  heads_bytes_ += stream.head_bytes;
+  if (heads_bytes_ > limits_.heads_bytes_max) {
+    stream.inbound.clear();
+    return fail_stream(stream, http2_code::refused_stream);
+  }
   stream.head_read = true;
   stream.was_head = reader.request_is_head();
   stream.tunnel = reader.body() == http2_body::tunnel;

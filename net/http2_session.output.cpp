@@ -77,6 +77,7 @@ int http2_callbacks::send_data(nghttp2_session*, nghttp2_frame*, const std::uint
   session.out_->append(reinterpret_cast<const char*>(head), frame_head_bytes);
   session.out_->append(stream.outbound.view().substr(0, bytes));
   stream.outbound.drop(bytes);
+  stream.moved = true;
   if (stream.wants_room && stream.outbound.size() <= session.limits_.outbound_bytes_max / 2) {
     stream.wants_room = false;
     session.tell(stream, news_writable);

@@ -101,6 +101,10 @@ std::size_t http2_inbound::discard() noexcept {
 std::size_t http2_inbound::consume(std::size_t count) {
   const auto of_head = std::min(count, head_end_ - head_begin_);
   head_begin_ += of_head;
+  if (head_begin_ == head_end_ && !head_open_ && !head_.empty()) { // Its reader has its own copy.
+    empty_out(head_);
+    head_begin_ = head_end_ = 0;
+  }
   count = std::min(count - of_head, body_.size() - body_begin_);
   auto data = count;
   if (kind_ == http2_body::chunked)
@@ -144,7 +148,7 @@ void http2_inbound::enter_chunk() {
 
 void http2_inbound::clear() {
   kind_ = http2_body::none;
-  held_ = false;
+  held_ = head_open_ = false;
   empty_out(head_);
   empty_out(body_);
   head_begin_ = head_end_ = body_begin_ = data_bytes_ = 0;
@@ -159,13 +163,14 @@ void http2_stream::clear() {
   ending = {};
   inbound.clear();
   input_done = head_read = doomed = was_head = tunnel = false;
+  head_bytes = 0;
   websocket_key.clear();
   phase = outbound_phase::head;
   outbound.clear();
   empty_out(head_text);
   scratch.reset();
   length_left = 0;
-  output_done = deferred = wants_room = has_trailers = false;
+  output_done = deferred = wants_room = has_trailers = moved = false;
 }
 
 } // namespace shunt::net

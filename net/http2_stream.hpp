@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace shunt::net {
 
@@ -37,9 +38,14 @@ public:
   /// Where the text of the next head is to be appended. It is shown once it was `commit`ted.
   std::string& begin_head() {
     head_.resize(head_end_);
+    head_open_ = true;
     return head_;
   }
-  void commit_head() noexcept { head_end_ = head_.size(); }
+  /// Returns its bytes.
+  std::size_t commit_head() noexcept {
+    head_open_ = false;
+    return head_.size() - std::exchange(head_end_, head_.size());
+  }
   void begin_body(http2_body kind) noexcept { kind_ = kind; }
   void append(std::string_view data);
   /// `trailers` are whole field lines.
@@ -50,8 +56,8 @@ public:
   /// Forgets the body. Returns how much DATA it was.
   std::size_t discard() noexcept;
 
-  /// The next bytes: of the heads while there are any, then of the body. Heads stay where they are
-  /// until another is added, the rest until the peer sends more.
+  /// The next bytes: of the heads while there are any, then of the body. They stay where they are until
+  /// they are consumed, or the peer sends more.
   std::string_view view();
   /// Takes bytes that `view` showed away. Returns how many of them were DATA.
   std::size_t consume(std::size_t count);
@@ -69,6 +75,7 @@ private:
 
   http2_body kind_ = http2_body::none;
   bool held_ = false;
+  bool head_open_ = false; ///< A head has begun and is not committed.
   std::string head_;
   std::size_t head_begin_ = 0;
   std::size_t head_end_ = 0; ///< Behind it is a head that may turn out to be none.
@@ -114,6 +121,7 @@ struct http2_stream {
   bool doomed = false;    ///< A reset is on its way; what still arrives is dropped.
   bool was_head = false;  ///< The request is a HEAD.
   bool tunnel = false;    ///< Asked for by extended CONNECT.
+  std::size_t head_bytes = 0; ///< Of a request, held against the connection until the stream is gone.
   std::string websocket_key;
 
   // -- From the owner.
@@ -127,6 +135,7 @@ struct http2_stream {
   bool deferred = false;     ///< The library was told to wait for data.
   bool wants_room = false;   ///< A write was cut short.
   bool has_trailers = false; ///< `decoder` has read this body.
+  bool moved = false;        ///< The peer took something since that was last asked.
 
   void clear();
 };

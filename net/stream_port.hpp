@@ -23,6 +23,8 @@ public:
   virtual bool input_ended() = 0;
   /// Takes what there is room for; says how many bytes that were.
   virtual std::size_t write(std::span<const iovec> parts) = 0;
+  /// What was written and has not gone out yet.
+  virtual std::size_t unsent_bytes() = 0;
   /// Nothing more will be written.
   virtual void end() = 0;
   /// The wire is done: in order, or by a reset. Nothing is asked afterwards. Harmless when repeated.

@@ -301,6 +301,8 @@ void wire::continue_send(send_awaiter& awaiter) {
 }
 
 int wire::unacknowledged_bytes() noexcept {
+  if (stream_)
+    return static_cast<int>(stream_->unsent_bytes());
   int bytes = 0;
   return ::ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) == 0 ? bytes : 0;
 }

@@ -90,6 +90,7 @@ void wire::stream_writable() {
   const wire_ptr self{this};
   auto& sender = *stream_sender_;
   if (!try_send(sender.parts, sender.code)) {
+    unacknowledged_ = unacknowledged_bytes();
     if (stall_limit_.count() > 0)
       stall_deadline_.expires_after(stall_limit_);
     return;

@@ -9,6 +9,9 @@ namespace shunt::net {
 
 namespace {
 
+/// More than one message leaves unsent: of what a peer makes us say (new keys) while it takes nothing.
+constexpr std::size_t unsent_bytes_max = 256 * 1024;
+
 error_code tls_error() {
   return boost::system::errc::make_error_code(boost::system::errc::protocol_error);
 }
@@ -90,6 +93,8 @@ bool wire::on_ciphertext(error_code& failed, std::size_t count) {
     failed = tls_error();
   else if (unsent)
     failed = unsent;
+  else if (tls_->unsent().size() > unsent_bytes_max)
+    failed = tls_error(); // It makes us answer, and reads none of it.
   const bool progress = shaking_hands && (engine.established() || !tls_->unsent().empty());
   return failed || read.bytes > 0 || progress;
 }

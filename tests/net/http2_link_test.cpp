@@ -40,8 +40,8 @@ protected:
     server = new http2_link{near, http2_role::server, {}, 1,
                             [this](wire_ptr stream) { served.push_back(std::move(stream)); }};
     client = new http2_link{adopt(::dup(far.descriptor())), http2_role::client_http, {}, 2};
-    net::start(server->run(0s, idle), [this](const std::exception_ptr&) { ++ended; });
-    net::start(client->run(0s, 0s), [this](const std::exception_ptr&) { ++ended; });
+    net::start(server->run({.first = 3s, .idle = idle, .stall = 4s}), [this](const std::exception_ptr&) { ++ended; });
+    net::start(client->run({}), [this](const std::exception_ptr&) { ++ended; });
     settle();
   }
   void TearDown() override {
@@ -217,7 +217,7 @@ TEST_F(Http2Link, ThePoolSharesAConnectionAndForgetsItAtItsEnd) {
   http2_link_ptr serving{new http2_link{adopt(::dup(far.descriptor())), http2_role::server, {}, 1,
                                         [this](wire_ptr stream) { served.push_back(stream); }}};
   int over = 0;
-  net::start(serving->run(0s, 0s), [&](const std::exception_ptr&) { ++over; });
+  net::start(serving->run({}), [&](const std::exception_ptr&) { ++over; });
   EXPECT_FALSE(pool.find("b"));
   pool.dial_began("b");
   latch opened;
@@ -231,6 +231,154 @@ TEST_F(Http2Link, ThePoolSharesAConnectionAndForgetsItAtItsEnd) {
   pool.clear();
   EXPECT_FALSE(pool.find("b"));
   EXPECT_TRUE(drive_until([&] { return pool.size() == 0 && over == 1; }));
+}
+
+// -- Clients that do not behave.
+
+/// One that writes its frames by hand (RFC 9113, section 4.1).
+class Http2LinkAlone : public Http2Link {
+protected:
+  void SetUp() override {
+    auto [near, far] = connect();
+    peer = std::move(far);
+    client = new http2_link{adopt(::dup(peer.descriptor())), http2_role::client_http, {}, 2}; // Idle.
+    ended = 1;
+    server = new http2_link{near, http2_role::server, {}, 1,
+                            [this](wire_ptr stream) { served.push_back(std::move(stream)); }};
+    net::start(server->run({.first = 3s, .idle = 5s, .stall = 4s}),
+               [this](const std::exception_ptr&) { ++ended; });
+    peer.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  }
+  void send_frame(int type, int flags, std::uint32_t stream, const std::string& payload) {
+    std::string frame;
+    for (const auto shift : {16, 8, 0})
+      frame += static_cast<char>(payload.size() >> shift);
+    frame += static_cast<char>(type);
+    frame += static_cast<char>(flags);
+    for (const auto shift : {24, 16, 8, 0})
+      frame += static_cast<char>(stream >> shift);
+    peer.send(frame + payload);
+    settle();
+  }
+  void send_settings(const std::string& payload = {}) { send_frame(4, 0, 0, payload); }
+  /// GET / of a.com.
+  static std::string head() { return std::string{"\x82\x86\x84\x41\x05"} + "a.com"; }
+  wire_ptr take_request() {
+    EXPECT_TRUE(drive_until([&] { return !served.empty(); }));
+    auto stream = std::move(served.back());
+    served.clear();
+    (void)finish(read_until(stream, "\r\n\r\n"));
+    return stream;
+  }
+  bool is_over() {
+    settle();
+    return ended == 2;
+  }
+
+  peer_socket peer;
+  static constexpr int headers = 1, end_stream = 1, end_headers = 4;
+};
+
+TEST_F(Http2LinkAlone, HalfAHeadIsNotWaitedForLonger) {
+  send_settings();
+  send_frame(headers, end_stream, 1, head());
+  pass(2s);
+  send_frame(9, 0, 1, std::string{"\x40\x01x\x01y", 5}); // And a bit more, but not the end.
+  EXPECT_FALSE(is_over());
+  pass(2s);
+  EXPECT_TRUE(drive_until([&] { return is_over(); }));
+}
+
+TEST_F(Http2LinkAlone, SilenceAfterTheLastResponseIsIdleness) {
+  send_settings();
+  send_frame(headers, end_stream | end_headers, 1, head());
+  auto stream = take_request();
+  ASSERT_FALSE(finish(send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  stream->close(); // Before the response has gone out.
+  stream = nullptr;
+  settle();
+  pass(4s);
+  EXPECT_FALSE(is_over());
+  pass(2s); // Goodbye, which it does not answer.
+  settle();
+  pass(6s);
+  EXPECT_TRUE(drive_until([&] { return is_over(); }));
+}
+
+TEST_F(Http2LinkAlone, AResponseThatIsNeverTakenIsReset) {
+  send_settings(std::string{"\0\4\0\0\0\0", 6}); // INITIAL_WINDOW_SIZE: 0.
+  send_frame(headers, end_stream | end_headers, 1, head());
+  auto stream = take_request();
+  ASSERT_FALSE(finish(send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  stream->close();
+  stream = nullptr;
+  settle();
+  EXPECT_EQ(server->open_streams(), 1u);
+  pass(5s);
+  settle();
+  pass(5s);
+  settle();
+  EXPECT_EQ(server->open_streams(), 0u);
+}
+
+TEST_F(Http2LinkAlone, NobodyHoldsADrainByNotAnswering) {
+  send_settings();
+  send_frame(headers, end_stream | end_headers, 1, head());
+  auto stream = take_request();
+  server->shut_down();
+  settle();
+  pass(6s); // The stream is open: it may end.
+  EXPECT_FALSE(is_over());
+  ASSERT_FALSE(finish(send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  stream->close();
+  stream = nullptr;
+  settle();
+  pass(6s);
+  EXPECT_TRUE(drive_until([&] { return is_over(); }));
+}
+
+TEST_F(Http2Link, HeadsOfAllStreamsTogetherAreBounded) {
+  auto [near, far] = connect();
+  server = new http2_link{near, http2_role::server, {.heads_bytes_max = 10'000}, 1,
+                          [this](wire_ptr stream) { served.push_back(std::move(stream)); }};
+  client = new http2_link{adopt(::dup(far.descriptor())), http2_role::client_http, {}, 2};
+  net::start(server->run({}), [this](const std::exception_ptr&) { ++ended; });
+  net::start(client->run({}), [this](const std::exception_ptr&) { ++ended; });
+  const auto large = "GET / HTTP/1.1\r\nHost: a.com\r\nX-Large: " + std::string(6'000, 'x') + "\r\n\r\n";
+  auto first = ask(large);
+  auto second = client->open();
+  ASSERT_FALSE(finish(send(second, large)));
+  EXPECT_EQ(finish(receive(second)), asio::error::connection_refused) << "it may go elsewhere";
+  second->close();
+  (void)finish(read_until(first.second, "\r\n\r\n"));
+  ASSERT_FALSE(finish(send(first.second, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  EXPECT_TRUE(finish(read_until(first.first, "ok")).ends_with("ok"));
+  close(first);
+  ASSERT_TRUE(drive_until([&] { return server->open_streams() == 0; }));
+  auto again = ask(large); // What has ended counts no more.
+  close(again);
+}
+
+TEST_F(Http2Link, WhoWaitsForADialMayDialItself) {
+  http2_pool pool{90s};
+  struct waiter {
+    static task<void> wait(http2_pool& pool, int& failures) {
+      latch opened;
+      if (pool.await_dial("b", opened))
+        co_await opened;
+      pool.dial_began("b"); // And fails at once.
+      ++failures;
+      pool.dial_ended("b");
+    }
+  };
+  int failures = 0;
+  pool.dial_began("b");
+  for (int i = 0; i < 5; ++i)
+    net::start(waiter::wait(pool, failures), [](const std::exception_ptr&) {});
+  EXPECT_EQ(failures, 0);
+  pool.dial_ended("b");
+  EXPECT_EQ(failures, 5);
+  EXPECT_FALSE(pool.find("b"));
 }
 
 } // namespace

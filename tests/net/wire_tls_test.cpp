@@ -284,11 +284,27 @@ TEST_F(WireTls, HoldsNoBufferWhileIdle) {
 TEST_F(WireTls, SurvivesAPeerThatChangesItsKeys) {
   auto ends = secured();
   auto* session = ends.client->tls()->session();
-  if (SSL_version(session) < TLS1_3_VERSION)
-    GTEST_SKIP() << "TLS 1.3 alone knows it";
+  ASSERT_EQ(SSL_version(session), TLS1_3_VERSION) << "which alone knows it";
   ASSERT_EQ(SSL_key_update(session, SSL_KEY_UPDATE_REQUESTED), 1);
   pass_through(ends.client, ends.server, "with new keys");
   pass_through(ends.server, ends.client, "so do I");
+  close(ends);
+}
+
+TEST_F(WireTls, EndsAPeerThatMakesItAnswerAndReadsNothing) {
+  auto ends = secured({.wire_send_bytes = 8 * 1024, .peer_receive_bytes = 8 * 1024});
+  running<error_code> reading{receive_idle(ends.server, 60s)};
+  auto* session = ends.client->tls()->session();
+  for (int i = 0; i < 100'000 && !ends.server->ended(); ++i) {
+    ASSERT_EQ(SSL_key_update(session, SSL_KEY_UPDATE_REQUESTED), 1);
+    ASSERT_FALSE(finish(send(ends.client, "x")));
+    if (reading.done()) {
+      ends.server->consume(ends.server->bytes().size());
+      reading = running<error_code>{receive_idle(ends.server, 60s)};
+    }
+    settle();
+  }
+  EXPECT_TRUE(ends.server->ended());
   close(ends);
 }
 
