@@ -6,19 +6,10 @@
 
 namespace shunt {
 
-namespace {
-
-std::string_view first_of(const net::request_head& head, net::field_id id) {
-  const auto* found = net::find_field(head.fields, id);
-  return found == nullptr ? std::string_view{} : found->value;
-}
-
-} // namespace
-
 void exchange::read_affinity() {
   wanted_ = routing::parse_instance_address(
-    {.app = first_of(head, net::field_id::x_cf_app_instance),
-     .process = first_of(head, net::field_id::x_cf_process_instance)});
+    {.app = net::value_of(head.fields, net::field_id::x_cf_app_instance),
+     .process = net::value_of(head.fields, net::field_id::x_cf_process_instance)});
   sticky_ = net::stickiness_of(head, rules_->stickiness);
 }
 
@@ -78,8 +69,8 @@ routing::leased_endpoint* exchange::find_sticky(const routing::leased_pool& pool
 net::error_response exchange::unknown_instance() const {
   auto answer = net::describe(net::router_error::unknown_instance, head.host);
   answer.message = routing::unknown_instance_message(
-    {.app = first_of(head, net::field_id::x_cf_app_instance),
-     .process = first_of(head, net::field_id::x_cf_process_instance)},
+    {.app = net::value_of(head.fields, net::field_id::x_cf_app_instance),
+     .process = net::value_of(head.fields, net::field_id::x_cf_process_instance)},
     head.host);
   return answer;
 }

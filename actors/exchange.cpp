@@ -13,19 +13,11 @@ using net::router_error;
 namespace {
 
 constexpr std::uint64_t drained_bytes_max = 256 * 1024; ///< Of a body that nobody wanted.
-constexpr std::size_t start_line_extra = 2; ///< What the parser counts and gorouter's sum does not.
 
 std::int64_t wall_clock_ns() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
   return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
-}
-
-/// A host or address without what follows its first colon; an IP literal without its port.
-std::string_view without_port(std::string_view host) {
-  if (host.starts_with('['))
-    return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.find(':'));
 }
 
 constexpr std::size_t ordinary_bytes = 8 * 1024; ///< Of each part of an exchange.
@@ -38,20 +30,6 @@ void trim(Container& reused) {
 
 bool is_websocket(const net::request_head& head) {
   return head.upgrade && net::iequals(head.upgrade_protocol, "websocket");
-}
-
-bool has_semicolon(std::string_view target) {
-  return target.find(';') != std::string_view::npos;
-}
-
-std::string_view value_of(const net::request_head& head, std::string_view name) {
-  const auto* found = net::find_field(head.fields, name);
-  return found == nullptr ? std::string_view{} : found->value;
-}
-
-std::string_view value_of(const net::request_head& head, net::field_id id) {
-  const auto* found = net::find_field(head.fields, id);
-  return found == nullptr ? std::string_view{} : found->value;
 }
 
 } // namespace
@@ -121,69 +99,13 @@ void exchange::begin(client_connection& client) {
   cookie_line_.clear();
   backend_.clear();
   local_address_.clear();
-  if (has_semicolon(head.target))
+  if (has_semicolon())
     here_.requests.semicolon(net::view(id_));
 }
 
 void exchange::keep_head() {
   net::move_views(head, kept_head_);
   client_->wire->unpin();
-}
-
-// -- Checks.
-
-bool exchange::is_health_check() const {
-  return value_of(head, net::field_id::user_agent) == rules_->settings.healthcheck_user_agent;
-}
-
-bool exchange::traced() const {
-  return rules_->tracing.b3() || rules_->tracing.w3c();
-}
-
-bool exchange::wants_trace() const {
-  const auto& key = rules_->settings.trace_key;
-  return !key.empty() && value_of(head, net::field_id::x_vcap_trace) == key;
-}
-
-std::optional<net::error_response> exchange::check() const {
-  const auto host = without_port(head.host);
-  const auto peer =
-    client_->who->ip.find(':') == std::string::npos ? client_->who->ip : "[" + client_->who->ip + "]";
-  if (host.empty() || host == peer)
-    return net::describe(router_error::empty_host, head.host);
-  if (misdirected(host))
-    return net::describe(router_error::misdirected, head.host);
-  return std::nullopt;
-}
-
-/// Whether the certificates of a domain of `domains` were asked for and the request is for another, or
-/// the other way round: who may see one must not see the other by the same connection.
-bool exchange::misdirected(std::string_view host) const {
-  if (rules_->settings.domains.empty())
-    return false;
-  const auto meant = rules_->domains.find(host);
-  return client_->who->domain
-         != (meant ? std::string_view{rules_->settings.domains[*meant].name} : std::string_view{});
-}
-
-/// Whether the part of a chunked body that came along breaks the coding. No backend need see that.
-bool exchange::body_is_broken() const {
-  if (head.framing != net::body_framing::chunked)
-    return false;
-  net::body_reader first;
-  first.begin(head.framing, 0);
-  return first.take(client_->wire->bytes()).malformed;
-}
-
-/// gorouter's sum over method, target, version, Host and fields is the head without its last line.
-std::optional<net::error_response> exchange::check_size() const {
-  const auto& settings = rules_->settings;
-  const auto bytes_max = static_cast<std::size_t>(settings.request_header_bytes_max());
-  const auto fields_max = static_cast<std::size_t>(settings.max_request_headers);
-  const auto fields = head.fields.size() - (head.host.empty() ? 0 : 1);
-  if (head.head_bytes - start_line_extra >= bytes_max || (fields_max > 0 && fields > fields_max))
-    return net::describe(router_error::header_too_large, head.host);
-  return std::nullopt;
 }
 
 // -- The route.
@@ -266,7 +188,7 @@ net::task<void> exchange::proxy() {
   routing::attempt_state attempts;
   attempts.only = certain ? &wanted_.only : nullptr;
   if (const auto& name = found.pool->traits().hash_header; !name.empty())
-    attempts.hash_value = value_of(head, name);
+    attempts.hash_value = net::value_of(head.fields, name);
   if (all_overloaded(*found.pool)) {
     loop_counters::add(here_.counters.backend_exhausted_conns);
     here_.requests.connection_limit_reached(net::view(id_));
@@ -479,96 +401,6 @@ net::task<void> exchange::finish_request_body() {
                                       rules_->settings.read_body_timeout);
   if (!read)
     client_->close_after = client_->unread = true;
-}
-
-// -- Metrics.
-
-const routing::metric_labels& exchange::labels_of(routing::leased_endpoint& endpoint) {
-  if (!endpoint.labels.known())
-    endpoint.labels = here_.router.request_metrics.labels_of(endpoint.about());
-  return endpoint.labels;
-}
-
-void exchange::count() {
-  net::request_outcome outcome;
-  outcome.endpoint = endpoint_ == nullptr ? nullptr : &labels_of(*endpoint_);
-  outcome.status = status_;
-  outcome.total = times_.ended - times_.received;
-  if (times_.proxied.time_since_epoch().count() != 0) {
-    outcome.proxied = times_.proxied - times_.received;
-    outcome.own = outcome.total - (times_.proxied - times_.proxying);
-  }
-  here_.metrics.request_ended(outcome);
-}
-
-// -- The access log.
-
-std::string_view exchange::protocol() const {
-  if (client_->http_major == 2)
-    return "HTTP/2.0";
-  return head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
-}
-
-void exchange::log() {
-  if (here_.router.access_log == nullptr)
-    return;
-  const auto ns = [](auto duration) {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-  };
-  const bool proxied = times_.proxying.time_since_epoch().count() != 0;
-  const bool reached = endpoint_ != nullptr;
-  const auto& protected_names = rules_->settings.hop_by_hop_headers_to_filter;
-  out_.clear();
-  if (reached)
-    net::append_forwarded_for(out_, head, client_->who->ip, protected_names);
-  const auto& names = rules_->logged_headers;
-  logged_values_.resize(names.size());
-  for (std::size_t i = 0; i < names.size(); ++i)
-    logged_values_[i] = traced() ? trace_.logged(names[i], head.fields) : value_of(head, names[i]);
-
-  routing::access_record record;
-  record.host = head.host;
-  record.method = head.method;
-  record.target = head.form == net::target_form::absolute ? head.path_and_query : head.target;
-  record.protocol = protocol();
-  record.referer = value_of(head, net::field_id::referer);
-  record.user_agent = value_of(head, net::field_id::user_agent);
-  record.remote_address = client_->who->address;
-  record.backend_address = backend_;
-  record.x_forwarded_for =
-    reached ? std::string_view{out_} : value_of(head, net::field_id::x_forwarded_for);
-  record.x_forwarded_proto = reached
-                               ? net::forwarded_proto(head, client_->who->tls, proto_source(), protected_names)
-                               : value_of(head, net::field_id::x_forwarded_proto);
-  record.vcap_request_id = net::view(id_);
-  if (reached) {
-    record.app_id = endpoint_->about().app();
-    record.app_index = endpoint_->about().instance_index();
-    record.instance_id = endpoint_->about().instance_id();
-  }
-  record.x_cf_routererror = router_error_;
-  if (router_error_.empty() && has_semicolon(head.target))
-    record.x_cf_routererror = "deprecated-semicolon-params";
-  record.extra_headers = logged_values_;
-  record.started_at_ns = times_.received_unix_ns;
-  record.response_time_ns = ns(times_.ended - times_.received);
-  if (proxied) {
-    record.gorouter_time_ns = record.response_time_ns - ns(times_.proxied - times_.proxying);
-    if (failed_attempts_ > 0)
-      record.failed_attempts_time_ns = ns(times_.last_failure - times_.proxying);
-    if (answered_) { // These tell of the successful attempt alone.
-      record.backend_time_ns = ns(times_.proxied - times_.attempt);
-      record.dial_time_ns = times_.dial.count();
-      record.dns_time_ns = times_.resolve.count();
-      record.tls_time_ns = times_.handshake.count();
-      record.local_address = local_address_;
-    }
-  }
-  record.rx_bytes = tunnelled_ ? 0 : request_body_.bytes_taken();
-  record.tx_bytes = tunnelled_ ? 0 : response_body_.bytes_taken() + own_body_bytes_;
-  record.failed_attempts = failed_attempts_;
-  record.status = static_cast<std::uint16_t>(status_);
-  here_.log_access(record);
 }
 
 } // namespace shunt

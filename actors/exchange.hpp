@@ -87,6 +87,7 @@ private:
   std::optional<net::error_response> check() const;
   std::optional<net::error_response> check_size() const;
   bool body_is_broken() const;
+  bool has_semicolon() const;
   bool misdirected(std::string_view host) const;
   bool is_health_check() const;
   bool wants_trace() const;

@@ -2,6 +2,8 @@
 // one that resumes the session before. Which of the two it was is checked on every connection, and
 // so are the suite and the key exchange: what differs is reported as an error.
 
+#include "bench/load_report.hpp"
+
 #include <openssl/ssl.h>
 
 #include <utility> // Before Asio: awaitable.hpp of Boost 1.74 forgets it.
@@ -20,12 +22,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -59,15 +59,12 @@ struct free_session {
 using session_ptr = std::unique_ptr<SSL_SESSION, free_session>;
 
 /// What all clients share; they run on one thread.
-struct load {
+struct load : load_report {
   explicit load(const load_options& o) : options(o) {}
 
   const load_options& options;
   asio::io_context io{1};
   asio::ssl::context tls{asio::ssl::context::tlsv13_client};
-  steady::time_point deadline;
-  std::vector<std::uint32_t> took_us;
-  std::map<std::string_view, std::uint64_t> errors;
 };
 
 /// Where an SSL object keeps the place for the ticket that it is sent.
@@ -167,32 +164,14 @@ asio::awaitable<void> client(load& l) {
   }
 }
 
-unsigned percentile(const std::vector<std::uint32_t>& ordered, double percent) {
-  if (ordered.empty())
-    return 0;
-  const auto at = static_cast<std::size_t>(static_cast<double>(ordered.size()) * percent / 100);
-  return ordered[std::min(at, ordered.size() - 1)];
-}
-
 void run(const load_options& options) {
   load l{options};
   set_up(l);
-  const auto start = steady::now();
-  l.deadline =
-    start
-    + std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>{options.seconds});
+  l.begin(options.seconds);
   for (unsigned i = 0; i < options.connections; ++i)
     asio::co_spawn(l.io, client(l), asio::detached);
   l.io.run();
-  const std::chrono::duration<double> passed = steady::now() - start;
-  std::sort(l.took_us.begin(), l.took_us.end());
-  std::string errors;
-  for (const auto& [kind, n] : l.errors)
-    errors += (errors.empty() ? "\"" : ",\"") + std::string{kind} + "\":" + std::to_string(n);
-  std::printf("{\"requests\":%zu,\"seconds\":%.6f,\"p50_us\":%u,\"p99_us\":%u,\"p999_us\":%u,"
-              "\"errors\":{%s}}\n",
-              l.took_us.size(), passed.count(), percentile(l.took_us, 50),
-              percentile(l.took_us, 99), percentile(l.took_us, 99.9), errors.c_str());
+  l.print();
 }
 
 } // namespace

@@ -1,6 +1,8 @@
 // Both ends of the WebSocket scenario of bench/proxy: a backend that echoes, and clients that each
 // send their next message as soon as the last has come back.
 
+#include "bench/load_report.hpp"
+
 #include <utility> // Before Asio: awaitable.hpp of Boost 1.74 forgets it.
 
 #include <boost/asio/co_spawn.hpp>
@@ -14,12 +16,10 @@
 
 #include <CLI/CLI.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,15 +50,12 @@ tcp::endpoint on_loopback(std::uint16_t port) {
 }
 
 /// What all clients share; they run on one thread.
-struct load {
+struct load : load_report {
   explicit load(const load_options& o) : options(o) {}
 
   const load_options& options;
   asio::io_context io{1};
-  steady::time_point deadline;
   std::uint64_t tunnels = 0; ///< Opened; each is one line in an access log when it ends.
-  std::vector<std::uint32_t> took_us;
-  std::map<std::string_view, std::uint64_t> errors;
 };
 
 // -- The backend
@@ -139,32 +136,13 @@ asio::awaitable<void> client(load& l) {
   }
 }
 
-unsigned percentile(const std::vector<std::uint32_t>& ordered, double percent) {
-  if (ordered.empty())
-    return 0;
-  const auto at = static_cast<std::size_t>(static_cast<double>(ordered.size()) * percent / 100);
-  return ordered[std::min(at, ordered.size() - 1)];
-}
-
 void run(const load_options& options) {
   load l{options};
-  const auto start = steady::now();
-  l.deadline =
-    start
-    + std::chrono::duration_cast<steady::duration>(std::chrono::duration<double>{options.seconds});
+  l.begin(options.seconds);
   for (unsigned i = 0; i < options.connections; ++i)
     asio::co_spawn(l.io, client(l), asio::detached);
   l.io.run();
-  const std::chrono::duration<double> passed = steady::now() - start;
-  std::sort(l.took_us.begin(), l.took_us.end());
-  std::string errors;
-  for (const auto& [kind, n] : l.errors)
-    errors += (errors.empty() ? "\"" : ",\"") + std::string{kind} + "\":" + std::to_string(n);
-  std::printf(
-    "{\"requests\":%zu,\"seconds\":%.6f,\"p50_us\":%u,\"p99_us\":%u,\"p999_us\":%u,\"errors\":{%s},"
-    "\"lines\":%llu}\n",
-    l.took_us.size(), passed.count(), percentile(l.took_us, 50), percentile(l.took_us, 99),
-    percentile(l.took_us, 99.9), errors.c_str(), static_cast<unsigned long long>(l.tunnels));
+  l.print(",\"lines\":" + std::to_string(l.tunnels));
 }
 
 } // namespace

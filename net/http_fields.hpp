@@ -117,6 +117,13 @@ const field* find_field(std::span<const field> fields, field_id id) noexcept;
 /// The first field of that name, whatever its case, or null.
 const field* find_field(std::span<const field> fields, std::string_view name) noexcept;
 
+/// The value of the field that `find_field` finds; empty without one.
+template <class Name>
+std::string_view value_of(std::span<const field> fields, Name name) noexcept {
+  const auto* found = find_field(fields, name);
+  return found == nullptr ? std::string_view{} : found->value;
+}
+
 /// Without spaces and tabs at both ends.
 std::string_view trim(std::string_view text) noexcept;
 

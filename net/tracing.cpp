@@ -26,12 +26,6 @@ bool is_id(std::string_view text, std::size_t digits_min, std::size_t digits_max
          && text.find_first_not_of('0') != text.npos;
 }
 
-/// The first value, as gorouter reads fields that should appear once.
-std::string_view value_of(std::span<const field> fields, field_id id) noexcept {
-  const auto* found = find_field(fields, id);
-  return found == nullptr ? std::string_view{} : found->value;
-}
-
 /// Cuts the text before the next `separator` off `rest`.
 std::string_view next_part(std::string_view& rest, char separator) noexcept {
   const auto end = rest.find(separator);
@@ -290,8 +284,7 @@ std::string_view trace_record::logged(std::string_view name,
   if (any_made_)
     if (const auto made = outgoing(identify(name)); !made.empty())
       return made;
-  const auto* found = find_field(fields, name);
-  return found == nullptr ? std::string_view{} : found->value;
+  return value_of(fields, name);
 }
 
 } // namespace shunt::net

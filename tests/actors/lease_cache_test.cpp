@@ -45,6 +45,16 @@ std::shared_ptr<routing::host_grant> grant_of(const std::string& host, const por
   return granted;
 }
 
+/// A root path and a thousand others.
+std::shared_ptr<routing::host_grant> large_grant_of(const std::string& host) {
+  auto granted = grant_of(host, {1});
+  for (int i = 0; i < 1'000; ++i)
+    granted->paths.push_back({std::string{"path-"}.append(std::to_string(i)),
+                              {},
+                              {{test::registered(host, 2).target, {}}}});
+  return granted;
+}
+
 std::shared_ptr<const std::vector<routing::host_change>> joined(const std::string& host,
                                                                 std::uint16_t port) {
   routing::path_change path;
@@ -432,12 +442,8 @@ TEST_F(LeaseCache, ForgetsWildcardsThatTheSuccessorDoesNotConfirm) {
 TEST_F(LeaseCache, AHostOfManyPathsGrowsInPortions) {
   start_in_sync();
   const auto big = host_of(0, 1);
-  std::optional<bool> outcome;
   wait_for(big, outcome);
-  auto granted = grant_of(big, {1});
-  for (int i = 0; i < 1'000; ++i)
-    granted->paths.push_back(
-      {"path-" + std::to_string(i), {}, {{test::registered(big, 2).target, {}}}});
+  const auto granted = large_grant_of(big);
   caf::anon_send(mailbox, host_granted{0, 1, 1, true, granted});
   caf::anon_send(mailbox, hosts_changed{0, 1, 2, true, joined(big, 3)});
   int turns = 0;
@@ -459,12 +465,8 @@ TEST_F(LeaseCache, AHostOfManyPathsGrowsInPortions) {
 TEST_F(LeaseCache, AShardThatDiesWhileAHostGrowsIsAskedAgain) {
   start_in_sync();
   const auto big = host_of(0, 1);
-  std::optional<bool> outcome;
   wait_for(big, outcome);
-  auto granted = grant_of(big, {1});
-  for (int i = 0; i < 1'000; ++i)
-    granted->paths.push_back({"path-" + std::to_string(i), {}, {}});
-  caf::anon_send(mailbox, host_granted{0, 1, 1, true, granted});
+  caf::anon_send(mailbox, host_granted{0, 1, 1, true, large_grant_of(big)});
   events.context().restart();
   events.context().poll_one();
   test::shard_record successor;

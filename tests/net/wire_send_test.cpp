@@ -1,4 +1,5 @@
 // The sending half of a wire, its way to a connection, and the memory of its operations.
+#include "tests/net/bytes.hpp"
 #include "tests/net/loop_fixture.hpp"
 
 #include <sys/ioctl.h>
@@ -11,25 +12,6 @@
 
 namespace shunt::net {
 namespace {
-
-std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  unsigned seed = 5;
-  for (auto& c : text) {
-    seed = seed * 1103515245 + 12345;
-    c = static_cast<char>('!' + (seed >> 16) % 90);
-  }
-  return text;
-}
-
-/// Sends `pieces` as one message.
-task<error_code> send_pieces(wire_ptr to, std::vector<std::string> pieces) {
-  std::vector<iovec> parts;
-  for (auto& piece : pieces)
-    parts.push_back({piece.data(), piece.size()});
-  const auto code = co_await to->send(std::span<iovec>{parts});
-  co_return code;
-}
 
 class WireSend : public loop_fixture {
 protected:

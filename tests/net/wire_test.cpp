@@ -1,5 +1,6 @@
 // The receiving half of a wire: what arrives and stays where it is, who is told of it and of the
 // end, when the wire dozes, and what happens to operations that are under way when others let go.
+#include "tests/net/bytes.hpp"
 #include "tests/net/loop_fixture.hpp"
 
 #include <set>
@@ -16,16 +17,6 @@ struct watching {
   }
   int told = 0;
 };
-
-/// Bytes that differ everywhere, so that a shift shows.
-std::string pattern(std::size_t size, unsigned seed = 1) {
-  std::string text(size, '\0');
-  for (auto& c : text) {
-    seed = seed * 1103515245 + 12345;
-    c = static_cast<char>('!' + (seed >> 16) % 90);
-  }
-  return text;
-}
 
 class Wire : public loop_fixture {};
 

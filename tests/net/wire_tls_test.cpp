@@ -1,6 +1,7 @@
 // A wire that speaks TLS, against another that does: handshakes, bytes in both directions, the ways a
 // connection can end, and what an idle one holds.
 #include "net/tls_engine.hpp"
+#include "tests/net/bytes.hpp"
 #include "tests/net/loop_fixture.hpp"
 
 #include "tls_test_kit.hpp"
@@ -11,26 +12,6 @@ namespace shunt::net {
 namespace {
 
 using namespace tls_kit;
-
-std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  unsigned seed = 7;
-  for (auto& c : text) {
-    seed = seed * 1103515245 + 12345;
-    c = static_cast<char>('!' + (seed >> 16) % 90);
-  }
-  return text;
-}
-
-task<error_code> send_pieces(wire_ptr to, std::vector<std::string> pieces) {
-  std::vector<iovec> parts;
-  for (auto& piece : pieces)
-    parts.push_back({piece.data(), piece.size()});
-  const auto code = co_await to->send(std::span<iovec>{parts});
-  for (const auto& part : parts)
-    EXPECT_EQ(part.iov_len, 0u);
-  co_return code;
-}
 
 class WireTls : public loop_fixture {
 protected:

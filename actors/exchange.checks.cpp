@@ -1,0 +1,81 @@
+// What is found out about a request before anything is done for it: whose health check it is, and why it
+// must be refused.
+#include "actors/exchange.hpp"
+
+namespace shunt {
+
+using net::router_error;
+
+namespace {
+
+/// What the parser counts and gorouter's sum does not.
+constexpr std::size_t start_line_extra = 2;
+
+/// A host or address without what follows its first colon; an IP literal without its port.
+std::string_view without_port(std::string_view host) {
+  if (host.starts_with('['))
+    return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
+} // namespace
+
+bool exchange::is_health_check() const {
+  return net::value_of(head.fields, net::field_id::user_agent) == rules_->settings.healthcheck_user_agent;
+}
+
+bool exchange::traced() const {
+  return rules_->tracing.b3() || rules_->tracing.w3c();
+}
+
+bool exchange::wants_trace() const {
+  const auto& key = rules_->settings.trace_key;
+  return !key.empty() && net::value_of(head.fields, net::field_id::x_vcap_trace) == key;
+}
+
+std::optional<net::error_response> exchange::check() const {
+  const auto host = without_port(head.host);
+  const auto peer =
+    client_->who->ip.find(':') == std::string::npos ? client_->who->ip : "[" + client_->who->ip + "]";
+  if (host.empty() || host == peer)
+    return net::describe(router_error::empty_host, head.host);
+  if (misdirected(host))
+    return net::describe(router_error::misdirected, head.host);
+  return std::nullopt;
+}
+
+/// Whether the certificates of a domain of `domains` were asked for and the request is for another, or
+/// the other way round: who may see one must not see the other by the same connection.
+bool exchange::misdirected(std::string_view host) const {
+  if (rules_->settings.domains.empty())
+    return false;
+  const auto meant = rules_->domains.find(host);
+  return client_->who->domain
+         != (meant ? std::string_view{rules_->settings.domains[*meant].name} : std::string_view{});
+}
+
+/// Whether the part of a chunked body that came along breaks the coding. No backend need see that.
+bool exchange::body_is_broken() const {
+  if (head.framing != net::body_framing::chunked)
+    return false;
+  net::body_reader first;
+  first.begin(head.framing, 0);
+  return first.take(client_->wire->bytes()).malformed;
+}
+
+/// gorouter's sum over method, target, version, Host and fields is the head without its last line.
+std::optional<net::error_response> exchange::check_size() const {
+  const auto& settings = rules_->settings;
+  const auto bytes_max = static_cast<std::size_t>(settings.request_header_bytes_max());
+  const auto fields_max = static_cast<std::size_t>(settings.max_request_headers);
+  const auto fields = head.fields.size() - (head.host.empty() ? 0 : 1);
+  if (head.head_bytes - start_line_extra >= bytes_max || (fields_max > 0 && fields > fields_max))
+    return net::describe(router_error::header_too_large, head.host);
+  return std::nullopt;
+}
+
+bool exchange::has_semicolon() const {
+  return head.target.find(';') != std::string_view::npos;
+}
+
+} // namespace shunt
