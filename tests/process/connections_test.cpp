@@ -4,6 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include <memory>
+#include <vector>
+
 namespace shunt::test {
 namespace {
 
@@ -244,6 +247,37 @@ TEST_F(QuietClients, MayWaitLongForTheirBackend) {
   EXPECT_TRUE(is_ended(idle));
   held.open();
   EXPECT_EQ(one.response().status, 200);
+}
+
+/// Readers that take nothing while the router holds what they asked for: it refuses more before it is
+/// out of memory, and serves again when they have gone.
+TEST(ConnectionsUnderPressure, AreShedWithAnAnswer) {
+  stage whole{{{"limits", {{"connection_buffer_bytes", 1 << 20}}}}};
+  gate held;
+  const backend slow{held.holding("/held")};
+  const auto host = whole.mapped(slow);
+  std::vector<std::unique_ptr<client>> waiting;
+  int shed = 0;
+  for (int i = 0; i < 200 && shed == 0; ++i) {
+    waiting.push_back(std::make_unique<client>(whole.under_test.port()));
+    waiting.back()->send(get_request(host, "/held"));
+    client probe{whole.under_test.port()};
+    const auto answer = probe.send(get_request("unknown.test")).response();
+    shed += answer.status == 503 && answer.one("X-Cf-RouterError") == "overloaded";
+    if (shed > 0) {
+      EXPECT_EQ(answer.one("Retry-After"), "1");
+      EXPECT_EQ(answer.one("Connection"), "close");
+    } else {
+      EXPECT_EQ(answer.status, 404);
+    }
+  }
+  EXPECT_EQ(shed, 1) << "the limit holds nobody back";
+  EXPECT_LE(waiting.size(), 100u);
+  held.open();
+  for (auto& each : waiting)
+    EXPECT_THAT(each->response().status, testing::AnyOf(200, 503));
+  waiting.clear();
+  EXPECT_TRUE(whole.eventually_answers("unknown.test", "/", 404));
 }
 
 } // namespace

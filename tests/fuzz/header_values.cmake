@@ -1,0 +1,1 @@
+shunt_fuzz(header_values LIBRARIES shunt::net SOURCES fuzz_header_values.cpp)
