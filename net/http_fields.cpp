@@ -207,10 +207,21 @@ std::string_view trim(std::string_view text) noexcept {
 }
 
 bool is_token(std::string_view text) noexcept {
-  for (const unsigned char c : text)
-    if (!token_bytes[c])
+  return !text.empty() && token_bytes_of(text) == text.size();
+}
+
+std::size_t token_bytes_of(std::string_view text) noexcept {
+  std::size_t count = 0;
+  while (count < text.size() && token_bytes[static_cast<unsigned char>(text[count])])
+    ++count;
+  return count;
+}
+
+bool is_token_list(std::string_view text) noexcept {
+  while (!text.empty())
+    if (const auto element = next_element(text, ','); !element.empty() && !is_token(element))
       return false;
-  return !text.empty();
+  return true;
 }
 
 std::optional<std::uint64_t> parse_content_length(std::string_view value) noexcept {

@@ -129,6 +129,10 @@ std::string_view trim(std::string_view text) noexcept;
 
 /// Whether `text` is a token (RFC 9110, section 5.6.2): what methods and field names are made of.
 bool is_token(std::string_view text) noexcept;
+/// How many bytes at the beginning of `text` could be part of a token.
+std::size_t token_bytes_of(std::string_view text) noexcept;
+/// A comma list of tokens, some of which may be empty (RFC 9110, section 5.6.1.2).
+bool is_token_list(std::string_view text) noexcept;
 
 /// A Content-Length: digits and nothing else, at most 2^63-1. Lists are refused, because hops
 /// before us may have read them differently.

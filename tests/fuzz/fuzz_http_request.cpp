@@ -1,7 +1,10 @@
 // Request heads from fuzzed bytes: the verdict must be the same however the bytes were split, views
-// must lie within the bytes, and an accepted head must be one that nobody could frame differently.
-// The first byte says how the rest is split.
+// must lie within the bytes, and an accepted head must be one that nobody could frame differently:
+// Beast, which shares no code with ours, must read the same fields. The first byte says how the rest
+// is split.
 #include "net/http_head.hpp"
+
+#include <boost/beast/http/basic_parser.hpp>
 
 #include <algorithm>
 #include <cstdlib>
@@ -34,6 +37,47 @@ bool same(const request_head& a, const request_head& b) {
   return equal;
 }
 
+/// Reads a head as Beast does.
+class beast_reader : public boost::beast::http::basic_parser<true> {
+  using error_code = boost::beast::error_code;
+  using text = boost::beast::string_view;
+
+public:
+  beast_reader() { header_limit(1 << 20); }
+
+  bool read(std::string_view head) {
+    error_code failed;
+    put(boost::asio::const_buffer{head.data(), head.size()}, failed);
+    return !failed && is_header_done();
+  }
+
+  std::vector<field> fields;
+
+private:
+  void on_request_impl(boost::beast::http::verb, text, text, int, error_code&) override {}
+  void on_response_impl(int, text, int, error_code&) override {}
+  void on_field_impl(boost::beast::http::field, text name, text value, error_code&) override {
+    fields.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
+  }
+  void on_header_impl(error_code&) override {}
+  void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
+  std::size_t on_body_impl(text, error_code&) override { return 0; }
+  void on_chunk_header_impl(std::uint64_t, text, error_code&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, text, error_code&) override { return 0; }
+  void on_finish_impl(error_code&) override {}
+};
+
+void check_against_beast(const request_head& head, std::string_view own) {
+  if (own.starts_with("\r\n")) // Which Beast does not skip.
+    own.remove_prefix(2);
+  beast_reader other;
+  require(other.read(own) && other.fields.size() == head.fields.size());
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    require(other.fields[i].name == head.fields[i].name);
+    require(other.fields[i].value == head.fields[i].value);
+  }
+}
+
 void check(const request_head& head, std::string_view bytes) {
   require(head.head_bytes <= bytes.size());
   const auto own = bytes.substr(0, head.head_bytes);
@@ -51,6 +95,7 @@ void check(const request_head& head, std::string_view bytes) {
   require(hosts <= 1 && lengths + encodings <= 1 && (hosts == 1 || head.version_minor == 0));
   require((head.framing == body_framing::chunked) == (encodings == 1));
   require(head.host.empty() || parse_authority(head.host));
+  check_against_beast(head, own);
 }
 
 } // namespace
