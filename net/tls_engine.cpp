@@ -113,6 +113,7 @@ tls_engine::read_result tls_engine::read(std::span<char> room, std::string& out)
   const output lent{*this, out};
   const auto said_before = out.size();
   read_result read;
+  bool used_up = false;
   for (;;) {
     std::size_t count = 0;
     const int result =
@@ -123,11 +124,13 @@ tls_engine::read_result tls_engine::read(std::span<char> room, std::string& out)
       failure_ = {routing::failure_class::other, "tls: the peer asks for too much"};
       read.what = outcome::failed;
     }
-    if (result != 1 || read.bytes == room.size() || failure_)
+    // To be told that there is no more costs as much as a small record.
+    used_up = in_.empty() && SSL_has_pending(session_.get()) == 0;
+    if (result != 1 || read.bytes == room.size() || failure_ || used_up)
       break;
   }
   established_ = established_ || SSL_is_init_finished(session_.get()) == 1;
-  starved_ = read.what == outcome::want_input;
+  starved_ = read.what == outcome::want_input || used_up;
   if (read.bytes > 0) // How it ended, the next call finds out again.
     read.what = outcome::bytes;
   return read;
