@@ -2,6 +2,7 @@
 // peer.
 #include "net/http2_session.hpp"
 
+#include "net/http2_memory.hpp"
 #include "net/http2_session.work.hpp"
 
 #include <algorithm>
@@ -51,8 +52,8 @@ const nghttp2_session_callbacks* http2_callbacks::all() {
 http2_session::http2_session(http2_role role, const http2_limits& limits, std::uint64_t seed)
   : role_{role}, limits_{limits}, seed_{seed}, work_{std::make_unique<workspace>()} {
   const auto option = make_option(limits_);
-  const auto create = is_server() ? nghttp2_session_server_new2 : nghttp2_session_client_new2;
-  if (create(&session_, http2_callbacks::all(), this, option.get()) != 0)
+  const auto create = is_server() ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
+  if (create(&session_, http2_callbacks::all(), this, option.get(), http2_memory()) != 0)
     throw std::bad_alloc{};
   submit_settings();
 }

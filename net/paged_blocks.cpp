@@ -1,0 +1,72 @@
+#include "net/paged_blocks.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace shunt::net {
+
+namespace {
+
+std::size_t whole_pages(std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return (bytes + page - 1) / page * page;
+}
+
+} // namespace
+
+paged_blocks::paged_blocks(std::size_t block_bytes, std::size_t blocks_per_region)
+  : block_bytes_{whole_pages(block_bytes)}, region_bytes_{block_bytes_ * blocks_per_region} {}
+
+paged_blocks::~paged_blocks() {
+  for (auto* region : regions_)
+    munmap(region, region_bytes_);
+}
+
+void* paged_blocks::take() noexcept {
+  const std::lock_guard lock{mutex_};
+  if (!free_.empty()) {
+    auto* block = free_.back();
+    free_.pop_back();
+    return block;
+  }
+  if (unused_ == unused_end_ && !add_region())
+    return nullptr;
+  auto* block = unused_;
+  unused_ += block_bytes_;
+  return block;
+}
+
+void paged_blocks::give_back(void* block) noexcept {
+  const std::lock_guard lock{mutex_};
+  free_.push_back(block); // There is room: see `add_region`.
+}
+
+bool paged_blocks::owns(const void* memory) const noexcept {
+  const std::lock_guard lock{mutex_};
+  return std::any_of(regions_.begin(), regions_.end(), [&](const char* region) {
+    return memory >= region && memory < region + region_bytes_;
+  });
+}
+
+bool paged_blocks::add_region() noexcept {
+  try {
+    regions_.reserve(regions_.size() + 1);
+    free_.reserve((regions_.size() + 1) * (region_bytes_ / block_bytes_));
+  } catch (...) {
+    return false;
+  }
+  // Costs nothing until it is touched.
+  auto* mapped =
+    mmap(nullptr, region_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapped == MAP_FAILED)
+    return false;
+  madvise(mapped, region_bytes_, MADV_NOHUGEPAGE); // Which would touch it all at once.
+  unused_ = static_cast<char*>(mapped);
+  unused_end_ = unused_ + region_bytes_;
+  regions_.push_back(unused_);
+  return true;
+}
+
+} // namespace shunt::net
