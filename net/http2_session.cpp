@@ -33,6 +33,30 @@ std::unique_ptr<nghttp2_option, option_deleter> make_option(const http2_limits& 
 /// The frames by which a peer makes us work without getting on.
 constexpr std::uint32_t idle_frames_per_useful_frame = 4;
 
+/// What sessions of one thread lend each other, the one used last first: it is still in the cache.
+template <class T>
+class spare_parts {
+public:
+  std::unique_ptr<T> take() {
+    if (parts_.empty())
+      return std::make_unique<T>();
+    auto taken = std::move(parts_.back());
+    parts_.pop_back();
+    return taken;
+  }
+  void give_back(std::unique_ptr<T> part) {
+    constexpr std::size_t kept_max = 128;
+    if (part && parts_.size() < kept_max)
+      parts_.push_back(std::move(part));
+  }
+
+private:
+  std::vector<std::unique_ptr<T>> parts_;
+};
+
+thread_local spare_parts<http2_stream> spare_streams;
+thread_local spare_parts<http2_workspace> spare_workspaces;
+
 constexpr std::array<std::uint8_t, 8> drain_ping{'d', 'r', 'a', 'i', 'n', 'i', 'n', 'g'};
 
 } // namespace
@@ -50,7 +74,7 @@ const nghttp2_session_callbacks* http2_callbacks::all() {
 }
 
 http2_session::http2_session(http2_role role, const http2_limits& limits, std::uint64_t seed)
-  : role_{role}, limits_{limits}, seed_{seed}, work_{std::make_unique<workspace>()} {
+  : role_{role}, limits_{limits}, seed_{seed} {
   const auto option = make_option(limits_);
   const auto create = is_server() ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
   if (create(&session_, http2_callbacks::all(), this, option.get(), http2_memory()) != 0)
@@ -131,7 +155,7 @@ bool http2_session::finished() const {
 void http2_session::abandon(http2_code code) {
   failed_ = true;
   for (const auto& each : streams_)
-    if (each->in_use)
+    if (each && each->in_use)
       close(*each, code, false);
 }
 
@@ -165,12 +189,17 @@ void http2_session::stop_accepting() {
 
 http2_stream& http2_session::take_stream() {
   if (free_.empty()) {
-    streams_.push_back(std::make_unique<http2_stream>());
-    streams_.back()->slot = static_cast<http2_stream_id>(streams_.size() - 1);
-    free_.push_back(streams_.back()->slot);
+    free_.push_back(static_cast<http2_stream_id>(streams_.size()));
+    streams_.emplace_back();
   }
-  auto& taken = at(free_.back());
+  if (!work_)
+    work_ = spare_workspaces.take();
+  const auto slot = free_.back();
   free_.pop_back();
+  streams_[slot] = spare_streams.take();
+  auto& taken = *streams_[slot];
+  taken.slot = slot;
+  taken.queued = false;
   taken.in_use = true;
   ++in_use_;
   return taken;
@@ -180,9 +209,12 @@ void http2_session::free_stream(http2_stream& stream) {
   if (head_of_ == &stream)
     head_of_ = nullptr;
   heads_bytes_ -= stream.head_bytes;
+  const auto slot = stream.slot;
   stream.clear();
-  --in_use_;
-  free_.push_back(stream.slot);
+  spare_streams.give_back(std::move(streams_[slot]));
+  free_.push_back(slot);
+  if (--in_use_ == 0)
+    spare_workspaces.give_back(std::move(work_));
 }
 
 http2_stream* http2_session::find(std::int32_t wire_id) const {
@@ -199,11 +231,13 @@ void http2_session::tell(http2_stream& stream, std::uint8_t what) {
 
 std::optional<http2_news> http2_session::next_news() {
   while (news_begin_ < news_.size()) {
-    auto& stream = at(news_[news_begin_++]);
-    stream.queued = false;
-    const auto news = std::exchange(stream.news, std::uint8_t{0});
+    const auto& stream = streams_[news_[news_begin_++]];
+    if (!stream)
+      continue; // Gone meanwhile.
+    stream->queued = false;
+    const auto news = std::exchange(stream->news, std::uint8_t{0});
     if (news != 0)
-      return http2_news{stream.slot, (news & news_opened) != 0, (news & news_readable) != 0,
+      return http2_news{stream->slot, (news & news_opened) != 0, (news & news_readable) != 0,
                         (news & news_writable) != 0, (news & news_ended) != 0};
   }
   news_.clear();
@@ -277,7 +311,7 @@ void http2_session::release(http2_stream_id id) {
 std::size_t http2_session::reset_stalled() {
   std::size_t waiting = 0;
   for (const auto& each : streams_) {
-    if (!each->in_use || !each->released || each->ended || each->doomed)
+    if (!each || !each->in_use || !each->released || each->ended || each->doomed)
       continue;
     if (std::exchange(each->moved, false))
       ++waiting;

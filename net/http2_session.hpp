@@ -37,6 +37,7 @@ struct nghttp2_session; // So that only these sources see the library.
 namespace shunt::net {
 
 struct http2_stream;
+struct http2_workspace;
 
 enum class http2_role : std::uint8_t {
   server,       ///< Towards a client.
@@ -153,7 +154,6 @@ public:
 
 private:
   friend struct http2_callbacks;
-  struct workspace;
 
   bool is_server() const noexcept { return role_ == http2_role::server; }
   void submit_settings();
@@ -206,14 +206,14 @@ private:
   bool shutting_down_ = false;
   http2_code gave_up_ = http2_code::no_error; ///< What the last GOAWAY that was sent said.
 
-  std::vector<std::unique_ptr<http2_stream>> streams_; ///< By slot.
+  std::vector<std::unique_ptr<http2_stream>> streams_; ///< By slot; null where there is none.
   std::vector<http2_stream_id> free_;
   std::size_t in_use_ = 0;
   std::size_t heads_bytes_ = 0; ///< Of the requests in use.
   std::vector<http2_stream_id> news_;
   std::size_t news_begin_ = 0;
 
-  std::unique_ptr<workspace> work_;
+  std::unique_ptr<http2_workspace> work_; ///< Null while no stream is in use.
   http2_stream* head_of_ = nullptr; ///< Whose head arrives; heads never interleave.
   bool head_is_trailers_ = false;
   std::string* out_ = nullptr; ///< During `collect`.

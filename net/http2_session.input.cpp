@@ -44,9 +44,9 @@ int http2_callbacks::header(nghttp2_session*, const nghttp2_frame*, const std::u
                             std::size_t name_bytes, const std::uint8_t* value,
                             std::size_t value_bytes, std::uint8_t, void* self) {
   auto& session = session_of(self);
-  auto& reader = session.work_->reader;
   if (session.head_of_ == nullptr)
     return 0;
+  auto& reader = session.work_->reader;
   reader.add(text(name, name_bytes), text(value, value_bytes));
   if (reader.bytes() <= absurd_head_factor * session.limits_.head_bytes_max)
     return 0;
@@ -98,7 +98,6 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
   head_is_trailers_ = false;
   const auto fields_max = limits_.fields_max == 0 ? fields_cap : limits_.fields_max;
   const http2_head_reader::bounds bounds{limits_.head_bytes_max, fields_max};
-  auto& reader = work_->reader;
   if (new_request) {
     // A client that resets its streams may open others before the owner has let go of the old.
     if (in_use_ >= std::size_t{2} * limits_.streams_max || calmed_) {
@@ -109,7 +108,7 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
     stream.id = wire_id;
     nghttp2_session_set_stream_user_data(session_, wire_id, &stream);
     head_of_ = &stream;
-    reader.begin_request(stream.inbound.begin_head(), bounds);
+    work_->reader.begin_request(stream.inbound.begin_head(), bounds);
     return 0;
   }
   auto* stream = find(wire_id);
@@ -117,6 +116,7 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
     return 0;
   head_of_ = stream;
   head_is_trailers_ = stream->head_read;
+  auto& reader = work_->reader;
   if (head_is_trailers_) {
     constexpr auto limits = chunked_decoder::trailer_limits; // Whoever reads them takes no more.
     work_->trailers.clear();

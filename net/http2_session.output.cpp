@@ -114,7 +114,7 @@ int http2_callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame
       || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
     return 0;
   for (const auto& each : session.streams_)
-    if (each->in_use && each->id == frame->hd.stream_id)
+    if (each && each->in_use && each->id == frame->hd.stream_id)
       session.close(*each, http2_code::refused_stream, true);
   return 0;
 }
@@ -191,12 +191,12 @@ std::size_t http2_session::parse_head(http2_stream& stream, std::string_view tex
     fail_stream(stream, http2_code::internal_error);
   if (!status.complete())
     return 0;
-  if (is_server()) {
+  const auto used = is_server() ? work_->response.head_bytes : work_->request.head_bytes;
+  if (is_server())
     take_response(stream);
-    return work_->response.head_bytes;
-  }
-  take_request(stream);
-  return work_->request.head_bytes;
+  else
+    take_request(stream);
+  return used;
 }
 
 void http2_session::take_response(http2_stream& stream) {

@@ -7,7 +7,8 @@
 
 namespace shunt::net {
 
-struct http2_session::workspace {
+/// What a session holds while it has streams. An idle one has nothing to do with it.
+struct http2_workspace {
   http2_head_reader reader;
   http2_fields fields;
   response_head response;
