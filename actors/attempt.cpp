@@ -1,6 +1,7 @@
 #include "actors/attempt.hpp"
 
 #include "net/backend_tls.hpp"
+#include "net/client_cert_header.hpp"
 #include "net/tls_engine.hpp"
 #include "net/tunnel.hpp"
 

@@ -186,23 +186,22 @@ void append_other(std::string& out, const attribute& other) {
     append_hex(out, static_cast<unsigned char>(c), lower_digits);
 }
 
+/// A signature is better proof: what the route service returns is what the router itself sent it.
+client_proof proof_of(const client_cert_facts& facts) noexcept {
+  using enum client_proof;
+  if (!facts.tls)
+    return none;
+  if (facts.signature_valid)
+    return facts.route_service_bound ? own_signature : signature;
+  return facts.certificate ? certificate : none;
+}
+
 } // namespace
 
 client_cert_action decide_client_cert(config::forwarded_client_cert mode,
                                       const client_cert_facts& facts) noexcept {
-  using config::forwarded_client_cert;
-  using enum client_cert_action;
-  if (mode == forwarded_client_cert::always_forward)
-    return pass;
-  const bool forward = mode == forwarded_client_cert::forward;
-  if (forward && facts.signature_valid && facts.route_service_bound)
-    return remove;
-  // What the route service returns is what the router itself sent it.
-  if (facts.signature_valid && facts.tls)
-    return pass;
-  if (!facts.tls || !facts.certificate)
-    return remove;
-  return forward ? pass : replace;
+  return client_cert_table[static_cast<std::size_t>(mode)]
+                          [static_cast<std::size_t>(proof_of(facts))];
 }
 
 std::string client_cert_value(const X509& certificate, config::xfcc_format format) {

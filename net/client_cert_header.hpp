@@ -1,23 +1,16 @@
 // X-Forwarded-Client-Cert: whether a request keeps the one it came with, loses it or gets one about
-// its own client, and how a certificate is written into it. Decisions are pure; the text is made
-// once a connection, off the request path.
+// its own client (`client_cert_table`), and how a certificate is written into it. Decisions are
+// pure; the text is made once a connection, off the request path.
 #pragma once
 
 #include "config/choices.hpp"
+#include "net/header_table.hpp"
 
 #include <openssl/types.h>
 
-#include <cstdint>
 #include <string>
 
 namespace shunt::net {
-
-/// What becomes of the client's X-Forwarded-Client-Cert, all lines of it.
-enum class client_cert_action : std::uint8_t {
-  pass,    ///< They stay as they are.
-  remove,  ///< They are dropped.
-  replace, ///< They are dropped, and one about this client's certificate is added.
-};
 
 /// What the decision rests on.
 struct client_cert_facts {

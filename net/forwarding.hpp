@@ -1,10 +1,9 @@
 // How a message head changes on its way through the router, in both directions: which fields are
-// kept, dropped, changed and added (gorouter's rules; RFC 9110, section 7.6.1 for hop-by-hop
-// fields). What is kept keeps the spelling and the order that the sender gave it. Pure: a parsed
-// head and facts in, bytes out.
+// kept, dropped, changed and added, as `net/header_table` says. What is kept keeps the spelling and
+// the order that the sender gave it. Pure: a parsed head and facts in, bytes out.
 #pragma once
 
-#include "net/client_cert_header.hpp"
+#include "net/header_table.hpp"
 #include "net/http_head.hpp"
 
 #include <cstdint>
@@ -17,11 +16,13 @@ namespace shunt::net {
 class response_rewrite;
 class trace_record;
 
-/// Who says what X-Forwarded-Proto is.
-enum class proto_source : std::uint8_t {
-  client,     ///< The client, if it says anything; else the connection.
-  connection, ///< `sanitize_forwarded_proto`
-  https,      ///< `force_forwarded_proto_https`: always https.
+/// What a request to a route service carries, and where it asks. All of it valid in a head.
+struct route_service_facts {
+  std::string_view target;        ///< Path and query of its URL; never empty.
+  std::string_view host;          ///< The authority of its URL, as configured.
+  std::string_view forwarded_url; ///< X-CF-Forwarded-Url: where the service shall send it.
+  std::string_view signature;     ///< X-CF-Proxy-Signature.
+  std::string_view metadata;      ///< X-CF-Proxy-Metadata.
 };
 
 /// What does not change between the attempts of one request.
@@ -33,10 +34,12 @@ struct request_facts {
   proto_source proto = proto_source::client;
   client_cert_action client_cert = client_cert_action::pass; ///< X-Forwarded-Client-Cert.
   std::string_view client_cert_value = {}; ///< For `replace`; empty = none can be vouched for.
-  const trace_record* trace = nullptr; ///< Tracing fields to replace and add; null = none.
-  bool close_after = false;            ///< Adds `Connection: close`.
+  const trace_record* trace = nullptr;     ///< Tracing fields to replace and add; null = none.
+  bool close_after = false;                ///< Adds `Connection: close`.
   /// Names that a client may not have removed by listing them in Connection.
   std::span<const std::string> protected_names;
+  situation where = situation::unbound;
+  const route_service_facts* route_service = nullptr; ///< For `to_route_service`, and only then.
 };
 
 /// The instance that an attempt goes to.
@@ -46,7 +49,8 @@ struct instance_facts {
   std::string_view instance_id;    ///< X-CF-InstanceID; the address when the instance has none.
 };
 
-/// Appends the head that goes to the backend.
+/// Appends the head that goes to the backend, or to the route service: that is sent its own target
+/// and Host and nothing of an instance (`instance` is not looked at).
 void append_request_head(std::string& out, const request_head& head, const request_facts& request,
                          const instance_facts& instance);
 
@@ -59,14 +63,14 @@ std::string_view forwarded_proto(const request_head& head, bool tls, proto_sourc
 
 /// How the body of a response travels to the client.
 struct response_facts {
-  std::string_view request_id;
-  std::string_view date;          ///< Added when the backend sent none.
-  std::string_view trace_router;  ///< X-Vcap-Router, X-Vcap-Backend and X-Cf-RouteEndpoint are
-  std::string_view trace_backend; ///< added when these are not empty.
-  bool http_1_0 = false;          ///< The client's version.
-  bool keep_alive = true;         ///< Whether the connection stays open afterwards.
+  std::string_view request_id = {};
+  std::string_view date = {};          ///< Added when the backend sent none.
+  std::string_view trace_router = {};  ///< X-Vcap-Router, X-Vcap-Backend and X-Cf-RouteEndpoint
+  std::string_view trace_backend = {}; ///< are added when these are not empty.
+  bool http_1_0 = false;               ///< The client's version.
+  bool keep_alive = true;              ///< Whether the connection stays open afterwards.
   body_framing framing = body_framing::none; ///< Towards the client.
-  std::string_view cookie_line; ///< A whole Set-Cookie line of the router's; empty = none.
+  std::string_view cookie_line = {}; ///< A whole Set-Cookie line of the router's; empty = none.
   const response_rewrite* rewrite = nullptr; ///< The operator's rules; null = none.
 };
 

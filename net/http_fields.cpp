@@ -32,7 +32,7 @@ constexpr std::array names{
   "range"sv, "vary"sv, "warning"sv,
 };
 // clang-format on
-static_assert(names.size() == static_cast<std::size_t>(field_id::warning) + 1);
+static_assert(names.size() == field_count);
 
 constexpr unsigned slot_bits = 10;
 

@@ -88,6 +88,7 @@ enum class field_id : std::uint8_t {
   vary,
   warning,
 };
+inline constexpr std::size_t field_count = static_cast<std::size_t>(field_id::warning) + 1;
 
 /// One field line, spelled as it was received; the value without the whitespace around it.
 struct field {
