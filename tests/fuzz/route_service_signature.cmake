@@ -1,0 +1,1 @@
+shunt_fuzz(route_service_signature LIBRARIES shunt::routing SOURCES fuzz_route_service_signature.cpp)
