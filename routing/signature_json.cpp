@@ -92,6 +92,21 @@ constexpr int hex_value(char c) {
   return is_digit(c) ? c - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
+/// Bytes that stand for themselves, written and read: most of all texts, so they go in runs.
+constexpr auto plain_bytes = [] {
+  std::array<bool, 256> made{};
+  for (unsigned c = 0x20; c < 0x80; ++c)
+    made[c] = c != '"' && c != '\\' && c != '&' && c != '<' && c != '>';
+  return made;
+}();
+
+std::size_t plain_run(std::string_view text) {
+  std::size_t run = 0;
+  while (run < text.size() && plain_bytes[static_cast<unsigned char>(text[run])])
+    ++run;
+  return run;
+}
+
 /// Reads one document. Every function answers false once `error` is set.
 class json_reader {
 public:
@@ -182,7 +197,12 @@ private:
 
   bool string(std::string& out) {
     out.clear();
-    for (++at_; at_ < text_.size();) {
+    for (++at_;;) {
+      const auto run = plain_run(text_.substr(at_));
+      out.append(text_, at_, run);
+      at_ += run;
+      if (at_ == text_.size())
+        return ended();
       const char c = text_[at_];
       if (c == '"') {
         ++at_;
@@ -200,7 +220,6 @@ private:
       append_utf8(out, next.code);
       at_ += next.bytes;
     }
-    return ended();
   }
 
   bool escape(std::string& out) {
@@ -323,7 +342,12 @@ private:
 void append_json_string(std::string& out, std::string_view text) {
   constexpr std::string_view named = "\"\\\b\f\n\r\t", names = "\"\\bfnrt";
   out += '"';
-  while (!text.empty()) {
+  for (;;) {
+    const auto run = plain_run(text);
+    out.append(text.substr(0, run));
+    text.remove_prefix(run);
+    if (text.empty())
+      break;
     const auto next = first_rune(text);
     const auto bytes = text.substr(0, next.bytes);
     const char c = bytes.front();
