@@ -4,6 +4,7 @@
 
 #include "actors/loop_context.hpp"
 #include "actors/protocol.hpp"
+#include "routing/route_policy.hpp"
 
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@ struct client_identity {
   bool mutual_tls = false;   ///< The client showed a certificate, which was verified.
   /// The name of the domain of `domains` that it asked for and whose CAs verified its certificate.
   std::string domain;
+  /// Whose certificate it showed there. Nobody's elsewhere: only a domain's CAs vouch for apps.
+  routing::caller_identity caller;
+  std::string requested_name; ///< By SNI, if the access log is to show it.
   /// That domain's rule for X-Forwarded-Client-Cert; empty: the router's.
   std::optional<config::forwarded_client_cert> client_cert_mode;
   std::string certificate;   ///< For X-Forwarded-Client-Cert, if the router may have to set it.

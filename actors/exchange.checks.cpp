@@ -47,11 +47,24 @@ std::optional<net::error_response> exchange::check() const {
 /// Whether the certificates of a domain of `domains` were asked for and the request is for another, or
 /// the other way round: who may see one must not see the other by the same connection.
 bool exchange::misdirected(std::string_view host) const {
-  if (rules_->settings.domains.empty())
+  if (rules_->settings.domains.empty() && client_->who->domain.empty())
     return false;
   const auto meant = rules_->domains.find(host);
   return client_->who->domain
          != (meant ? std::string_view{rules_->settings.domains[*meant].name} : std::string_view{});
+}
+
+/// Whether the route's policy keeps this client out or, once an endpoint is chosen, away from that one.
+bool exchange::is_denied(const routing::leased_pool& pool, const routing::endpoint* target) {
+  const auto* policy = pool.policy();
+  if (policy == nullptr) [[likely]]
+    return false;
+  const auto& caller = client_->who->caller;
+  const auto verdict = target == nullptr ? policy->admits(caller) : policy->admits(caller, *target);
+  policy_rule_ = verdict.rule;
+  if (!verdict.allowed)
+    here_.requests.policy_denied(net::view(id_), head.host, verdict.rule, caller.app);
+  return !verdict.allowed;
 }
 
 /// Whether the part of a chunked body that came along breaks the coding. No backend need see that.

@@ -75,6 +75,7 @@ void exchange::shrink() {
   trim(key_.host);
   trim(key_.path);
   trim(router_error_);
+  trim(policy_rule_);
   kept_head_ = {};
 }
 
@@ -96,6 +97,7 @@ void exchange::begin(client_connection& client) {
   failed_attempts_ = 0;
   tunnelled_ = client_gone_ = body_spent_ = answered_ = false;
   router_error_.clear();
+  policy_rule_.clear();
   cookie_line_.clear();
   backend_.clear();
   local_address_.clear();
@@ -189,13 +191,18 @@ net::task<void> exchange::proxy() {
   attempts.only = certain ? &wanted_.only : nullptr;
   if (const auto& name = found.pool->traits().hash_header; !name.empty())
     attempts.hash_value = net::value_of(head.fields, name);
+  if (is_denied(*found.pool, nullptr)) { // The log names the app all the same.
+    endpoint_ = routing::leased_endpoint_ptr{choose(*found.pool, attempts)};
+    co_await respond(net::describe(router_error::policy_denied, head.host));
+    co_return;
+  }
   if (all_overloaded(*found.pool)) {
     loop_counters::add(here_.counters.backend_exhausted_conns);
     here_.requests.connection_limit_reached(net::view(id_));
     co_await respond(net::describe(router_error::connection_limit, head.host));
     co_return;
   }
-  if (auto too_large = check_size()) { // The log names the app all the same.
+  if (auto too_large = check_size()) { // As above.
     endpoint_ = routing::leased_endpoint_ptr{choose(*found.pool, attempts)};
     co_await respond(std::move(*too_large));
     co_return;
@@ -225,6 +232,10 @@ net::task<void> exchange::proxy() {
     if (!routing::may_try(attempts, endpoints))
       break;
     endpoint_ = routing::leased_endpoint_ptr{chosen};
+    if (is_denied(*found.pool, &chosen->about())) {
+      last.ended = attempt_result::kind::denied;
+      break;
+    }
     times_.attempt = exchange_times::clock::now();
     last = co_await try_endpoint(*chosen);
     if (rules_->outliers.enabled())
@@ -256,6 +267,9 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
       if (is_websocket(head))
         loop_counters::add(here_.counters.websocket_failures);
       co_await respond(net::describe(router_error::bad_upgrade, head.host));
+      break;
+    case attempt_result::kind::denied:
+      co_await respond(net::describe(router_error::policy_denied, head.host));
       break;
     case attempt_result::kind::malformed_request:
     case attempt_result::kind::late_request: {

@@ -41,6 +41,7 @@ struct attempt_result {
     failed,            ///< The client was sent nothing: `rule` says what may follow.
     bad_upgrade,       ///< The backend switched to a protocol that nobody asked for.
     malformed_request, ///< The client's fault: its body broke the chunked coding.
+    denied,            ///< The route's policy keeps the client away from the endpoint.
     late_request,      ///< The client's fault: it fell silent in the middle of its body.
   };
   kind ended = kind::answered;
@@ -89,6 +90,7 @@ private:
   bool body_is_broken() const;
   bool has_semicolon() const;
   bool misdirected(std::string_view host) const;
+  bool is_denied(const routing::leased_pool& pool, const routing::endpoint* target);
   bool is_health_check() const;
   bool wants_trace() const;
   bool traced() const;
@@ -138,6 +140,7 @@ private:
   std::string out_;      ///< The head that goes to the backend, then others.
   std::string answer_;   ///< The head that goes to the client.
   std::string router_error_;
+  std::string policy_rule_; ///< By which the route's policy decided; empty: it has none.
   std::vector<std::string_view> logged_values_; ///< Of `extra_headers_to_log`.
   std::string backend_;  ///< Of the last endpoint tried.
   std::string local_address_;

@@ -74,6 +74,11 @@ void exchange::log() {
     record.app_index = endpoint_->about().instance_index();
     record.instance_id = endpoint_->about().instance_id();
   }
+  record.tls_sni = client_->who->requested_name;
+  record.caller_cf_app = client_->who->caller.app;
+  record.caller_cf_space = client_->who->caller.space;
+  record.caller_cf_org = client_->who->caller.organization;
+  record.route_policy = policy_rule_;
   record.x_cf_routererror = router_error_;
   if (router_error_.empty() && has_semicolon())
     record.x_cf_routererror = "deprecated-semicolon-params";

@@ -5,6 +5,7 @@
 #include "net/proxy_protocol.hpp"
 #include "net/tls_engine.hpp"
 #include "net/tls_peer.hpp"
+#include "net/tls_subject.hpp"
 
 namespace shunt {
 
@@ -87,6 +88,8 @@ void note_certificate(const SSL* session, const policy& rules, client_identity& 
   if (const auto found = rules.domains.find(net::requested_name(session))) {
     const auto& domain = rules.settings.domains[*found];
     who.domain = domain.name;
+    const auto subject = net::subject_of(SSL_get0_peer_certificate(session));
+    who.caller = routing::caller_of(subject.organizational_unit);
     who.client_cert_mode = mode = domain.forwarded_client_cert;
     format = domain.xfcc_format;
   }
@@ -111,6 +114,8 @@ net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity
     co_return false;
   }
   who.speaks_http2 = net::speaks_http2(engine.session());
+  if (rules->log_requested_name)
+    who.requested_name = net::requested_name(engine.session());
   note_certificate(engine.session(), *rules, who);
   co_return true;
 }

@@ -69,7 +69,8 @@ policy::policy(config::settings from)
     balancing{balance_rules_of(settings)}, outliers{outlier_settings_of(settings)},
     attempts_max{static_cast<std::size_t>(settings.backend_attempts_max())},
     logged_headers{access_log_headers(settings)},
-    log_local_address{logs(settings, "local_address")} {
+    log_local_address{logs(settings, "local_address")},
+    log_requested_name{logs(settings, "tls_sni")} {
   for (std::size_t i = 0; i < settings.domains.size(); ++i)
     domains.add(settings.domains[i].name, i);
 }

@@ -49,6 +49,7 @@ struct policy {
   std::size_t attempts_max;
   std::vector<std::string> logged_headers; ///< `extra_headers_to_log`, without duplicates.
   bool log_local_address;                  ///< It costs a system call a request.
+  bool log_requested_name;                 ///< `tls_sni`: it costs memory a connection.
   std::shared_ptr<const net::front_tls> front_tls;     ///< Null: TLS is not served.
   std::shared_ptr<const net::backend_tls> backend_tls; ///< Null: TLS backends cannot be reached.
 };

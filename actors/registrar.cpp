@@ -30,6 +30,7 @@ struct registrar_state {
   std::optional<registry_log> lines;
   net::log_limiter rejections{10};
   net::log_limiter unknown_options{10};
+  net::log_limiter unknown_policies{10};
 };
 
 using registrar_self = registrar_actor::stateful_pointer<registrar_state>;
@@ -149,6 +150,8 @@ private:
         report_unknown_algorithm(message);
       endpoint.loadbalancing = {};
     }
+    if (!message.unregister && !routing::is_understood(endpoint.policy_scope, endpoint.policy_sources))
+      report_unknown_policy(message);
     return message;
   }
 
@@ -156,6 +159,17 @@ private:
     if (const auto suppressed = self_->state.unknown_options.admit())
       log_->error(".subscriber", "invalid-load-balancing-algorithm",
                   {{"loadbalancing", message.endpoint.loadbalancing.substr(0, shown_bytes_max)},
+                   {"uri", message.uris.empty() ? std::string_view{} : message.uris.front()},
+                   {"application_id", message.endpoint.app},
+                   {"suppressed", *suppressed}});
+  }
+
+  /// It stays, since what it demands cannot be known: such a route refuses everybody.
+  void report_unknown_policy(const net::registry_message& message) const {
+    if (const auto suppressed = self_->state.unknown_policies.admit())
+      log_->error(".subscriber", "invalid-route-policy",
+                  {{"route_policy_scope", message.endpoint.policy_scope.substr(0, shown_bytes_max)},
+                   {"route_policy_sources", message.endpoint.policy_sources.substr(0, shown_bytes_max)},
                    {"uri", message.uris.empty() ? std::string_view{} : message.uris.front()},
                    {"application_id", message.endpoint.app},
                    {"suppressed", *suppressed}});

@@ -67,6 +67,19 @@ void request_log::nothing_to_select(std::string_view host, std::string_view erro
                {{"host", host}, {"error", error}, {"suppressed", *suppressed}});
 }
 
+void request_log::policy_denied(std::string_view request_id, std::string_view host,
+                                std::string_view rule, std::string_view app) {
+  if (!log_.enabled(net::log_level::info))
+    return;
+  if (const auto suppressed = denials_.admit())
+    log_.info(source, "route-policy-denied",
+              {{"vcap_request_id", request_id},
+               {"host", host},
+               {"rule", rule},
+               {"caller_cf_app", app},
+               {"suppressed", *suppressed}});
+}
+
 void request_log::connection_limit_reached(std::string_view request_id) {
   if (!log_.enabled(net::log_level::info))
     return;

@@ -43,6 +43,9 @@ public:
   void client_left(std::string_view request_id, std::string_view error);
   /// No endpoint could be selected for an attempt.
   void nothing_to_select(std::string_view host, std::string_view error);
+  /// The route's policy refuses the client, by `rule`; `app` is empty if nobody knows whose it is.
+  void policy_denied(std::string_view request_id, std::string_view host, std::string_view rule,
+                     std::string_view app);
   /// All endpoints of a route have as many requests as they may.
   void connection_limit_reached(std::string_view request_id);
   /// The router answered with an error of its own; `body` as the client sees it.
@@ -73,6 +76,7 @@ private:
   net::log_limiter header_limits_{lines_per_second};
   net::log_limiter departures_{lines_per_second};
   net::log_limiter selections_{lines_per_second};
+  net::log_limiter denials_{lines_per_second};
   net::log_limiter connection_limits_{lines_per_second};
   net::log_limiter pages_{lines_per_second};
   net::log_limiter errors_{lines_per_second};

@@ -31,6 +31,21 @@ void append_tags(std::string& out, const routing::endpoint& endpoint) {
   out.push_back('}');
 }
 
+/// As a list, as gorouter has it.
+void append_policies(std::string& out, std::string_view sources) {
+  out.append(",\"route_policies\":[");
+  for (bool more = true, first = true; more; first = false) {
+    const auto comma = sources.find(',');
+    if (!first)
+      out.push_back(',');
+    append_html_safe_json(out, sources.substr(0, comma));
+    more = comma != sources.npos;
+    if (more)
+      sources.remove_prefix(comma + 1);
+  }
+  out.push_back(']');
+}
+
 void append_endpoint(std::string& out, const routing::endpoint& endpoint,
                      std::chrono::seconds ttl) {
   out.append("{\"address\":");
@@ -46,6 +61,9 @@ void append_endpoint(std::string& out, const routing::endpoint& endpoint,
   member_if(out, "private_instance_id", endpoint.instance_id());
   member_if(out, "server_cert_domain_san", endpoint.server_cert_domain_san());
   member_if(out, "load_balancing_algorithm", endpoint.loadbalancing());
+  member_if(out, "route_policy_scope", endpoint.policy_scope());
+  if (!endpoint.policy_sources().empty())
+    append_policies(out, endpoint.policy_sources());
   out.push_back('}');
 }
 

@@ -178,6 +178,8 @@ constexpr std::array option_fields{
   text_field<&endpoint_spec::loadbalancing>("loadbalancing"),
   text_field<&endpoint_spec::hash_header>("hash_header"),
   field{"hash_balance", read_hash_balance},
+  text_field<&endpoint_spec::policy_scope>("route_policy_scope"),
+  text_field<&endpoint_spec::policy_sources>("route_policy_sources"),
 };
 
 bool read_options(reading& r, std::string_view name, dom::element value);

@@ -64,6 +64,9 @@ error_response describe(router_error error, std::string_view host) {
       return plain(400, "unknown_route", {}, no_store);
     case header_too_large: return empty(431, "max-request-size-exceeded");
     case misdirected: return empty(421, "");
+    case policy_denied:
+      return plain(403, "route_policy_denied", quoted_route(host, "is not open to this client."),
+                   no_store);
     case malformed_body:
       return plain(400, "malformed_body", "The body breaks the chunked coding", no_store);
     case unknown_route:

@@ -12,7 +12,7 @@ namespace shunt::net {
 
 class response_rewrite;
 
-/// What went wrong. Who is at fault: the client down to `misdirected`, then the table, then
+/// What went wrong. Who is at fault: the client down to `policy_denied`, then the table, then
 /// the backend, then the router.
 enum class router_error : std::uint8_t {
   empty_host,
@@ -22,6 +22,7 @@ enum class router_error : std::uint8_t {
   header_too_large,
   malformed_body,
   misdirected,
+  policy_denied,
   unknown_route,
   no_endpoints,
   not_in_sync,

@@ -350,6 +350,12 @@ void put_extra_field(line_writer& line, const access_record& record, access_fiel
   switch (field) {
     case access_field::backend_time:
       return put_duration(line, " backend_time:", record.backend_time_ns);
+    case access_field::caller_cf_app:
+      return put_text(line, " caller_cf_app:", record.caller_cf_app);
+    case access_field::caller_cf_org:
+      return put_text(line, " caller_cf_org:", record.caller_cf_org);
+    case access_field::caller_cf_space:
+      return put_text(line, " caller_cf_space:", record.caller_cf_space);
     case access_field::dial_time: return put_duration(line, " dial_time:", record.dial_time_ns);
     case access_field::dns_time: return put_duration(line, " dns_time:", record.dns_time_ns);
     case access_field::failed_attempts:
@@ -359,6 +365,9 @@ void put_extra_field(line_writer& line, const access_record& record, access_fiel
       return put_duration(line, " failed_attempts_time:", record.failed_attempts_time_ns);
     case access_field::local_address:
       return put_text(line, " local_address:", record.local_address);
+    case access_field::route_policy:
+      return put_text(line, " route_policy:", record.route_policy);
+    case access_field::tls_sni: return put_text(line, " tls_sni:", record.tls_sni);
     case access_field::tls_time: return put_duration(line, " tls_time:", record.tls_time_ns);
   }
 }
@@ -426,11 +435,16 @@ void put_labelled(line_writer& line, const access_record& record, const access_f
 std::optional<access_field> access_field_named(std::string_view name) {
   constexpr std::pair<std::string_view, access_field> fields[] = {
     {"backend_time", access_field::backend_time},
+    {"caller_cf_app", access_field::caller_cf_app},
+    {"caller_cf_org", access_field::caller_cf_org},
+    {"caller_cf_space", access_field::caller_cf_space},
     {"dial_time", access_field::dial_time},
     {"dns_time", access_field::dns_time},
     {"failed_attempts", access_field::failed_attempts},
     {"failed_attempts_time", access_field::failed_attempts_time},
     {"local_address", access_field::local_address},
+    {"route_policy", access_field::route_policy},
+    {"tls_sni", access_field::tls_sni},
     {"tls_time", access_field::tls_time},
   };
   for (const auto& [known, field] : fields)

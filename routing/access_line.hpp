@@ -22,11 +22,16 @@ enum class query_redaction : std::uint8_t {
 /// A field that is logged only on demand (`logging.extra_access_log_fields`).
 enum class access_field : std::uint8_t {
   backend_time,
+  caller_cf_app,
+  caller_cf_org,
+  caller_cf_space,
   dial_time,
   dns_time,
   failed_attempts,
   failed_attempts_time,
   local_address,
+  route_policy,
+  tls_sni,
   tls_time,
 };
 

@@ -26,6 +26,11 @@ constexpr std::string_view access_record::*texts[] = {
   &access_record::app_id,
   &access_record::app_index,
   &access_record::instance_id,
+  &access_record::tls_sni,
+  &access_record::caller_cf_app,
+  &access_record::caller_cf_space,
+  &access_record::caller_cf_org,
+  &access_record::route_policy,
   &access_record::x_cf_routererror,
 };
 

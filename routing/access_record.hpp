@@ -34,6 +34,11 @@ struct access_record {
   std::string_view app_id;
   std::string_view app_index;
   std::string_view instance_id;
+  std::string_view tls_sni;         ///< The name that the client asked for in its handshake.
+  std::string_view caller_cf_app;   ///< These three: whose certificate the client showed.
+  std::string_view caller_cf_space;
+  std::string_view caller_cf_org;
+  std::string_view route_policy;    ///< By which rule the route's policy decided.
   std::string_view x_cf_routererror; ///< The response header.
   /// One value per access_format::extra_headers, in its order. Missing ones count as empty.
   std::span<const std::string_view> extra_headers;

@@ -71,7 +71,7 @@ private:
                       + s.server_cert_domain_san.size() + s.protocol.size()
                       + s.isolation_segment.size() + s.availability_zone.size()
                       + s.route_service_url.size() + s.loadbalancing.size() + s.hash_header.size()
-                      + s.modification_guid.size();
+                      + s.modification_guid.size() + s.policy_scope.size() + s.policy_sources.size();
     for (const auto& [key, value] : s.tags)
       sum += key.size() + value.size();
     return sum;
@@ -96,7 +96,7 @@ private:
     text_ += ':';
     char digits[8];
     text_.append(digits, std::to_chars(digits, digits + sizeof digits, spec_.port).ptr);
-    present_ |= 1;
+    present_ |= bit_of(field::address);
     slots_[slot_count_++] = {0, static_cast<std::uint16_t>(text_.size())};
   }
 
@@ -119,12 +119,14 @@ private:
     add(field::modification_guid, spec_.modification_guid);
     if (spec_.modification_index != 0)
       add(field::modification_index, bytes_of(spec_.modification_index));
+    add(field::policy_scope, spec_.policy_scope);
+    add(field::policy_sources, spec_.policy_sources);
   }
 
   void add(field which, std::string_view value) {
     if (value.empty())
       return;
-    present_ = static_cast<std::uint16_t>(present_ | 1u << static_cast<unsigned>(which));
+    present_ |= bit_of(which);
     slots_[slot_count_++] = piece_of(value);
   }
 
@@ -180,7 +182,7 @@ private:
   }
 
   const endpoint_spec& spec_;
-  std::uint16_t present_ = 0;
+  std::uint32_t present_ = 0;
   std::size_t slot_count_ = 0;
   std::size_t tag_count_ = 0;
   std::array<slot, field_count> slots_;
@@ -231,7 +233,7 @@ const char* endpoint::bytes() const {
 }
 
 std::string_view endpoint::text(field which) const {
-  const unsigned bit = 1u << static_cast<unsigned>(which);
+  const auto bit = bit_of(which);
   return (present_ & bit) == 0 ? std::string_view{}
                                : piece(slots()[std::popcount(present_ & (bit - 1))]);
 }

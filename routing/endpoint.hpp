@@ -40,6 +40,8 @@ struct endpoint_spec {
   std::string_view loadbalancing; ///< Option text; an unknown one acts as absent.
   std::string_view hash_header;   ///< Option text.
   double hash_balance = 0;        ///< Option; 0 = off.
+  std::string_view policy_scope;   ///< Option text; see route_policy.hpp.
+  std::string_view policy_sources; ///< Option text.
   std::int64_t updated_at_ns = 0; ///< Unix time; 0 = absent.
   std::string_view modification_guid;
   std::uint32_t modification_index = 0;
@@ -71,6 +73,12 @@ public:
   std::string_view loadbalancing() const { return text(field::loadbalancing); } ///< Verbatim.
   std::string_view hash_header() const { return text(field::hash_header); }
   double hash_balance() const;
+  std::string_view policy_scope() const { return text(field::policy_scope); }     ///< Verbatim.
+  std::string_view policy_sources() const { return text(field::policy_sources); } ///< Verbatim.
+  /// Whether its route asks who its clients are; by either option, understood or not.
+  bool has_policy() const {
+    return (present_ & (bit_of(field::policy_scope) | bit_of(field::policy_sources))) != 0;
+  }
   std::int64_t updated_at_ns() const; ///< 0 = absent.
   std::string_view modification_guid() const { return text(field::modification_guid); }
   std::uint32_t modification_index() const;
@@ -129,10 +137,15 @@ private:
     updated_at_ns,
     modification_guid,
     modification_index,
+    policy_scope,
+    policy_sources,
   };
+  static constexpr std::uint32_t bit_of(field which) {
+    return std::uint32_t{1} << static_cast<unsigned>(which);
+  }
   /// Of which 32 bits last for thirteen years. The steady clock begins with the machine.
   using tenth_seconds = std::chrono::duration<std::int64_t, std::deci>;
-  static constexpr std::size_t field_count = 15;
+  static constexpr std::size_t field_count = 17;
   static constexpr std::uint16_t flag_tls = 1;
   static constexpr std::uint16_t flag_http2 = 2;
 
@@ -168,13 +181,13 @@ private:
   mutable std::atomic<std::uint32_t> heard_ticks_{0};
   std::uint32_t address_hash_ = 0;
   // What follows is the blob that is compared; slots, tag slots and text come right behind it.
+  // In an order that leaves no padding, which must not be compared.
   std::uint16_t blob_bytes_ = 0;
-  std::uint16_t present_ = 0; ///< A bit per field; absent fields have no slot.
+  std::uint16_t flags_ = 0;
+  std::uint32_t present_ = 0; ///< A bit per field; absent fields have no slot.
   std::int32_t stale_threshold_seconds_ = 0;
   std::uint16_t port_ = 0;
   std::uint16_t tag_count_ = 0;
-  std::uint16_t flags_ = 0;
-  std::uint16_t reserved_ = 0; ///< Would be padding otherwise, and padding must not be compared.
 };
 
 } // namespace shunt::routing

@@ -93,7 +93,7 @@ void leased_pool::reset(const path_grant& grant) {
   members_.clear();
   instances_.clear();
   cursor = grant.endpoints.empty() ? not_started : cursor;
-  traits_ = grant.traits;
+  set_traits(grant.traits);
   for (const auto& granted : grant.endpoints) {
     const member* known = old.find(granted.target->address(), granted.target->address_hash());
     if (known != nullptr)
@@ -106,7 +106,7 @@ void leased_pool::reset(const path_grant& grant) {
 
 void leased_pool::apply(const path_change& change) {
   if (change.traits)
-    traits_ = *change.traits;
+    set_traits(*change.traits);
   if (change.now != path_change::state::live) {
     hash_table_ = nullptr;
     members_.clear();
@@ -124,6 +124,13 @@ void leased_pool::apply(const path_change& change) {
         break;
     }
   }
+}
+
+void leased_pool::set_traits(const route_traits& traits) {
+  const bool same_policies = traits.policies == traits_.policies;
+  traits_ = traits;
+  if (!same_policies)
+    policy_ = traits_.policies.empty() ? nullptr : std::make_unique<route_policy>(traits_.policies);
 }
 
 void leased_pool::put(const endpoint_ptr& about) {

@@ -26,6 +26,8 @@ public:
   const std::string& host() const { return host_; } ///< Of the key: "*.example.com" for a wildcard.
   const std::string& path() const { return path_; } ///< Of the key: no leading slash.
   const route_traits& traits() const { return traits_; }
+  /// Whom the route is open to; null: to all.
+  const route_policy* policy() const { return policy_.get(); }
   /// "/" and the path as it was first spelt: what the Path of a stickiness cookie says.
   std::string context_path() const;
 
@@ -61,6 +63,7 @@ private:
     leased_endpoint_ptr target;
     const endpoint* about() const { return target ? &target->about() : nullptr; }
   };
+  void set_traits(const route_traits& traits);
   void put(const endpoint_ptr& about);
   void remove(const endpoint& about);
   void index_instance(leased_endpoint* target);
@@ -70,6 +73,7 @@ private:
   std::string host_;
   std::string path_;
   route_traits traits_;
+  std::unique_ptr<const route_policy> policy_; ///< Made of `traits_.policies`.
   address_list<member> members_;
   std::unique_ptr<maglev> hash_table_; ///< Null: to be made.
   hash_index<leased_endpoint*> instances_; ///< By instance id; unused in small pools.

@@ -51,11 +51,17 @@ route_derivation::option route_derivation::option_of(const endpoint& e) {
   return {wish, std::string{e.hash_header()}, e.hash_balance()};
 }
 
+policy_option route_derivation::policy_of(const endpoint& e) {
+  return {std::string{e.policy_scope()}, std::string{e.policy_sources()}};
+}
+
 void route_derivation::count(const endpoint& e) {
   if (!e.route_service_url().empty())
     ++urls_[std::string{e.route_service_url()}];
   if (has_option(e))
     ++options_[option_of(e)];
+  if (e.has_policy())
+    ++policies_[policy_of(e)];
 }
 
 void route_derivation::uncount(const endpoint& e) {
@@ -63,6 +69,8 @@ void route_derivation::uncount(const endpoint& e) {
     decrement(urls_, std::string{e.route_service_url()});
   if (has_option(e))
     decrement(options_, option_of(e));
+  if (e.has_policy())
+    decrement(policies_, policy_of(e));
 }
 
 route_traits route_derivation::traits(const address_list<slice_member>& members) const {
@@ -80,6 +88,9 @@ route_traits route_derivation::traits(const address_list<slice_member>& members)
     std::tie(traits.algorithm, traits.hash_header, traits.hash_balance) = options_.begin()->first;
   if (!spellings_.empty())
     traits.spelling = spellings_.begin()->first;
+  for (const auto& [policy, endpoints] : policies_)
+    if (traits.policies.size() <= route_policies_max)
+      traits.policies.push_back(policy);
   return traits;
 }
 

@@ -41,12 +41,14 @@ private:
   using option = std::tuple<algorithm, std::string, double>;
   static bool has_option(const endpoint& e) { return e.algorithm() != algorithm::router_default; }
   static option option_of(const endpoint& e);
+  static policy_option policy_of(const endpoint& e);
   void count(const endpoint& e);
   void uncount(const endpoint& e);
 
   bool counting_ = false;
   std::map<std::string, std::uint32_t> urls_; ///< Non-empty ones.
   std::map<option, std::uint32_t> options_;   ///< Valid ones.
+  std::map<policy_option, std::uint32_t> policies_; ///< Of endpoints that have one.
   std::unordered_map<std::string, std::string> by_address_;
   std::map<std::string, std::uint32_t> spellings_; ///< Of `by_address_`.
 };

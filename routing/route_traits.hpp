@@ -5,12 +5,16 @@
 //   protects the route, and an unbound one stays protected until the last instance says so;
 // - of the valid balancing options the smallest (by algorithm, hash header, balance); none if no
 //   endpoint carries one;
-// - the smallest spelling bytewise, so one with capitals wins over the normalised one.
+// - the smallest spelling bytewise, so one with capitals wins over the normalised one;
+// - every different policy, since a client must be allowed by all of them. While a policy spreads the
+//   first instance that has it protects the route, and what is taken from a client is gone at once.
 #pragma once
 
 #include "routing/balancing_choice.hpp"
+#include "routing/route_policy.hpp"
 
 #include <string>
+#include <vector>
 
 namespace shunt::routing {
 
@@ -20,6 +24,8 @@ struct route_traits {
   std::string hash_header{}; ///< Only with `algorithm::hash`.
   double hash_balance = 0;   ///< Only with `algorithm::hash`; 0 = off.
   std::string spelling{};    ///< "Host/Path" without query and outer slashes; empty: as the key.
+  /// Sorted; empty: the route is open to all. Past `route_policies_max` one more is kept, as a sign.
+  std::vector<policy_option> policies{};
 
   bool operator==(const route_traits&) const = default;
 };

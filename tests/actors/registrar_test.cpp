@@ -199,6 +199,26 @@ TEST_F(Registrar, LogsFewOfManyUnknownBalancingAlgorithms) {
   EXPECT_LT(log.lines("invalid-load-balancing-algorithm").size(), 250u);
 }
 
+TEST_F(Registrar, ReportsAPolicyThatItDoesNotUnderstandAndKeepsIt) {
+  hear({{register_subject, R"({"host":"10.0.0.1","port":1,"app":"guid","uris":["a.example"],)"
+                           R"("options":{"route_policy_scope":"all","route_policy_sources":"cf:any"}})"}});
+  EXPECT_EQ(endpoint_of("a.example").policy_scope(), "all") << "such a route refuses everybody";
+  const auto lines = log.lines("invalid-route-policy");
+  ASSERT_THAT(lines, SizeIs(1));
+  EXPECT_EQ(lines[0]["log_level"], 3);
+  EXPECT_EQ(lines[0]["data"]["route_policy_scope"], "all");
+  EXPECT_EQ(lines[0]["data"]["route_policy_sources"], "cf:any");
+  EXPECT_EQ(lines[0]["data"]["uri"], "a.example");
+  EXPECT_EQ(lines[0]["data"]["application_id"], "guid");
+}
+
+TEST_F(Registrar, PassesOnAPolicyThatItUnderstands) {
+  hear({{register_subject, R"({"host":"10.0.0.1","port":1,"uris":["a.example"],)"
+                           R"("options":{"route_policy_scope":"org","route_policy_sources":"cf:app:a"}})"}});
+  EXPECT_EQ(endpoint_of("a.example").policy_sources(), "cf:app:a");
+  EXPECT_THAT(log.lines("invalid-route-policy"), IsEmpty());
+}
+
 TEST_F(Registrar, RegistersForHttp1WhatOffersHttp2IfThatIsOff) {
   const auto of_protocol = [](std::string_view host, std::string_view protocol) {
     return R"({"host":"10.0.0.1","port":1,"protocol":)" + in_quotes(protocol) + R"(,"uris":[)"

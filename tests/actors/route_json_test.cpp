@@ -61,6 +61,16 @@ TEST(RouteJson, LeavesOutWhatIsEmpty) {
             R"("ttl":120,"tags":null}])");
 }
 
+TEST(RouteJson, ShowsWhomARouteIsOpenTo) {
+  const auto json = json_of({registered("a.example", 80, [&](routing::endpoint_spec& e) {
+    e.policy_scope = "org";
+    e.policy_sources = "cf:app:a,cf:any";
+  })});
+  EXPECT_NE(json.find(R"("tags":null,"route_policy_scope":"org","route_policies":["cf:app:a","cf:any"]})"),
+            json.npos)
+    << json;
+}
+
 TEST(RouteJson, ListsEndpointsInPoolOrder) {
   const auto json = json_of({registered("a.example", 2), registered("a.example", 1)});
   EXPECT_LT(json.find(":2\""), json.find(":1\""));

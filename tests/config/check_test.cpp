@@ -130,6 +130,12 @@ TEST(Check, ExtraLogFieldsAreKnownAndUnique) {
                                            "field nope, ignored"));
 }
 
+TEST(Check, LogFieldsOfRoutePoliciesAreKnown) {
+  EXPECT_THAT(warnings_of("logging: {extra_access_log_fields: [tls_sni, caller_cf_app, caller_cf_space, "
+                          "caller_cf_org, route_policy]}"),
+              IsEmpty());
+}
+
 TEST(Check, OneMistakeIsNotToldTwice) {
   const auto text = errors_of("nats: {hosts: [{hostname: a, port: 0}]}");
   EXPECT_EQ(text, "f.yml:1: nats.hosts[0].port: found 0, allowed is 1 to 65535");

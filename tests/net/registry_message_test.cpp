@@ -35,7 +35,8 @@ constexpr std::string_view full = R"({
   "stale_threshold_in_seconds":30,"route_service_url":"https://rs.example.com",
   "isolation_segment":"seg","endpoint_updated_at_ns":1735787045123456789,
   "availability_zone":"az1",
-  "options":{"loadbalancing":"hash","hash_header":"X-User","hash_balance":1.25}})";
+  "options":{"loadbalancing":"hash","hash_header":"X-User","hash_balance":1.25,
+    "route_policy_scope":"org","route_policy_sources":"cf:app:a,cf:any"}})";
 
 TEST_F(RegistryMessage, ReadsEveryField) {
   const auto message = read(full);
@@ -60,6 +61,8 @@ TEST_F(RegistryMessage, ReadsEveryField) {
   EXPECT_EQ(e.loadbalancing, "hash");
   EXPECT_EQ(e.hash_header, "X-User");
   EXPECT_EQ(e.hash_balance, 1.25);
+  EXPECT_EQ(e.policy_scope, "org");
+  EXPECT_EQ(e.policy_sources, "cf:app:a,cf:any");
 }
 
 TEST_F(RegistryMessage, LeavesAbsentFieldsAtZero) {
@@ -182,6 +185,9 @@ INSTANTIATE_TEST_SUITE_P(
     refused{R"({"options":{"loadbalancing":1}})",
             "options.loadbalancing: expected a string, found a number"},
     refused{R"({"options":{"hash_header":[]}})", "options.hash_header: expected a string"},
+    refused{R"({"options":{"route_policy_scope":1}})", "options.route_policy_scope: expected a string"},
+    refused{R"({"options":{"route_policy_sources":["cf:any"]}})",
+            "options.route_policy_sources: expected a string, found an array"},
     refused{R"({"options":{"hash_balance":"1"}})", "options.hash_balance: expected a number"},
     refused{R"({"host":1,"host":"a"})", "host: expected a string"}));
 

@@ -31,6 +31,8 @@ TEST(RouterError, SaysWhatTheTableSays) {
      "400 Bad Request: Invalid X-CF-App-Instance Header\n", no_store},
     {invalid_process_instance, 400, "invalid_cf_process_instance_header",
      "400 Bad Request: Invalid X-CF-Process-Instance Header\n", no_store},
+    {policy_denied, 403, "route_policy_denied",
+     "403 Forbidden: Requested route ('App.example:80') is not open to this client.\n", no_store},
     {header_too_large, 431, "max-request-size-exceeded", "", ""},
     {unknown_route, 404, "unknown_route",
      "404 Not Found: Requested route ('App.example:80') does not exist.\n", no_store},

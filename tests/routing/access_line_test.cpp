@@ -319,6 +319,25 @@ TEST(AccessLine, WritesDashesForExtraFieldsThatDoNotApply) {
             R"(local_address:"-" tls_time:"-")");
 }
 
+TEST(AccessLine, TellsWhoTheClientIsOnDemand) {
+  auto record = example();
+  record.tls_sni = "a.example.com";
+  record.caller_cf_app = "app";
+  record.caller_cf_space = "space";
+  record.caller_cf_org = "org";
+  record.route_policy = "route:cf:any";
+  const auto plain = line_of(example());
+  EXPECT_EQ(line_of(record), plain) << "and not otherwise";
+  access_format format;
+  for (const auto name : {"tls_sni", "caller_cf_app", "caller_cf_space", "caller_cf_org", "route_policy"})
+    format.extra_fields.push_back(access_field_named(name).value());
+  EXPECT_EQ(part(line_of(record, format), R"(instance_id:"ins-1" )", " x_cf_routererror"),
+            R"(tls_sni:"a.example.com" caller_cf_app:"app" caller_cf_space:"space" )"
+            R"(caller_cf_org:"org" route_policy:"route:cf:any")");
+  EXPECT_EQ(part(line_of(example(), format), R"(instance_id:"ins-1" )", " x_cf_routererror"),
+            R"(tls_sni:"-" caller_cf_app:"-" caller_cf_space:"-" caller_cf_org:"-" route_policy:"-")");
+}
+
 TEST(AccessLine, KnowsNoOtherExtraFields) {
   EXPECT_EQ(access_field_named("tls_times"), std::nullopt);
   EXPECT_EQ(access_field_named(""), std::nullopt);
@@ -353,6 +372,11 @@ auto fields_of(const access_record& r) {
                     r.app_id,
                     r.app_index,
                     r.instance_id,
+                    r.tls_sni,
+                    r.caller_cf_app,
+                    r.caller_cf_space,
+                    r.caller_cf_org,
+                    r.route_policy,
                     r.x_cf_routererror,
                     r.started_at_ns,
                     r.response_time_ns,
@@ -385,6 +409,11 @@ access_record distinct() {
                   "application-i",
                   "application-in",
                   "instance-id-15",
+                  "server-name-of-17",
+                  "caller-app-of---18",
+                  "caller-space-of--19.",
+                  "caller-organization-21",
+                  "route-policys-rule---22",
                   "cf-router-error-",
                   {}};
   std::int64_t* const numbers[] = {

@@ -32,6 +32,8 @@ TEST(Endpoint, GivesBackAllItWasMadeOf) {
     s.loadbalancing = "least-connection";
     s.hash_header = "X-H";
     s.hash_balance = 1.25;
+    s.policy_scope = "org";
+    s.policy_sources = "cf:any";
     s.updated_at_ns = -7;
     s.modification_guid = "mg";
     s.modification_index = 9;
@@ -53,6 +55,9 @@ TEST(Endpoint, GivesBackAllItWasMadeOf) {
   EXPECT_EQ(e->algorithm(), algorithm::least_connection);
   EXPECT_EQ(e->hash_header(), "X-H");
   EXPECT_EQ(e->hash_balance(), 1.25);
+  EXPECT_EQ(e->policy_scope(), "org");
+  EXPECT_EQ(e->policy_sources(), "cf:any");
+  EXPECT_TRUE(e->has_policy());
   EXPECT_EQ(e->updated_at_ns(), -7);
   EXPECT_EQ(e->modification_guid(), "mg");
   EXPECT_EQ(e->modification_index(), 9u);
@@ -66,6 +71,7 @@ TEST(Endpoint, GivesBackAllItWasMadeOf) {
 TEST(Endpoint, HasDefaults) {
   const auto e = make_endpoint(1);
   EXPECT_EQ(e->protocol(), "http1");
+  EXPECT_FALSE(e->has_policy());
   EXPECT_TRUE(*e == *make_endpoint(1, [](endpoint_spec& s) { s.protocol = "http1"; }));
   EXPECT_EQ(make_endpoint(1, [](endpoint_spec& s) { s.protocol = "quic"; })->protocol(), "quic");
 }
@@ -90,6 +96,8 @@ TEST(Endpoint, DiffersByEveryField) {
     [](endpoint_spec& s) { s.loadbalancing = "x"; },
     [](endpoint_spec& s) { s.hash_header = "x"; },
     [](endpoint_spec& s) { s.hash_balance = 2; },
+    [](endpoint_spec& s) { s.policy_scope = "x"; },
+    [](endpoint_spec& s) { s.policy_sources = "x"; },
     [](endpoint_spec& s) { s.updated_at_ns = 1; },
     [](endpoint_spec& s) { s.modification_guid = "x"; },
     [](endpoint_spec& s) { s.modification_index = 1; },

@@ -95,6 +95,7 @@ shown_host show(const leased_host* h) {
     h->for_each([&](const leased_pool& p) {
       auto& to = out[p.path()];
       to.traits = p.traits();
+      EXPECT_EQ(p.policy() == nullptr, to.traits.policies.empty());
       p.for_each([&](const leased_endpoint& e) {
         to.endpoints.push_back(
           {std::string{e.about().address()}, std::string{e.about().app()}, e.failed_until});
@@ -160,6 +161,7 @@ private:
       s.tls = tls;
       s.route_service_url = random_.below(6) == 0 ? "https://rs" : "";
       s.loadbalancing = random_.below(6) == 0 ? "least-connection" : "";
+      s.policy_sources = random_.below(6) == 0 ? "cf:any" : "";
     });
     table_.register_endpoint(heard(uri[0] == 'a' ? spelt : uri, e), now_, wall_ns);
     model_.put(uri, port);

@@ -408,6 +408,46 @@ TEST_F(Slice, DerivesTraitsFromTheSetOfEndpoints) {
   }
 }
 
+TEST_F(Slice, KeepsEveryPolicyThatAnEndpointCarries) {
+  using policies = std::vector<policy_option>;
+  for (const int others : {0, 20}) {
+    std::vector<policy_option> carried{{"", ""}, {"org", "cf:any"}, {"any", "cf:app:b"}, {"org", "cf:any"}};
+    carried.resize(carried.size() + static_cast<std::size_t>(others));
+    const auto with = [](const policy_option& p) {
+      return [&p](endpoint_spec& s) {
+        s.policy_scope = p.scope;
+        s.policy_sources = p.sources;
+      };
+    };
+    rng random{1};
+    for (int round = 0; round < 20; ++round) {
+      std::vector<std::uint16_t> order;
+      for (std::size_t i = 0; i < carried.size(); ++i)
+        order.push_back(static_cast<std::uint16_t>(i + 1));
+      for (std::size_t i = order.size(); i > 1; --i)
+        std::swap(order[i - 1], order[random.below(i)]);
+      use({});
+      for (const auto port : order)
+        put("a.com", port, with(carried[port - 1u]));
+      EXPECT_EQ(traits("a.com").policies, (policies{{"any", "cf:app:b"}, {"org", "cf:any"}}));
+      take("a.com", 2);
+      EXPECT_EQ(traits("a.com").policies, (policies{{"any", "cf:app:b"}, {"org", "cf:any"}}));
+      take("a.com", 3);
+      EXPECT_EQ(traits("a.com").policies, (policies{{"org", "cf:any"}}));
+      put("a.com", 4);
+      EXPECT_EQ(traits("a.com").policies, policies{});
+    }
+  }
+}
+
+TEST_F(Slice, KeepsOneMorePolicyThanAreUnderstood) {
+  for (std::uint16_t port = 1; port <= 30; ++port) {
+    const auto scope = std::to_string(port);
+    put("a.com", port, [&](endpoint_spec& s) { s.policy_scope = scope; });
+    EXPECT_EQ(traits("a.com").policies.size(), std::min<std::size_t>(port, route_policies_max + 1));
+  }
+}
+
 TEST_F(Slice, FollowsAChangedSpelling) {
   put("a.com/x", 1);
   EXPECT_EQ(put("a.com/X", 1), refreshed);
