@@ -55,7 +55,7 @@ public:
     if (in_order)
       link->session_.end(id_);
     else
-      link->session_.reset(id_, http2_code::cancel);
+      link->session_.reset(id_, link->session_.break_code());
     link->forget(id_);
   }
 

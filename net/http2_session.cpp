@@ -305,7 +305,7 @@ void http2_session::release(http2_stream_id id) {
   stream.inbound.clear();
   const bool complete = stream.output_done && (is_server() || stream.input_done);
   if (!complete)
-    fail_stream(stream, is_server() ? http2_code::internal_error : http2_code::cancel);
+    fail_stream(stream, break_code());
 }
 
 std::size_t http2_session::reset_stalled() {
@@ -316,7 +316,7 @@ std::size_t http2_session::reset_stalled() {
     if (std::exchange(each->moved, false))
       ++waiting;
     else
-      fail_stream(*each, http2_code::cancel);
+      fail_stream(*each, break_code());
   }
   return waiting;
 }

@@ -138,6 +138,11 @@ public:
   void end(http2_stream_id id);
   /// Ends the stream at once. It is `ended` when the reset has been collected.
   void reset(http2_stream_id id, http2_code code);
+  /// With what this side breaks off a stream. A server never cancels: some clients, node's among
+  /// them, take a response that ends with CANCEL for a whole one (RFC 9113, section 8.1).
+  http2_code break_code() const noexcept {
+    return is_server() ? http2_code::internal_error : http2_code::cancel;
+  }
   const http2_ending& ending(http2_stream_id id) const;
   /// The owner is done with the stream. What was completely written is still sent, anything else is
   /// reset.
