@@ -1,4 +1,4 @@
-# What ./run and ./test share: installing the packages of packages.txt, and building. Sourced by bash
+# What ./run and ./test share: installing packages, and building. Sourced by bash
 # with `root` set to the top of the tree; everything built lands in build/<kind>.
 # shellcheck shell=bash
 : "${root:?}"
@@ -22,13 +22,12 @@ misuse() {
 
 wanted_packages() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$root/packages.txt"; }
 
-# The packages of packages.txt that are not installed. One call of dpkg-query, for speed.
+# The packages of packages.txt that are neither installed nor provided by one that is: other makers'
+# nodejs brings its own npm and does not suffer Debian's. One call of dpkg-query, for speed.
 missing_packages() {
   local installed
-  # It fails, and says so, for each package that it does not know: those are what is looked for.
-  # shellcheck disable=SC2046  # One word per package is meant.
-  installed=$({ dpkg-query -W -f='${db:Status-Status} ${Package}\n' $(wanted_packages) 2>/dev/null || true; } |
-    sed -n 's/^installed //p')
+  installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}, ${Provides}\n' |
+    sed -n 's/^installed //p' | sed -e 's/ *([^)]*)//g' -e 's/, */\n/g')
   comm -23 <(wanted_packages | sort -u) <(sort -u <<<"$installed")
 }
 
@@ -79,6 +78,28 @@ install_packages() {
   # Old lists may name versions that the mirrors have dropped: once more with new ones.
   apt_install "${missing[@]}" || { apt_update && apt_install "${missing[@]}"; } ||
     die "could not install the packages; the messages above say why"
+}
+
+# What the test clients are made of: the npm packages of tests/clients/package.json, in build/clients.
+# False, with a word on what to do, if they are not there and cannot be had.
+install_clients() {
+  local wanted=$root/tests/clients/package.json dir=$root/build/clients
+  mkdir -p "$dir"
+  (
+    flock 9
+    cmp -s "$wanted" "$dir/installed.json" && exit 0
+    say "Installing the npm packages of tests/clients/package.json ..."
+    rm -rf "$dir/node_modules" "$dir/installed.json"
+    cp "$wanted" "$dir/package.json"
+    # No scripts of strangers, and no lock file: it would name the registry's address.
+    (cd "$dir" && npm install --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error \
+      --prefer-offline --fetch-retries=2 --fetch-retry-mintimeout=2000 --fetch-retry-maxtimeout=5000 >&2) || {
+      say "Could not install the npm packages (see above). They come from the npm registry: make it
+reachable from here, or name a mirror of it by 'npm config set registry URL', and run this again."
+      exit 1
+    }
+    cp "$wanted" "$dir/installed.json"
+  ) 9>"$dir/lock"
 }
 
 cmake_options() {

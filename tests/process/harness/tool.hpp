@@ -1,6 +1,8 @@
 // Programs that people use with routers, curl and openssl: run to their end, with what they said.
 #pragma once
 
+#include "tests/process/harness/patience.hpp"
+
 #include <string>
 #include <vector>
 
@@ -12,7 +14,9 @@ struct tool_result {
   bool says(const std::string& text) const { return output.find(text) != output.npos; }
 };
 
-/// Runs `argv` with `input` as its standard input. Throws if it takes too long.
-tool_result run_tool(const std::vector<std::string>& argv, const std::string& input = {});
+/// Runs `argv` with `input` as its standard input. Throws if that takes longer than
+/// `time`.
+tool_result run_tool(const std::vector<std::string>& argv, const std::string& input = {},
+                     milliseconds time = 30s);
 
 } // namespace shunt::test

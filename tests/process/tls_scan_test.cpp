@@ -1,0 +1,136 @@
+// What testssl.sh, which people audit their servers with, finds in a router's TLS: nothing that is
+// the router's own weakness.
+#include "tests/process/harness/stage.hpp"
+#include "tests/process/harness/tls_settings.hpp"
+#include "tests/process/harness/tool.hpp"
+
+#include <map>
+#include <set>
+
+namespace shunt::test {
+namespace {
+
+/// Findings by their id: severity and text.
+using findings = std::map<std::string, std::pair<std::string, std::string>>;
+
+const std::set<std::string> weak{"LOW", "MEDIUM", "HIGH", "CRITICAL"};
+
+/// Said of any router with a certificate that a test made, and not the router's doing.
+const std::map<std::string, std::string> excused{
+  {"cert_revocation", "nobody runs an OCSP server or a revocation list for a test's certificate"},
+  {"cert_serialNumberLen", "the kit that makes them numbers them from 1"},
+};
+
+/// Said of the scanner itself.
+const std::set<std::string> remarks{
+  "engine_problem", // This OpenSSL knows no GOST.
+};
+
+/// A certificate for localhost that a browser would accept, if it knew the authority.
+struct scanned_certificate {
+  tls_kit::minted ca = tls_kit::mint_ca("scan-ca");
+  tls_kit::minted own = tls_kit::mint({.common_name = "localhost",
+                                       .dns = {"localhost"},
+                                       .issuer = &ca,
+                                       .until_s = 300L * 24 * 3600,
+                                       .usage = "serverAuth"});
+};
+
+const scanned_certificate& certificate() {
+  static const scanned_certificate made;
+  return made;
+}
+
+/// An HTTPS listener on defaults, beyond what has none, and `more`.
+nlohmann::json settings(const nlohmann::json& more = nlohmann::json::object()) {
+  auto all = tls_front({&certificate().own});
+  all.erase("max_tls_version");
+  all.erase("enable_http2");
+  all.merge_patch(more);
+  return all;
+}
+
+findings scan(const router& target, const std::vector<std::string>& checks) {
+  const temporary_directory files;
+  write_file(files.path_of("ca.pem"), certificate().ca.pem());
+  std::vector<std::string> argv{"testssl",    "--quiet",
+                                "--color",    "0",
+                                "--warnings", "batch",
+                                "--nodns",    "none",
+                                "--ip",       "127.0.0.1",
+                                "--add-ca",   files.path_of("ca.pem"),
+                                "--jsonfile", files.path_of("found.json")};
+  argv.insert(argv.end(), checks.begin(), checks.end());
+  argv.push_back("localhost:" + std::to_string(target.tls_port()));
+  const auto said = run_tool(argv, {}, 240s);
+  const auto all = nlohmann::json::parse(read_file(files.path_of("found.json")), nullptr, false);
+  if (!all.is_array())
+    throw std::runtime_error{"testssl found nothing at all:\n" + said.output};
+  findings found;
+  for (const auto& each : all)
+    found[each.at("id")] = {each.at("severity"), each.at("finding")};
+  return found;
+}
+
+/// Fails for every weakness, for every check that did not work, and for each that was not done.
+void expect_no_weakness(const findings& found, const std::vector<std::string>& wanted) {
+  for (const auto& [id, about] : found) {
+    const auto& [severity, text] = about;
+    const bool worked = weak.contains(severity) || severity == "OK" || severity == "INFO";
+    EXPECT_TRUE(worked || remarks.contains(id)) << severity << " " << id << ": " << text;
+    EXPECT_TRUE(!weak.contains(severity) || excused.contains(id))
+      << severity << " " << id << ": " << text;
+  }
+  for (const auto& id : wanted)
+    EXPECT_TRUE(found.contains(id)) << id << " was not looked at";
+}
+
+TEST(TlsScan, FindsNoWeaknessInTheDefaultSettings) {
+  stage here{settings()};
+  const auto found = scan(here.under_test, {"-p", "-s", "-S", "-U"});
+  expect_no_weakness(found, {"SSLv2",
+                             "SSLv3",
+                             "TLS1",
+                             "TLS1_1",
+                             "TLS1_2",
+                             "cipherlist_NULL",
+                             "cipherlist_LOW",
+                             "cert_trust",
+                             "heartbleed",
+                             "CCS",
+                             "ticketbleed",
+                             "ROBOT",
+                             "secure_renego",
+                             "secure_client_renego",
+                             "CRIME_TLS",
+                             "BREACH",
+                             "POODLE_SSL",
+                             "fallback_SCSV",
+                             "SWEET32",
+                             "FREAK",
+                             "DROWN",
+                             "LOGJAM",
+                             "BEAST",
+                             "LUCKY13",
+                             "RC4"});
+  EXPECT_EQ(found.at("TLS1_2").second, "offered");
+  EXPECT_EQ(found.at("cert_chain_of_trust").first, "OK") << found.at("cert_chain_of_trust").second;
+  EXPECT_EQ(found.at("ALPN_HTTP2").second, "h2");
+}
+
+TEST(TlsScan, FindsNoWeaknessWithTls13) {
+  stage here{settings({{"max_tls_version", "TLSv1.3"}})};
+  const auto found = scan(here.under_test, {"-p", "-P"});
+  expect_no_weakness(found, {"TLS1_2", "TLS1_3", "cipher_order"});
+  EXPECT_EQ(found.at("TLS1_3").second, "offered with final");
+}
+
+TEST(TlsScan, FindsTheWeaknessThatAnOperatorAsksFor) {
+  stage here{
+    settings({{"min_tls_version", "TLSv1.0"}, {"cipher_suites", "ECDHE-ECDSA-AES128-SHA"}})};
+  const auto found = scan(here.under_test, {"-p"});
+  EXPECT_TRUE(weak.contains(found.at("TLS1_1").first)) << "or the other tests cannot fail";
+}
+
+} // namespace
+} // namespace shunt::test
