@@ -1,6 +1,8 @@
 // See balance.hpp.
 #include "routing/balance.hpp"
 
+#include "routing/health_check.hpp"
+
 #include <algorithm>
 
 namespace shunt::routing {
@@ -150,7 +152,10 @@ leased_endpoint* pick(leased_pool& pool, attempt_state& state, const balance_rul
     // certain instances says nothing about the others, so it clears no marks.
     e = by.choose({.state = state, .rules = rules, .now = now, .marked_too = true});
     if (e != nullptr && state.only == nullptr)
-      pool.for_each([](leased_endpoint& marked) { marked.failed_until = {}; });
+      pool.for_each([](leased_endpoint& marked) {
+        if (marked.failed_until != unhealthy_until) // A verdict ends when the checks say so.
+          marked.failed_until = {};
+      });
   }
   if (e != nullptr)
     note(state, *e);

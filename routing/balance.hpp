@@ -50,8 +50,8 @@ struct attempt_state {
 /// looks at all endpoints, however many: a sample would be wrong exactly when it matters. By hash,
 /// requests of one value go to one endpoint, or to the next in the table when that is marked, full
 /// or has more than its share; a request without a value is balanced as the router does by default.
-/// All avoid marked endpoints; if all that could take the request are marked, all marks of the pool are
-/// cleared.
+/// All avoid marked endpoints; if all that could take the request are marked, they are used, and all
+/// marks of the pool are cleared but verdicts of health checks.
 leased_endpoint* pick(leased_pool& pool, attempt_state& state, const balance_rules& rules,
                       time_point now, rng& random);
 

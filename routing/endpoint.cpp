@@ -71,7 +71,8 @@ private:
                       + s.server_cert_domain_san.size() + s.protocol.size()
                       + s.isolation_segment.size() + s.availability_zone.size()
                       + s.route_service_url.size() + s.loadbalancing.size() + s.hash_header.size()
-                      + s.modification_guid.size() + s.policy_scope.size() + s.policy_sources.size();
+                      + s.modification_guid.size() + s.policy_scope.size() + s.policy_sources.size()
+                      + s.health_check_path.size();
     for (const auto& [key, value] : s.tags)
       sum += key.size() + value.size();
     return sum;
@@ -121,6 +122,14 @@ private:
       add(field::modification_index, bytes_of(spec_.modification_index));
     add(field::policy_scope, spec_.policy_scope);
     add(field::policy_sources, spec_.policy_sources);
+    if (!spec_.health_check_path.empty())
+      add(field::health_check, packed_check());
+  }
+
+  std::string packed_check() const {
+    const auto interval = static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+      spec_.health_check_interval_ms, 0, std::numeric_limits<std::uint32_t>::max()));
+    return std::string{bytes_of(interval)}.append(spec_.health_check_path);
   }
 
   void add(field which, std::string_view value) {
@@ -254,6 +263,18 @@ std::int64_t endpoint::updated_at_ns() const {
 }
 std::uint32_t endpoint::modification_index() const {
   return number<std::uint32_t>(field::modification_index);
+}
+
+std::string_view endpoint::health_check_path() const {
+  const auto packed = text(field::health_check);
+  return packed.empty() ? packed : packed.substr(sizeof(std::uint32_t));
+}
+
+std::uint32_t endpoint::health_check_interval_ms() const {
+  std::uint32_t interval = 0;
+  if (const auto packed = text(field::health_check); !packed.empty())
+    std::memcpy(&interval, packed.data(), sizeof interval);
+  return interval;
 }
 
 std::string_view endpoint::address() const {

@@ -42,6 +42,9 @@ struct endpoint_spec {
   double hash_balance = 0;        ///< Option; 0 = off.
   std::string_view policy_scope;   ///< Option text; see route_policy.hpp.
   std::string_view policy_sources; ///< Option text.
+  std::string_view health_check_path; ///< Option; "" = not checked. See `is_check_path`.
+  /// Option, in milliseconds; 0 = the router's, less is nonsense. Only together with a path.
+  std::int64_t health_check_interval_ms = 0;
   std::int64_t updated_at_ns = 0; ///< Unix time; 0 = absent.
   std::string_view modification_guid;
   std::uint32_t modification_index = 0;
@@ -79,6 +82,8 @@ public:
   bool has_policy() const {
     return (present_ & (bit_of(field::policy_scope) | bit_of(field::policy_sources))) != 0;
   }
+  std::string_view health_check_path() const; ///< Empty: asks for no check.
+  std::uint32_t health_check_interval_ms() const; ///< 0 = the router's.
   std::int64_t updated_at_ns() const; ///< 0 = absent.
   std::string_view modification_guid() const { return text(field::modification_guid); }
   std::uint32_t modification_index() const;
@@ -139,13 +144,14 @@ private:
     modification_index,
     policy_scope,
     policy_sources,
+    health_check, ///< The interval, then the path.
   };
   static constexpr std::uint32_t bit_of(field which) {
     return std::uint32_t{1} << static_cast<unsigned>(which);
   }
   /// Of which 32 bits last for thirteen years. The steady clock begins with the machine.
   using tenth_seconds = std::chrono::duration<std::int64_t, std::deci>;
-  static constexpr std::size_t field_count = 17;
+  static constexpr std::size_t field_count = 18;
   static constexpr std::uint16_t flag_tls = 1;
   static constexpr std::uint16_t flag_http2 = 2;
 

@@ -23,7 +23,7 @@ struct endpoint_change {
   };
   kind what = kind::put;
   endpoint_ptr target;       ///< For `remove` and `mark` only its address matters.
-  time_point failed_until{}; ///< Only for `mark`.
+  time_point failed_until{}; ///< Only for `mark`; see `unhealthy_until`.
 };
 
 struct path_change {

@@ -32,7 +32,7 @@ public:
   /// Whether others are to be preferred.
   bool is_avoided(time_point now) const { return is_marked(now) || health.is_ejected(now); }
 
-  time_point failed_until{};       ///< Avoided until then.
+  time_point failed_until{};       ///< Avoided until then; see `unhealthy_until`.
   outlier health;                  ///< How its requests ended.
   metric_labels labels;            ///< The network layer's, unknown until the first attempt.
   std::shared_ptr<void> transport; ///< The network layer's: whatever it keeps for this endpoint.

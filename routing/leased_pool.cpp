@@ -1,6 +1,7 @@
 // See leased_pool.hpp.
 #include "routing/leased_pool.hpp"
 
+#include "routing/health_check.hpp"
 #include "routing/text_hash.hpp"
 
 #include <algorithm>
@@ -99,8 +100,12 @@ void leased_pool::reset(const path_grant& grant) {
     if (known != nullptr)
       members_.append(*known);
     put(granted.target);
-    if (auto* target = find_address(granted.target->address()))
-      target->failed_until = std::max(target->failed_until, granted.failed_until);
+    auto* target = find_address(granted.target->address());
+    if (target == nullptr)
+      continue;
+    if (target->failed_until == unhealthy_until) // The holder's verdict, which may be another now.
+      target->failed_until = {};
+    target->failed_until = std::max(target->failed_until, granted.failed_until);
   }
 }
 

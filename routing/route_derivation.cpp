@@ -62,6 +62,8 @@ void route_derivation::count(const endpoint& e) {
     ++options_[option_of(e)];
   if (e.has_policy())
     ++policies_[policy_of(e)];
+  if (asks_for_check(e))
+    ++checks_[check_asked_by(e)];
 }
 
 void route_derivation::uncount(const endpoint& e) {
@@ -71,6 +73,8 @@ void route_derivation::uncount(const endpoint& e) {
     decrement(options_, option_of(e));
   if (e.has_policy())
     decrement(policies_, policy_of(e));
+  if (asks_for_check(e))
+    decrement(checks_, check_asked_by(e));
 }
 
 route_traits route_derivation::traits(const address_list<slice_member>& members) const {
@@ -92,6 +96,25 @@ route_traits route_derivation::traits(const address_list<slice_member>& members)
     if (traits.policies.size() <= route_policies_max)
       traits.policies.push_back(policy);
   return traits;
+}
+
+health_check route_derivation::check(const address_list<slice_member>& members) const {
+  if (counting_)
+    return checks_.empty() ? health_check{} : checks_.begin()->first;
+  health_check smallest;
+  members.for_each([&](const slice_member& m) {
+    if (!asks_for_check(*m.target))
+      return;
+    auto asked = check_asked_by(*m.target);
+    if (!smallest || asked < smallest)
+      smallest = std::move(asked);
+  });
+  return smallest;
+}
+
+health_check check_of(const address_list<slice_member>& members,
+                      const route_derivation* derivation) {
+  return derivation != nullptr ? derivation->check(members) : route_derivation{}.check(members);
 }
 
 route_traits traits_of(const address_list<slice_member>& members,

@@ -1,10 +1,12 @@
-// What is kept beside the members of a route in the few cases that need it: failure marks,
-// spellings with capitals, and counts of options from which `route_traits` follow in a large pool.
+// What is kept beside the members of a route in the few cases that need it: failure marks, verdicts
+// of health checks, spellings with capitals, and counts of options from which
+// `route_traits` and the health check follow in a large pool.
 // In a pool of up to eight the traits are read off the members; beyond that a change updates
 // counts, because looking at a thousand members for each change of one would make churn quadratic.
 #pragma once
 
 #include "routing/address_list.hpp"
+#include "routing/health_check.hpp"
 #include "routing/route_traits.hpp"
 #include "routing/slice_member.hpp"
 #include "routing/time.hpp"
@@ -12,10 +14,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <unordered_set>
 
 namespace shunt::routing {
 
@@ -35,7 +39,16 @@ public:
 
   route_traits traits(const address_list<slice_member>& members) const;
 
+  /// What the members ask for, all together; none if nobody asks.
+  health_check check(const address_list<slice_member>& members) const;
+
   std::unordered_map<std::string, time_point> marks; ///< Failed until, by address.
+  /// Only of a route whose checker has been told of it.
+  struct health_state {
+    std::uint64_t version = 0; ///< Told last.
+    std::unordered_set<std::string> unhealthy; ///< Addresses.
+  };
+  std::unique_ptr<health_state> health;
 
 private:
   using option = std::tuple<algorithm, std::string, double>;
@@ -49,10 +62,14 @@ private:
   std::map<std::string, std::uint32_t> urls_; ///< Non-empty ones.
   std::map<option, std::uint32_t> options_;   ///< Valid ones.
   std::map<policy_option, std::uint32_t> policies_; ///< Of endpoints that have one.
+  std::map<health_check, std::uint32_t> checks_; ///< That are asked for.
   std::unordered_map<std::string, std::string> by_address_;
   std::map<std::string, std::uint32_t> spellings_; ///< Of `by_address_`.
 };
 
+/// What the endpoints of a route are to be checked by; `derivation` may be null.
+health_check check_of(const address_list<slice_member>& members,
+                      const route_derivation* derivation);
 /// The traits of a route; `derivation` may be null.
 route_traits traits_of(const address_list<slice_member>& members,
                        const route_derivation* derivation);

@@ -98,6 +98,7 @@ void slice::add(slice_route& r, const registration& heard, time_point now, std::
   const auto& m =
     r.members.append(slice_member{heard.target, now, stamp_counts(*heard.target, now_ns)});
   r.joined(*heard.target, heard.spelling());
+  note_check(r, *heard.target);
   ++endpoints_;
   schedule(r, m);
   if (auto* dirt = dirt_of(r)) {
@@ -141,6 +142,8 @@ void slice::respell(slice_route& r, const slice_member& m, const registration& h
 }
 
 void slice::replace(slice_route& r, slice_member& m, const registration& heard) {
+  note_check(r, *m.target);
+  note_check(r, *heard.target);
   r.left(*m.target);
   m.target = placed_endpoint{heard.target};
   r.joined(*m.target, heard.spelling());
@@ -196,9 +199,12 @@ unregister_result slice::unregister_endpoint(const registration& r, time_point n
 
 void slice::remove_member(slice_route& r, slice_member* m) {
   const endpoint_ptr target = m->target;
+  note_check(r, *target);
   r.left(*target);
   if (r.derivation)
     r.derivation->marks.erase(std::string{target->address()});
+  if (r.derivation && r.derivation->health)
+    r.derivation->health->unhealthy.erase(std::string{target->address()});
   std::size_t follow = 0;
   r.members.remove(m, follow);
   --endpoints_;

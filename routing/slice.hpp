@@ -1,10 +1,12 @@
 // A slice of the route table: every rule about registrations, ages, failures and empty routes, for
 // the hosts one shard owns. Pure: the caller owns the thread and passes the time. It hears
-// registrations, answers grants, and collects what changed for the hosts somebody leases. A change
+// registrations, answers grants, and collects what changed for the hosts somebody leases, and for
+// whoever checks the health of endpoints. A change
 // costs the same in a route with a thousand endpoints or a host with ten thousand paths as in a
 // small one.
 #pragma once
 
+#include "routing/health_check.hpp"
 #include "routing/host_change.hpp"
 #include "routing/host_grant.hpp"
 #include "routing/registration.hpp"
@@ -17,9 +19,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace shunt::routing {
@@ -44,6 +48,16 @@ public:
   /// and it is a TLS endpoint, remove it. Only in the pool of exactly this host and path.
   failure_report report_failure(std::string_view host, std::string_view path,
                                 std::string_view address, bool prune_tls, time_point now);
+
+  // -- Health checks
+
+  /// The routes that ask for checks and have changed since the last call, each as it is now; also
+  /// those that no longer ask. What they had as unhealthy stays so until `judge` says otherwise, or
+  /// nobody asks any more.
+  std::vector<checked_route> take_checks();
+  bool has_changed_checks() const { return !changed_checks_.empty(); }
+  /// A verdict; nothing follows from one that rests on something older than `take_checks` said last.
+  void judge(const judgement& said);
 
   // -- Ageing
 
@@ -151,6 +165,11 @@ private:
   time_point stale_after(const slice_member& m) const;
   nanoseconds stale_threshold(const endpoint& e) const;
 
+  /// `e` joined, left or replaced another: if the route is, or was, one to be checked, that is told.
+  void note_check(const slice_route& r, const endpoint& e);
+  checked_route checked(const std::pair<std::string, std::string>& route);
+  void clear_verdicts(slice_route& r);
+
   /// Where changes of that route are noted; null if nobody leases its host.
   path_dirt* dirt_of(slice_route& r);
   static host_change collect(slice_host& h, const host_dirt& dirt);
@@ -162,6 +181,8 @@ private:
   std::size_t routes_ = 0;
   std::size_t endpoints_ = 0;
   std::vector<slice_host*> dirty_;     ///< Hosts with something to tell.
+  std::set<std::pair<std::string, std::string>> changed_checks_; ///< Hosts and paths of routes.
+  std::uint64_t check_version_ = 0;
   std::vector<slice_host*> wildcards_; ///< All wildcard hosts that are known.
 };
 

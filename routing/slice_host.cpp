@@ -31,7 +31,14 @@ route_derivation& slice_route::deriving() {
   return *derivation;
 }
 
+bool slice_route::has_verdict_on(const endpoint& e) const {
+  return derivation && derivation->health
+         && derivation->health->unhealthy.contains(std::string{e.address()});
+}
+
 time_point slice_route::failed_until(const endpoint& e) const {
+  if (has_verdict_on(e))
+    return unhealthy_until;
   if (!derivation || derivation->marks.empty())
     return {};
   const auto at = derivation->marks.find(std::string{e.address()});

@@ -27,8 +27,10 @@ struct slice_route : age_link {
   const slice_host& host() const { return const_cast<slice_route*>(this)->host(); }
   std::string_view path() const;
   route_traits traits() const { return traits_of(members, derivation.get()); }
+  health_check check() const { return check_of(members, derivation.get()); }
   route_derivation& deriving();
-  /// Until when that member is avoided; the epoch if it is not.
+  bool has_verdict_on(const endpoint& e) const; ///< That it is unhealthy.
+  /// Until when that member is avoided; the epoch if it is not, `unhealthy_until` by a verdict.
   time_point failed_until(const endpoint& e) const;
 
   /// Keep what the traits follow from. A spelling is empty unless it differs from the key; the
