@@ -52,6 +52,7 @@ constexpr std::string_view fixed_keys[] = {
   "token_fetcher_max_retries",
   "token_fetcher_retry_interval",
   "token_fetcher_expiration_buffer_time",
+  "health_checks.",
   // The life of the process and what it writes.
   "start_response_delay_interval",
   "load_balancer_healthy_threshold",

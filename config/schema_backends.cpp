@@ -43,6 +43,11 @@ schema_of<settings> backend_fields() {
     KEY(outlier_ejection.base_ejection_time, period{1s}),
     KEY(outlier_ejection.max_ejection_time, period{1s}),
     KEY(outlier_ejection.max_ejected_percent, number{0, 100}),
+    KEY(health_checks.enabled, flag{}),
+    KEY(health_checks.interval, period{1s}),
+    KEY(health_checks.timeout, period{1ms}),
+    KEY(health_checks.unhealthy_after, number{1, 1'000}),
+    KEY(health_checks.healthy_after, number{1, 1'000}),
   };
 }
 

@@ -109,6 +109,15 @@ struct outlier_ejection_settings {
   std::int64_t max_ejected_percent = 10; ///< Of a pool; at least one endpoint, never all.
 };
 
+/// How the endpoints of routes that ask for it are checked.
+struct health_checks_settings {
+  bool enabled = true; ///< Whether routes may ask.
+  nanoseconds interval = 10s; ///< For routes that name none.
+  nanoseconds timeout = 2s;   ///< For a check as a whole, connecting included.
+  std::int64_t unhealthy_after = 3; ///< Failures in a row.
+  std::int64_t healthy_after = 2;   ///< Successes in a row.
+};
+
 /// What a request gets whose route is known but has no endpoint, and for how long it is known.
 struct empty_pool_settings {
   std::uint16_t status = 503;

@@ -78,6 +78,7 @@ struct settings {
   nanoseconds empty_pool_timeout = 0s;
   empty_pool_settings empty_pool;
   outlier_ejection_settings outlier_ejection;
+  health_checks_settings health_checks;
 
   // -- Route table, NATS
   nats_settings nats;

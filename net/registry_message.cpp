@@ -2,10 +2,13 @@
 // of reading on demand would let rubbish in ignored fields pass.
 #include "net/registry_message.hpp"
 
+#include "config/duration.hpp"
+
 #include <simdjson.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -174,12 +177,25 @@ bool read_hash_balance(reading& r, std::string_view name, dom::element value) {
   return read_number(r, name, value, r.spec.hash_balance);
 }
 
+/// Text that is no duration is told apart from none, but does not cost an app its route.
+bool read_check_interval(reading& r, std::string_view name, dom::element value) {
+  std::string_view text;
+  if (!read_text(r, name, value, text))
+    return false;
+  const auto interval = config::parse_duration(text);
+  const auto ms = interval ? std::chrono::floor<std::chrono::milliseconds>(*interval).count() : -1;
+  r.spec.health_check_interval_ms = ms > 0 ? ms : -1;
+  return true;
+}
+
 constexpr std::array option_fields{
   text_field<&endpoint_spec::loadbalancing>("loadbalancing"),
   text_field<&endpoint_spec::hash_header>("hash_header"),
   field{"hash_balance", read_hash_balance},
   text_field<&endpoint_spec::policy_scope>("route_policy_scope"),
   text_field<&endpoint_spec::policy_sources>("route_policy_sources"),
+  text_field<&endpoint_spec::health_check_path>("health_check_path"),
+  field{"health_check_interval", read_check_interval},
 };
 
 bool read_options(reading& r, std::string_view name, dom::element value);

@@ -135,6 +135,19 @@ TEST_F(RegistryMessage, AcceptsNegativeAndExtremeIntegers) {
   EXPECT_EQ(spec(R"({"options":{"hash_balance":2}})").hash_balance, 2.0);
 }
 
+TEST_F(RegistryMessage, ReadsHealthChecks) {
+  const auto interval = [this](const std::string& text) {
+    return spec(R"({"options":{"health_check_interval":")" + text + R"("}})").health_check_interval_ms;
+  };
+  EXPECT_EQ(spec(R"({"options":{"health_check_path":"/h"}})").health_check_path, "/h");
+  EXPECT_EQ(spec(R"({"options":{"health_check_path":null}})").health_check_path, "");
+  EXPECT_EQ(spec("{}").health_check_interval_ms, 0);
+  EXPECT_EQ(interval("10s"), 10'000);
+  EXPECT_EQ(interval("1m0.5s"), 60'500);
+  for (const auto* nonsense : {"", "10", "0s", "-5s", "1us", "soon", "9999999999h"})
+    EXPECT_EQ(interval(nonsense), -1) << nonsense;
+}
+
 struct refused {
   std::string_view payload;
   std::string_view reason; ///< Part of it.
@@ -189,6 +202,10 @@ INSTANTIATE_TEST_SUITE_P(
     refused{R"({"options":{"route_policy_sources":["cf:any"]}})",
             "options.route_policy_sources: expected a string, found an array"},
     refused{R"({"options":{"hash_balance":"1"}})", "options.hash_balance: expected a number"},
+    refused{R"({"options":{"health_check_path":1}})",
+            "options.health_check_path: expected a string, found a number"},
+    refused{R"({"options":{"health_check_interval":10}})",
+            "options.health_check_interval: expected a string, found a number"},
     refused{R"({"host":1,"host":"a"})", "host: expected a string"}));
 
 INSTANTIATE_TEST_SUITE_P(
