@@ -326,7 +326,9 @@ void exchange::report_failure(const attempt_result& failed, routing::leased_endp
   if (pinned || (!failed.rule.mark && !failed.rule.prune_tls))
     return;
   // Here at once, elsewhere when the shard's push arrives.
-  endpoint.failed_until = times_.last_failure + rules_->settings.droplet_stale_threshold / 4;
+  endpoint.failed_until =
+    std::max(endpoint.failed_until,
+             times_.last_failure + rules_->settings.droplet_stale_threshold / 4);
   here_.leases.endpoint_failed(route_host_, route_path_, endpoint.about().address(),
                                failed.rule.prune_tls);
 }

@@ -5,6 +5,7 @@
 
 #include "actors/access_log_writer.hpp"
 #include "net/nats_batch.hpp"
+#include "net/probe_result.hpp"
 #include "net/wire.hpp"
 #include "routing/lease_table.hpp"
 #include "routing/registration.hpp"
@@ -53,6 +54,25 @@ using lease_cache_actor = caf::typed_actor<
   caf::reacts_to<host_granted>, caf::reacts_to<hosts_changed>, caf::reacts_to<shard_replaced>,
   caf::reacts_to<expire_leases>>;
 
+// -- The health checker: one a process. Asks the endpoints of routes that want it how they are.
+
+/// What routes of one shard want checked from now on. Sent only when such a route has changed.
+struct check_routes;
+
+/// INTERNAL. Some check may be due.
+struct checks_due {
+  routing::time_point at{}; ///< As it was foreseen.
+};
+/// INTERNAL. A check is over.
+struct check_ended {
+  std::uint64_t id = 0; ///< The plan's.
+  net::probe_result result;
+};
+
+using health_checker_actor =
+  caf::typed_actor<caf::reacts_to<check_routes>, caf::reacts_to<shard_replaced>,
+                   caf::reacts_to<checks_due>, caf::reacts_to<check_ended>>;
+
 // -- The route shard: owns one slice of the table, alone. Everyone else holds leases on copies.
 
 /// Registers and unregisters, in the order in which NATS delivered them. No answer: apps register
@@ -95,6 +115,17 @@ struct endpoint_failed {
   std::string path;    ///< Of the route, normalised.
   std::string address; ///< host:port of the endpoint.
   bool prune_tls = false;
+};
+
+/// Names who checks the health of endpoints. Until a shard hears it, it keeps what there is to tell.
+struct check_health {
+  health_checker_actor by;
+};
+
+/// The checks have a verdict on an endpoint of a route. Lost only with the shard, whose successor
+/// has all routes checked anew.
+struct endpoint_judged {
+  routing::judgement said;
 };
 
 /// What is known may be out of date, so nothing unknown is denied from now on. `connected`: there is
@@ -145,13 +176,19 @@ struct heard_all {
 using route_shard_actor = caf::typed_actor<
   caf::reacts_to<registration_batch>, caf::reacts_to<lease_host>, caf::reacts_to<drop_lease>,
   caf::reacts_to<lease_wildcards>, caf::reacts_to<changes_applied>, caf::reacts_to<endpoint_failed>,
-  caf::reacts_to<nats_changed>, caf::reacts_to<routing_api_changed>,
+  caf::reacts_to<check_health>, caf::reacts_to<endpoint_judged>, caf::reacts_to<nats_changed>, caf::reacts_to<routing_api_changed>,
   caf::reacts_to<registrations_asked>, caf::replies_to<list_routes>::with<route_list>, caf::reacts_to<prune_routes>,
   caf::reacts_to<push_changes>, caf::reacts_to<heard_all>>;
 
 struct shard_replaced {
   std::size_t shard = 0;
   route_shard_actor successor;
+};
+
+struct check_routes {
+  std::size_t shard = 0;
+  route_shard_actor owner;
+  std::shared_ptr<const std::vector<routing::checked_route>> routes;
 };
 
 // -- The registrar: parses what NATS delivers, off the loops, and hands it to the shards.
@@ -253,6 +290,10 @@ CAF_BEGIN_TYPE_ID_BLOCK(shunt, first_custom_type_id)
 CAF_ADD_TYPE_ID(shunt, (shunt::access_records))
 CAF_ADD_TYPE_ID(shunt, (shunt::adopt_connection))
 CAF_ADD_TYPE_ID(shunt, (shunt::changes_applied))
+CAF_ADD_TYPE_ID(shunt, (shunt::check_ended))
+CAF_ADD_TYPE_ID(shunt, (shunt::check_health))
+CAF_ADD_TYPE_ID(shunt, (shunt::check_routes))
+CAF_ADD_TYPE_ID(shunt, (shunt::checks_due))
 CAF_ADD_TYPE_ID(shunt, (shunt::connection_ended))
 CAF_ADD_TYPE_ID(shunt, (shunt::cut_connection))
 CAF_ADD_TYPE_ID(shunt, (shunt::cut_loop))
@@ -261,6 +302,7 @@ CAF_ADD_TYPE_ID(shunt, (shunt::drain_loop))
 CAF_ADD_TYPE_ID(shunt, (shunt::drop_lease))
 CAF_ADD_TYPE_ID(shunt, (shunt::end_access_log))
 CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_failed))
+CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_judged))
 CAF_ADD_TYPE_ID(shunt, (shunt::expire_leases))
 CAF_ADD_TYPE_ID(shunt, (shunt::fatal_failure))
 CAF_ADD_TYPE_ID(shunt, (shunt::flush_access_log))
@@ -295,6 +337,10 @@ CAF_END_TYPE_ID_BLOCK(shunt)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::adopt_connection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::changes_applied)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_health)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_routes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::checks_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::connection_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_connection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_loop)
@@ -302,6 +348,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drain_connection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drain_loop)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drop_lease)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::expire_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::fatal_failure)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::heard_all)

@@ -5,6 +5,7 @@
 #include "net/payload_hash.hpp"
 #include "net/registry_message.hpp"
 #include "net/request_id.hpp"
+#include "routing/health_check.hpp"
 
 #include <caf/all.hpp>
 
@@ -152,7 +153,24 @@ private:
     }
     if (!message.unregister && !routing::is_understood(endpoint.policy_scope, endpoint.policy_sources))
       report_unknown_policy(message);
+    const bool asks = !endpoint.health_check_path.empty();
+    const bool makes_sense =
+      routing::is_check_path(endpoint.health_check_path) && endpoint.health_check_interval_ms >= 0;
+    if (asks && !makes_sense && options_.health_checks && !message.unregister)
+      report_invalid_check(message);
+    if (!makes_sense || !options_.health_checks)
+      endpoint.health_check_path = {};
     return message;
+  }
+
+  void report_invalid_check(const net::registry_message& message) const {
+    if (const auto suppressed = self_->state.unknown_options.admit())
+      log_->error(".subscriber", "invalid-health-check",
+                  {{"health_check_path", message.endpoint.health_check_path.substr(0, shown_bytes_max)},
+                   {"valid_interval", message.endpoint.health_check_interval_ms >= 0},
+                   {"uri", message.uris.empty() ? std::string_view{} : message.uris.front()},
+                   {"application_id", message.endpoint.app},
+                   {"suppressed", *suppressed}});
   }
 
   void report_unknown_algorithm(const net::registry_message& message) const {
@@ -209,7 +227,7 @@ registrar_actor::behavior_type behave(registrar_self self, std::vector<route_sha
 } // namespace
 
 registrar_options registrar_options_of(const config::settings& settings) {
-  return {.http2 = settings.enable_http2};
+  return {.http2 = settings.enable_http2, .health_checks = settings.health_checks.enabled};
 }
 
 registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,

@@ -22,6 +22,7 @@ struct registrar_counters {
 
 struct registrar_options {
   bool http2 = true; ///< If not, endpoints that offer HTTP/2 are registered for HTTP/1.
+  bool health_checks = true; ///< If not, routes that ask for them have none.
 };
 
 registrar_options registrar_options_of(const config::settings& settings);

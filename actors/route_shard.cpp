@@ -31,6 +31,7 @@ struct route_shard_state {
 
   std::optional<routing::slice> slice;
   std::optional<registry_log> lines;
+  health_checker_actor checker; ///< Null: nobody checks.
   std::vector<lease_cache_actor> holders;
   /// Leased hosts, and by whom: positions in `holders`, a few.
   std::unordered_map<std::string, std::vector<std::uint16_t>> leased;
@@ -85,6 +86,7 @@ public:
       }
     }
     count_routes();
+    tell_checker();
     push_soon();
   }
 
@@ -96,6 +98,20 @@ public:
                           state().slice->report_failure(failed.host, failed.path, failed.address,
                                                         failed.prune_tls, now()));
     count_routes();
+    tell_checker();
+    push_soon();
+  }
+
+  // -- Health checks.
+
+  void have_checked(const check_health& m) const {
+    state().checker = m.by;
+    tell_checker();
+    push_soon();
+  }
+
+  void judge(const endpoint_judged& m) const {
+    state().slice->judge(m.said);
     push_soon();
   }
 
@@ -218,6 +234,7 @@ public:
       metrics_->pruned(s.pruned.endpoints);
     count_routes();
     s.pruned = {};
+    tell_checker();
     push_soon();
     if (done)
       log_->debug(".registry", "finished-pruning-routes", {{"shard", options_.index}});
@@ -268,6 +285,15 @@ private:
       metrics_->holds(state().slice->route_count(), state().slice->endpoint_count());
   }
 
+  /// Before a push: routes that are not checked any more lose their verdicts here.
+  void tell_checker() const {
+    if (!state().checker || !state().slice->has_changed_checks())
+      return;
+    auto routes =
+      std::make_shared<const std::vector<routing::checked_route>>(state().slice->take_checks());
+    self_->send(state().checker, check_routes{options_.index, self_, std::move(routes)});
+  }
+
   bool anything_to_push() const { return state().slice->has_changes() || state().sync_changed; }
 
   /// Where `holder` stands among the holders; behind them all if it is none.
@@ -306,6 +332,8 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
     [it](const lease_wildcards& m) { it.lease_wildcard_hosts(m); },
     [](const changes_applied&) {}, // Confirmation will rest on these.
     [it](const endpoint_failed& m) { it.fail(m); },
+    [it](const check_health& m) { it.have_checked(m); },
+    [it](const endpoint_judged& m) { it.judge(m); },
     [it](const nats_changed& m) { it.nats(m); },
     [it](const routing_api_changed& m) { it.routing_api(m); },
     [it](registrations_asked) { it.doubt(); },

@@ -57,6 +57,8 @@ public:
       self_->monitor(each);
     if (parts().access_writer)
       self_->monitor(parts().access_writer);
+    if (parts().health_checker)
+      self_->monitor(parts().health_checker);
     enter(waiting, settings().start_response_delay_interval);
     if (const auto failure = std::exchange(state().early_failure, std::nullopt))
       fatal(*failure);
@@ -244,6 +246,10 @@ private:
     self_->send(parts().registrar, shard_replaced{index, successor});
     for (const auto& each : parts().lease_caches)
       self_->send(each, shard_replaced{index, successor});
+    if (parts().health_checker) {
+      self_->send(parts().health_checker, shard_replaced{index, successor});
+      self_->send(successor, check_health{parts().health_checker});
+    }
     self_->send(successor, registrations_asked{});
     parts().announce(); // So that everybody registers again, at once.
   }
@@ -286,6 +292,8 @@ void router_parts::shut_down() {
   end(registrar);
   std::for_each(lease_caches.begin(), lease_caches.end(), end);
   std::for_each(acceptors.begin(), acceptors.end(), end);
+  if (health_checker)
+    end(health_checker);
 }
 
 supervisor_actor spawn_supervisor(caf::actor_system& system) {

@@ -1,7 +1,7 @@
 // The supervisor: says in which order the router starts, drains and stops, and what happens when an
 // actor dies. A route shard gets a successor, which the lease caches are told of and which learns
 // its slice from NATS; what is leased stays in use meanwhile. The registrar gets a successor too.
-// Nothing replaces a loop's lease cache or acceptor, nor the writer of the access log: without one the
+// Nothing replaces a loop's lease cache or acceptor, nor the health checker or the writer of the access log: without one the
 // router stops with exit code 1, and whoever watches the process starts it anew.
 #pragma once
 
@@ -22,6 +22,7 @@ struct router_parts {
   registrar_actor registrar;
   std::vector<lease_cache_actor> lease_caches;
   std::vector<acceptor_actor> acceptors;
+  health_checker_actor health_checker; ///< Null: endpoints are not checked.
   access_log_writer_actor access_writer; ///< Null: no access log. Ended by whoever made it.
   registrar_counters* counters = nullptr;
   std::vector<net::registry_metrics*> shard_metrics;   ///< One a shard, or none at all.

@@ -20,6 +20,9 @@ constexpr std::array<const char*, net::status_group_count> status_groups = {"2xx
 constexpr std::array<const char*, net::registry_action_count> registry_actions = {
   "added", "refreshed", "updated", "unmodified"};
 
+constexpr std::array<const char*, net::probe_outcome_count> probe_outcomes = {
+  "success", "bad_status", "timeout", "error"};
+
 using labels = std::vector<ClientMetric::Label>;
 
 /// Collects families. Labels are given in alphabetical order, as gorouter shows them.
@@ -179,6 +182,12 @@ void add_process(family_list& to, const metrics_snapshot& s) {
   to.counter("shunt_http2_streams_total", "Streams that clients opened", s.http2_streams);
   to.counter("shunt_endpoint_ejections_total", "Endpoints that were avoided as outliers",
              s.ejections);
+  auto& checks = to.add("shunt_health_checks_total", "Health checks of endpoints, by their result",
+                        MetricType::Counter);
+  for (std::size_t i = 0; i < probe_outcomes.size(); ++i)
+    family_list::count(checks, {{"result", probe_outcomes[i]}}, s.health_checks[i]);
+  to.gauge("shunt_unhealthy_endpoints", "Endpoints that their health checks have as unhealthy",
+           static_cast<double>(s.unhealthy_endpoints));
   to.counter("shunt_failed_handshakes_total", "TLS handshakes of clients that failed",
              s.failed_handshakes);
   to.counter("shunt_shed_requests_total", "Requests and connections turned away by an overload",

@@ -4,10 +4,12 @@
 #pragma once
 
 #include "net/loop_metrics.hpp"
+#include "net/probe_result.hpp"
 #include "net/registry_metrics.hpp"
 
 #include <prometheus/metric_family.h>
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -53,6 +55,8 @@ struct metrics_snapshot {
   std::uint64_t invalid_registry_messages = 0;
   std::uint64_t http2_streams = 0; ///< Of clients.
   std::uint64_t ejections = 0;     ///< Of endpoints, as outliers.
+  std::array<std::uint64_t, net::probe_outcome_count> health_checks{}; ///< By outcome.
+  std::uint64_t unhealthy_endpoints = 0; ///< By these checks, now.
   std::uint64_t token_fetch_errors = 0;
   std::uint64_t subscribe_events_errors = 0;
 };

@@ -58,6 +58,11 @@ metrics_snapshot read_metrics(const metrics_sources& from,
   sum.file_descriptors = open_file_descriptors();
   sum.buffered_messages = from.buffered_messages();
   sum.dropped_messages = from.dropped_messages();
+  if (from.health_checks != nullptr) {
+    for (std::size_t i = 0; i < sum.health_checks.size(); ++i)
+      sum.health_checks[i] = from.health_checks->checks[i].load(std::memory_order_relaxed);
+    sum.unhealthy_endpoints = from.health_checks->unhealthy.load(std::memory_order_relaxed);
+  }
   if (from.routing_api != nullptr) {
     sum.token_fetch_errors = from.routing_api->token_fetch_errors.load(std::memory_order_relaxed);
     sum.subscribe_events_errors =

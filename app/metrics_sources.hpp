@@ -2,6 +2,7 @@
 // they go on counting, and asks the process for the rest.
 #pragma once
 
+#include "actors/health_checker.hpp"
 #include "actors/loop_context.hpp"
 #include "actors/registrar.hpp"
 #include "app/metrics.hpp"
@@ -21,6 +22,7 @@ struct metrics_sources {
   std::vector<const net::registry_metrics*> writers; ///< The registrar's and the shards'.
   std::function<std::uint64_t()> buffered_messages;
   std::function<std::uint64_t()> dropped_messages;
+  const health_check_counters* health_checks = nullptr; ///< Null: there are none.
   const net::routing_api_counters* routing_api = nullptr; ///< Null: it is not asked.
 };
 

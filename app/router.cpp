@@ -1,6 +1,7 @@
 #include "app/router.hpp"
 
 #include "actors/acceptor.hpp"
+#include "actors/health_checker.hpp"
 #include "actors/registrar.hpp"
 #include "actors/route_shard.hpp"
 #include "actors/scheduler.hpp"
@@ -196,6 +197,7 @@ int run_router(const config::settings& settings, const std::string& file,
            {{"isolation_segments", settings.isolation_segments}});
 
   registrar_counters counters;
+  health_check_counters health_counters;
   table_metrics table{settings};
   actor_config config;
   caf::actor_system system{config}; // Outlives every handle to its actors, and waits for them.
@@ -259,12 +261,18 @@ int run_router(const config::settings& settings, const std::string& file,
     parts->acceptors.push_back(spawn_acceptor(*each->context, acceptors, supervisor));
   }
   acceptors.by_loop = parts->acceptors;
+  if (settings.health_checks.enabled) {
+    parts->health_checker = spawn_health_checker(*loops.front()->context, health_counters);
+    for (const auto& each : parts->shards)
+      caf::anon_send(each, check_health{parts->health_checker});
+  }
   for (auto& each : loops)
     each->events.start();
   std::optional<loops_end> ending{std::in_place, *parts, loops, supervisor, access_writer};
 
   bridge.open(parts->registrar, parts->shards, supervisor);
   auto sources = sources_of(context, counters, table, bus);
+  sources.health_checks = &health_counters;
   sources.routing_api = api ? &api->counters() : nullptr;
   reports tells{std::move(sources), settings, start.id};
   status_server status{context, facts.status_tls, [&system, &bridge](auto answered) {

@@ -219,6 +219,45 @@ TEST_F(Registrar, PassesOnAPolicyThatItUnderstands) {
   EXPECT_THAT(log.lines("invalid-route-policy"), IsEmpty());
 }
 
+TEST_F(Registrar, PassesOnAHealthCheck) {
+  hear({{register_subject,
+         R"({"host":"10.0.0.1","port":1,"uris":["a.example"],)"
+         R"("options":{"health_check_path":"/h","health_check_interval":"1m30s"}})"}});
+  EXPECT_EQ(endpoint_of("a.example").health_check_path(), "/h");
+  EXPECT_EQ(endpoint_of("a.example").health_check_interval_ms(), 90'000u);
+  EXPECT_THAT(log.lines("invalid-health-check"), IsEmpty());
+}
+
+TEST_F(Registrar, ReportsAHealthCheckThatMakesNoSenseAndRegistersWithoutIt) {
+  std::size_t reported = 0;
+  for (const auto* options : {R"("health_check_path":"h")", R"("health_check_path":"/a b")",
+                              R"("health_check_path":"/a\r\nHost: b")",
+                              R"("health_check_path":"/h","health_check_interval":"soon")",
+                              R"("health_check_path":"/h","health_check_interval":"0s")",
+                              R"("health_check_path":"/h","health_check_interval":"-1s")"}) {
+    for (auto& record : records)
+      record = {};
+    hear({{register_subject, R"({"host":"10.0.0.1","port":1,"uris":["a.example"],"options":{)"
+                               + std::string{options} + "}}"}});
+    EXPECT_EQ(endpoint_of("a.example").health_check_path(), "") << options;
+    EXPECT_THAT(log.lines("invalid-health-check"), SizeIs(++reported)) << options;
+  }
+  EXPECT_EQ(counters.rejected, 0u);
+}
+
+TEST_F(Registrar, RegistersWithoutHealthChecksIfTheyAreOff) {
+  registrar_options off;
+  off.health_checks = false;
+  std::vector<route_shard_actor> shards;
+  for (auto& record : records)
+    shards.push_back(own(test::spawn_recording_shard(system, record)));
+  registrar = own(spawn_registrar(system, shards, *log.log, counters, off));
+  hear({{register_subject, R"({"host":"10.0.0.1","port":1,"uris":["a.example"],)"
+                           R"("options":{"health_check_path":"/h"}})"}});
+  EXPECT_EQ(endpoint_of("a.example").health_check_path(), "");
+  EXPECT_THAT(log.lines("invalid-health-check"), IsEmpty());
+}
+
 TEST_F(Registrar, RegistersForHttp1WhatOffersHttp2IfThatIsOff) {
   const auto of_protocol = [](std::string_view host, std::string_view protocol) {
     return R"({"host":"10.0.0.1","port":1,"protocol":)" + in_quotes(protocol) + R"(,"uris":[)"

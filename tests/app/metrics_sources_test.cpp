@@ -77,6 +77,18 @@ TEST_F(MetricsSources, AddWhatTheLoopsCount) {
   EXPECT_EQ(sum.requests.duration.sum, 3);
 }
 
+TEST_F(MetricsSources, TellWhatTheHealthCheckerCounts) {
+  EXPECT_EQ(read().health_checks, (std::array<std::uint64_t, net::probe_outcome_count>{}));
+  health_check_counters checks;
+  for (std::size_t i = 0; i < checks.checks.size(); ++i)
+    checks.checks[i] = i + 1;
+  checks.unhealthy = 7;
+  sources.health_checks = &checks;
+  const auto sum = read();
+  EXPECT_EQ(sum.health_checks, (std::array<std::uint64_t, net::probe_outcome_count>{1, 2, 3, 4}));
+  EXPECT_EQ(sum.unhealthy_endpoints, 7u);
+}
+
 TEST_F(MetricsSources, AddWhatTheTableCounts) {
   messages.registered("c", net::registry_action::refreshed);
   shard.registered("c", net::registry_action::added);

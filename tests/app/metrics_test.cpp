@@ -247,6 +247,12 @@ shunt_endpoints 0
 # HELP shunt_failed_handshakes_total TLS handshakes of clients that failed
 # TYPE shunt_failed_handshakes_total counter
 shunt_failed_handshakes_total 0
+# HELP shunt_health_checks_total Health checks of endpoints, by their result
+# TYPE shunt_health_checks_total counter
+shunt_health_checks_total{result="success"} 0
+shunt_health_checks_total{result="bad_status"} 0
+shunt_health_checks_total{result="timeout"} 0
+shunt_health_checks_total{result="error"} 0
 # HELP shunt_http2_streams_total Streams that clients opened
 # TYPE shunt_http2_streams_total counter
 shunt_http2_streams_total 0
@@ -282,6 +288,9 @@ shunt_subscribe_events_errors_total 0
 # HELP shunt_token_fetch_errors_total Tokens for the Routing API that were not to be had
 # TYPE shunt_token_fetch_errors_total counter
 shunt_token_fetch_errors_total 0
+# HELP shunt_unhealthy_endpoints Endpoints that their health checks have as unhealthy
+# TYPE shunt_unhealthy_endpoints gauge
+shunt_unhealthy_endpoints 0
 # HELP total_dropped_messages NATS messages lost because too many waited
 # TYPE total_dropped_messages gauge
 total_dropped_messages 0

@@ -41,6 +41,8 @@ struct shard_record {
   std::vector<lease_wildcards> wildcards_asked;
   std::vector<changes_applied> applied;
   std::vector<endpoint_failed> failures;
+  std::vector<health_checker_actor> checkers;
+  std::vector<routing::judgement> judgements;
   std::vector<nats_changed> nats;
   std::vector<routing_api_changed> routing_api;
   std::size_t asked_again = 0; ///< That everybody was asked to register.
@@ -56,6 +58,8 @@ inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_
       [&record](const lease_wildcards& m) { record.wildcards_asked.push_back(m); },
       [&record](const changes_applied& m) { record.applied.push_back(m); },
       [&record](const endpoint_failed& m) { record.failures.push_back(m); },
+      [&record](const check_health& m) { record.checkers.push_back(m.by); },
+      [&record](const endpoint_judged& m) { record.judgements.push_back(m.said); },
       [&record](const nats_changed& m) { record.nats.push_back(m); },
       [&record](const routing_api_changed& m) { record.routing_api.push_back(m); },
       [&record](registrations_asked) { ++record.asked_again; },

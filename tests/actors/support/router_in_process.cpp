@@ -88,6 +88,9 @@ void router_in_process::make_loops(std::size_t loop_count) {
     parts_->acceptors.push_back(spawn_acceptor(*each->here, acceptors_, supervisor_));
   }
   acceptors_.by_loop = parts_->acceptors;
+  parts_->health_checker = spawn_health_checker(*loops_.front()->here, health_counters_);
+  for (const auto& each : parts_->shards)
+    caf::anon_send(each, check_health{parts_->health_checker});
   for (auto& each : loops_)
     each->events.start();
 }
@@ -142,6 +145,16 @@ void router_in_process::remove_route(std::string uri, std::uint16_t backend_port
 void router_in_process::tell_shards(const nats_changed& change) {
   for (const auto& each : parts_->shards)
     caf::anon_send(each, change);
+}
+
+void router_in_process::kill_shard_of(const std::string& host) {
+  auto& shard = parts_->shards[routing::shard_of(host, shard_count)];
+  auto replaced = std::make_shared<std::promise<void>>();
+  parts_->shard_replaced_by = [replaced](std::size_t, const route_shard_actor&) {
+    replaced->set_value();
+  };
+  caf::anon_send_exit(shard, caf::exit_reason::kill);
+  replaced->get_future().wait();
 }
 
 // -- The end.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/acceptor.hpp"
+#include "actors/health_checker.hpp"
 #include "actors/route_shard.hpp"
 #include "actors/supervisor.hpp"
 #include "tests/net/log_capture.hpp"
@@ -56,6 +57,9 @@ public:
   void add_route(std::string uri, std::uint16_t backend_port);
   void remove_route(std::string uri, std::uint16_t backend_port);
   void tell_shards(const nats_changed& change);
+  /// The shard of that host, once at most. Returns when its successor is there, which knows nothing.
+  void kill_shard_of(const std::string& host);
+  const health_check_counters& health_counters() const { return health_counters_; }
 
   void stop(bool drain) { caf::anon_send(supervisor_, stop_router{drain}); }
   bool has_ended();
@@ -101,6 +105,7 @@ private:
   std::shared_ptr<access_log_queue> access_queue_;
   access_log_writer_actor access_writer_;
   registrar_counters counters_;
+  health_check_counters health_counters_;
   std::shared_ptr<router_parts> parts_ = std::make_shared<router_parts>();
   acceptor_directory acceptors_;
   supervisor_actor supervisor_;
