@@ -19,7 +19,7 @@ void require(bool holds) {
     std::abort();
 }
 
-class ignored : public json_members {
+class ignored final : public json_members {
 public:
   void member(std::string_view, json_type, std::string_view) override {}
 };

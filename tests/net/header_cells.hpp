@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,6 +72,9 @@ struct cell {
   const row* of;
   int column;
 };
+inline void PrintTo(const cell& each, std::ostream* out) {
+  *out << each.of->header;
+}
 
 inline std::vector<cell> cells_of(const std::vector<row>& rows) {
   std::vector<cell> made;

@@ -13,7 +13,7 @@ using enum base64_alphabet;
 std::string decoded(std::string_view text, base64_alphabet alphabet = url) {
   std::string out;
   if (const auto at = decode_base64(out, text, alphabet))
-    return "fault at " + std::to_string(*at);
+    return std::string{"fault at "}.append(std::to_string(*at));
   return out;
 }
 

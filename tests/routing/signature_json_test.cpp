@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::string_literals;
 
-class told : public json_members {
+class told final : public json_members {
 public:
   std::string all;
   void member(std::string_view name, json_type type, std::string_view text) override {
