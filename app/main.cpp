@@ -8,6 +8,8 @@
 
 #include <exception>
 #include <iostream>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -28,15 +30,20 @@ net::log_options log_options_of(const config::settings& settings) {
   return options;
 }
 
+void show(const std::vector<std::string>& warnings) {
+  for (const auto& warning : warnings)
+    std::cerr << "warning: " << warning << '\n';
+}
+
 int check(const std::string& file) {
   try {
     const auto loaded = config::load_file(file);
-    for (const auto& warning : loaded.warnings)
-      std::cerr << "warning: " << warning << '\n';
+    show(loaded.warnings);
     app::read_start_facts(loaded.settings);
     std::cout << file << ": valid\n";
     return 0;
   } catch (const config::config_error& refused) {
+    show(refused.warnings());
     std::cerr << refused.what() << '\n';
   } catch (const std::exception& refused) {
     std::cerr << file << ": " << refused.what() << '\n';

@@ -60,7 +60,7 @@ load_result load(std::string_view yaml_text, std::string_view file_name) {
   const auto root = root_map(parse_yaml(yaml_text, out), out);
   fill(result.settings, *root, out);
   if (out.failed())
-    throw config_error{out.errors()};
+    throw config_error{out.errors(), out.warnings()};
   result.warnings = out.warnings();
   return result;
 }

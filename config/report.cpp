@@ -27,8 +27,9 @@ std::string joined(const std::vector<std::string>& lines) {
 
 } // namespace
 
-config_error::config_error(std::vector<std::string> problems)
-  : std::runtime_error{joined(problems)}, problems_{std::move(problems)} {
+config_error::config_error(std::vector<std::string> problems, std::vector<std::string> warnings)
+  : std::runtime_error{joined(problems)}, problems_{std::move(problems)},
+    warnings_{std::move(warnings)} {
 }
 
 report::report(std::string_view file_name) : file_name_{file_name} {

@@ -54,6 +54,13 @@ TEST_F(Command, ReportsEveryProblemOfAFile) {
                             HasSubstr("backends.max_conns"), HasSubstr("config.yml:3")));
 }
 
+TEST_F(Command, ShowsWarningsBesideProblems) {
+  const auto [code, output] = run({"check", "-c", file("port: many\nendpoint_timout: 30s\n")});
+  EXPECT_EQ(code, 1);
+  EXPECT_THAT(output, AllOf(HasSubstr("config.yml:1"), HasSubstr("warning: "), HasSubstr("config.yml:2"),
+                            HasSubstr("endpoint_timeout")));
+}
+
 TEST_F(Command, LogsABadConfigurationAsGorouterDoes) {
   const auto [code, output] = run({"-c", file("balancing_algorithm: best\n")});
   EXPECT_EQ(code, 1);
