@@ -1,11 +1,10 @@
 #include "app/status_server.hpp"
 
+#include "app/basic_auth.hpp"
 #include "net/front_tls.hpp"
 #include "net/http_head.hpp"
 #include "net/listener.hpp"
 #include "net/tls_engine.hpp"
-
-#include <openssl/evp.h>
 
 #include <boost/asio/ip/address.hpp>
 
@@ -40,21 +39,6 @@ std::string answer_unknown() {
 
 std::string answer_unauthorized() {
   return response("401 Unauthorized", "WWW-Authenticate: Basic\r\n", "401 Unauthorized\n");
-}
-
-/// The decoded text, or nothing if `text` is no Base64 (RFC 4648, section 4).
-std::optional<std::string> decode_base64(std::string_view text) {
-  if (text.empty() || text.size() % 4 != 0 || text.size() > 8192)
-    return std::nullopt;
-  std::string decoded(text.size() / 4 * 3, '\0');
-  const int bytes = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                                    reinterpret_cast<const unsigned char*>(text.data()),
-                                    static_cast<int>(text.size()));
-  if (bytes < 0)
-    return std::nullopt;
-  const auto padding = static_cast<std::size_t>(std::count(text.end() - 2, text.end(), '='));
-  decoded.resize(static_cast<std::size_t>(bytes) - padding);
-  return decoded;
 }
 
 } // namespace
@@ -266,13 +250,9 @@ std::string status_server::answer_health() const {
 }
 
 bool status_server::authorized(const net::request_head& head) const {
-  constexpr std::string_view scheme = "Basic ";
   const auto* given = net::find_field(head.fields, net::field_id::authorization);
-  if (given == nullptr || !given->value.starts_with(scheme))
-    return false;
-  const auto decoded = decode_base64(given->value.substr(scheme.size()));
   const auto& status = context_.settings.status;
-  return decoded && *decoded == status.user + ":" + status.pass;
+  return given != nullptr && is_authorized(given->value, status.user, status.pass);
 }
 
 /// Once: whoever was sent away when the server closed is not asked again.
