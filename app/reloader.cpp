@@ -43,8 +43,7 @@ void reloader::take_over() {
   const auto rules = std::make_shared<const policy>(std::move(facts.rules));
   for (const auto& each : acceptors_)
     caf::anon_send(each, use_policy{rules});
-  if (facts.status_tls != nullptr)
-    status_.use_tls(std::move(facts.status_tls));
+  status_.use_tls(std::move(facts.status_tls), std::move(facts.metrics_tls));
   if (!waiting.empty())
     log_.warn({}, "configuration-needs-restart", {{"keys", joined(waiting)}});
   log_.info({}, "configuration-reloaded", {{"changed", joined(changed)}});

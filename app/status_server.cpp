@@ -141,8 +141,14 @@ void status_server::listen(const std::string& address, std::uint16_t number, pla
   }
 }
 
-void status_server::use_tls(std::shared_ptr<const net::front_tls> tls) {
-  events_.post([this, tls = std::move(tls)]() mutable { tls_ = std::move(tls); });
+void status_server::use_tls(std::shared_ptr<const net::front_tls> status,
+                            std::shared_ptr<const net::front_tls> metrics) {
+  events_.post([this, status = std::move(status), metrics = std::move(metrics)]() mutable {
+    if (status != nullptr)
+      tls_ = std::move(status);
+    if (metrics != nullptr)
+      metrics_tls_ = std::move(metrics);
+  });
 }
 
 void status_server::serve(int descriptor, place where) {

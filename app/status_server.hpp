@@ -38,8 +38,10 @@ public:
   void open();
   /// Whoever waits for the route table gets none. Harmless when repeated.
   void close();
-  /// New connections get these certificates. Any thread, while open.
-  void use_tls(std::shared_ptr<const net::front_tls> tls);
+  /// New connections get these certificates, on the status port and on that of the metrics; null: those
+  /// that there were, since a port goes on as it began. Any thread, while open.
+  void use_tls(std::shared_ptr<const net::front_tls> status,
+               std::shared_ptr<const net::front_tls> metrics);
 
 private:
   enum class site : std::uint8_t { health, routes, everything, metrics };

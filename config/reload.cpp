@@ -24,7 +24,9 @@ constexpr std::string_view fixed_keys[] = {
   "status.pass",
   "status.routes.",
   "status.tls.port",
-  "prometheus.",
+  "prometheus.enabled",
+  "prometheus.port",
+  "prometheus.meters.",
   "debug_addr",
   "route_services_internal_server_port",
   // Threads and pools.

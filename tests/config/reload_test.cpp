@@ -30,12 +30,15 @@ TEST(Reload, TellsWhatAppliesAtOnceFromWhatDoesNot) {
   after.empty_pool.keep = 1s;
   after.status.tls.certificate.push_back('n');
   after.status.tls.port = 1;
+  after.prometheus.port = 1;
+  after.prometheus.cert_path.push_back('n');
   const auto found = changes(before, after);
   EXPECT_THAT(found.at_once, ::testing::UnorderedElementsAre(
                                "endpoint_timeout", "backends.max_conns", "empty_pool.status",
-                               "status.tls.certificate"));
+                               "status.tls.certificate", "prometheus.cert_path"));
   EXPECT_THAT(found.at_next_start, ::testing::UnorderedElementsAre(
-                                     "port", "nats.user", "empty_pool.keep", "status.tls.port"));
+                                     "port", "nats.user", "empty_pool.keep", "status.tls.port",
+                                     "prometheus.port"));
 }
 
 TEST(Reload, EveryKeyInTheListExists) {

@@ -272,6 +272,23 @@ TEST_F(MetricsOverTls, AreForThoseWithACertificate) {
   EXPECT_EQ(status(here, &scraper, TLS1_1_VERSION), 0);
 }
 
+TEST_F(MetricsOverTls, FollowTheirFilesWhenTheyAreReadAgain) {
+  stage here{settings()};
+  ASSERT_EQ(status(here, &scraper, TLS1_3_VERSION), 200);
+  const auto new_ca = tls_kit::mint_ca("new-scrapers");
+  const auto newcomer = tls_kit::mint({.common_name = "newcomer", .issuer = &new_ca});
+  const auto renewed = tls_kit::mint({.common_name = "renewed", .kind = tls_kit::key_kind::rsa});
+  write_file(files.path_of("cert.pem"), renewed.pem());
+  write_file(files.path_of("key.pem"), renewed.key_pem());
+  write_file(files.path_of("ca.pem"), new_ca.pem());
+  here.under_test.process().signal(SIGHUP);
+  here.under_test.wait_for_log("configuration-reloaded");
+  EXPECT_TRUE(eventually([&] { return status(here, &newcomer, TLS1_3_VERSION) == 200; }));
+  EXPECT_EQ(status(here, &scraper, TLS1_3_VERSION), 0) << "nobody asked its CA any more";
+  tls_client asking{here.under_test.status_listener("prometheus.port"), {.own = &newcomer}};
+  EXPECT_EQ(asking.handshake().peer_name, "renewed");
+}
+
 TEST_F(MetricsOverTls, AreAskedForByCurl) {
   const stage here{settings()};
   write_file(files.path_of("scraper.pem"), scraper.pem());
