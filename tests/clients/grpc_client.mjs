@@ -97,9 +97,10 @@ await run({
   },
 
   async deadline(options) {
+    const echo = client(options);
+    await single((done) => echo.answer(Buffer.from('x'), done)); // Connecting is not part of it.
     const deadline = Date.now() + options.patience_ms;
-    const start = (done) => client(options).answer(Buffer.from('x'), wish('silence'), { deadline }, done);
-    return (await single(start)).status;
+    return (await single((done) => echo.answer(Buffer.from('x'), wish('silence'), { deadline }, done))).status;
   },
 
   /** Cancels a conversation that is under way; another call of the same connection goes on. */

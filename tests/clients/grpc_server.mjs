@@ -27,7 +27,7 @@ const handlers = {
     const message = pattern(size);
     let sent = 0;
     const more = () => {
-      while (sent < count) if (!call.write(message, ++sent)) return call.once('drain', more);
+      while (sent++ < count) if (!call.write(message)) return call.once('drain', more);
       call.end();
     };
     more();

@@ -44,7 +44,7 @@ protected:
   nlohmann::json run(const std::string& scenario) const { return run_for(host, scenario); }
   nlohmann::json run_for(const std::string& name, const std::string& scenario) const {
     nlohmann::json all{
-      {"port", here().under_test.port()}, {"host", name}, {"patience_ms", slowed(500ms).count()}};
+      {"port", here().under_test.port()}, {"host", name}, {"patience_ms", slowed(1500ms).count()}};
     if (GetParam().client_tls)
       all.update({{"port", here().under_test.tls_port()}, {"ca", apps_certificate().pem()}});
     return run_node(script, scenario, all);
