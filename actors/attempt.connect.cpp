@@ -79,6 +79,12 @@ net::task<attempt_result> attempt::connect_http2(bool fresh) {
       link_ = pool.find(pool_key());
     }
   }
+  if (!fresh && !link_) { // One that turned out to speak no HTTP/2.
+    up_ = here_.upstreams.take(pool_key());
+    reused_ = up_ != nullptr;
+    if (up_)
+      co_return attempt_result{};
+  }
   if (link_) {
     reused_ = true;
     up_ = link_->open();
@@ -110,7 +116,8 @@ net::task<attempt_result> attempt::dial_backend() {
   const auto [patience, cut_short] = within_limit(settings.endpoint_dial_timeout);
   const auto dialled =
     co_await net::dial(here_.home.events(), std::string{target.host()}, target.port(),
-                       {patience, settings.endpoint_keep_alive_probe_interval});
+                       {patience, settings.endpoint_keep_alive_probe_interval,
+                        asks_route_service() ? &of_.rules_->blocked_route_services : nullptr});
   of_.times_.dial = dialled.connect_time;
   of_.times_.resolve = dialled.resolve_time;
   if (!dialled.connection && cut_short && dialled.code == asio::error::timed_out)
@@ -131,9 +138,9 @@ net::task<attempt_result> attempt::dial_backend() {
 
 net::task<attempt_result> attempt::secure_backend() {
   const auto& rules = *of_.rules_;
-  auto session = rules.backend_tls == nullptr
-                   ? nullptr
-                   : rules.backend_tls->new_session(tls_->name, wants_http2(), tls_->session.get());
+  const auto* tls = asks_route_service() ? rules.route_services->tls.get() : rules.backend_tls.get();
+  auto session =
+    tls == nullptr ? nullptr : tls->new_session(tls_->name, wants_http2(), tls_->session.get());
   if (!session)
     co_return tls_failure(net::tls_name_impossible(tls_->name));
   const auto [patience, cut_short] = within_limit(rules.settings.tls_handshake_timeout);

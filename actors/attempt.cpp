@@ -18,8 +18,9 @@ namespace {
 constexpr auto continue_wait = 1s; ///< For a backend's 100 (gorouter's value).
 constexpr int interim_max = 64;    ///< 1xx responses before a final one; more is abuse.
 
-/// The memory of a TLS endpoint; null for a plain one.
-tls_memory* tls_memory_of(routing::leased_endpoint& endpoint) {
+/// The memory of a TLS endpoint; null for a plain one. A route service is not trusted as a backend of the
+/// same name would be, so `kind` keeps their connections apart.
+tls_memory* tls_memory_of(routing::leased_endpoint& endpoint, std::string_view kind) {
   const auto& about = endpoint.about();
   if (!about.tls())
     return nullptr;
@@ -27,7 +28,7 @@ tls_memory* tls_memory_of(routing::leased_endpoint& endpoint) {
     auto made = std::make_shared<tls_memory>();
     const auto san = about.server_cert_domain_san();
     made->name = san.empty() ? about.host() : san;
-    made->pool_key.append(about.address()).append(" ").append(made->name);
+    made->pool_key.append(kind).append(about.address()).append(" ").append(made->name);
     endpoint.transport = std::move(made);
   }
   return static_cast<tls_memory*>(endpoint.transport.get());
@@ -37,7 +38,7 @@ tls_memory* tls_memory_of(routing::leased_endpoint& endpoint) {
 
 attempt::attempt(exchange& of, routing::leased_endpoint& to)
   : of_{of}, here_{of.here_}, client_{*of.client_}, to_{to}, address_{to.about().address()},
-    tls_{tls_memory_of(to)} {
+    tls_{tls_memory_of(to, asks_route_service() ? "route service " : "")} {
   to_.stats().in_flight.fetch_add(1, std::memory_order_relaxed);
   to_.stats().awaiting_headers.fetch_add(1, std::memory_order_relaxed);
 }
@@ -111,6 +112,13 @@ net::task<attempt_result> attempt::talk() {
 void attempt::build_head() {
   const auto& settings = of_.rules_->settings;
   const auto& target = to_.about();
+  net::route_service_facts service;
+  if (asks_route_service())
+    service = {.target = of_.service_->url.target,
+               .host = of_.service_->url.authority,
+               .forwarded_url = of_.forwarded_url_,
+               .signature = of_.signature_.signature,
+               .metadata = of_.signature_.metadata};
   const bool expects = of_.head.expect_continue && !settings.keep_alive_100_continue_requests;
   of_.out_.clear();
   net::append_request_head(
@@ -121,11 +129,16 @@ void attempt::build_head() {
      .tls = client_.who->tls,
      .proto = of_.proto_source(),
      .client_cert = net::decide_client_cert(
-       client_.who->client_cert_mode.value_or(settings.forwarded_client_cert), {.tls = client_.who->tls, .certificate = client_.who->mutual_tls}),
+       client_.who->client_cert_mode.value_or(settings.forwarded_client_cert), {.tls = client_.who->tls,
+        .certificate = client_.who->mutual_tls,
+        .signature_valid = of_.signed_,
+        .route_service_bound = of_.where_ == net::situation::from_route_service}),
      .client_cert_value = client_.who->certificate,
      .trace = of_.traced() ? &of_.trace_ : nullptr,
      .close_after = settings.disable_keep_alives || expects,
-     .protected_names = settings.hop_by_hop_headers_to_filter},
+     .protected_names = settings.hop_by_hop_headers_to_filter,
+     .where = of_.where_,
+     .route_service = asks_route_service() ? &service : nullptr},
     {.app = target.app(),
      .instance_index = target.instance_index(),
      .instance_id = target.instance_id().empty() ? address_ : target.instance_id()});
@@ -322,7 +335,7 @@ net::task<attempt_result> attempt::answer_client() {
   of_.status_ = of_.response_.status;
   if (const auto* error = net::find_field(of_.response_.fields, net::field_id::x_cf_routererror))
     of_.router_error_ = error->value;
-  const bool traced = of_.wants_trace();
+  const bool traced = of_.wants_trace() && !asks_route_service();
   of_.make_sticky_cookie();
   of_.answer_.clear();
   net::append_response_head(

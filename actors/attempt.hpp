@@ -44,6 +44,7 @@ private:
   net::task<void> stop_pump();
   void hand_back(bool response_complete);
 
+  bool asks_route_service() const { return of_.where_ == net::situation::to_route_service; }
   /// Where its idle connections are kept.
   std::string_view pool_key() const { return tls_ != nullptr ? tls_->pool_key : address_; }
   /// The connection, of which `up_` may be a stream.

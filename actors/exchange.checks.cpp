@@ -11,14 +11,13 @@ namespace {
 /// What the parser counts and gorouter's sum does not.
 constexpr std::size_t start_line_extra = 2;
 
-/// A host or address without what follows its first colon; an IP literal without its port.
-std::string_view without_port(std::string_view host) {
+} // namespace
+
+std::string_view exchange::without_port(std::string_view host) {
   if (host.starts_with('['))
     return host.substr(0, host.find(']') + 1);
   return host.substr(0, host.find(':'));
 }
-
-} // namespace
 
 bool exchange::is_health_check() const {
   return net::value_of(head.fields, net::field_id::user_agent) == rules_->settings.healthcheck_user_agent;

@@ -76,6 +76,8 @@ net::error_response exchange::unknown_instance() const {
 }
 
 void exchange::make_sticky_cookie() {
+  if (endpoint_ == nullptr) // A route service has no instances.
+    return;
   const auto instance = endpoint_->about().instance_id();
   const auto due = net::sticky_cookie_for(response_, sticky_, instance, rules_->stickiness);
   if (!due)
@@ -89,6 +91,8 @@ void exchange::make_sticky_cookie() {
 
 net::proto_source exchange::proto_source() const {
   const auto& settings = rules_->settings;
+  if (signed_) // By a router that has said so already.
+    return net::proto_source::signer;
   if (settings.force_forwarded_proto_https)
     return net::proto_source::https;
   return settings.sanitize_forwarded_proto ? net::proto_source::connection

@@ -59,6 +59,7 @@ net::task<void> exchange::serve(client_connection& client) {
     count();
   log();
   endpoint_ = nullptr;
+  service_ = nullptr;
   rules_.reset();
 }
 
@@ -95,6 +96,8 @@ void exchange::begin(client_connection& client) {
   status_ = 0;
   own_body_bytes_ = 0;
   failed_attempts_ = 0;
+  where_ = net::situation::unbound;
+  signed_ = false;
   tunnelled_ = client_gone_ = body_spent_ = answered_ = false;
   router_error_.clear();
   policy_rule_.clear();
@@ -112,8 +115,13 @@ void exchange::keep_head() {
 
 // -- The route.
 
-net::task<exchange::route> exchange::find_route() {
-  routing::normalise_request(head.host, head.target, key_);
+void exchange::note_route(const routing::leased_pool& pool) {
+  route_host_ = pool.host();
+  route_path_ = pool.path();
+}
+
+net::task<exchange::route> exchange::find_route(std::string_view host, std::string_view target) {
+  routing::normalise_request(host, target, key_);
   // No route has so long a host. To ask for it would mean to remember it.
   if (key_.host.size() > routing::host_bytes_max)
     co_return route{here_.leases.may_deny() ? route::kind::none : route::kind::unknown, nullptr};
@@ -128,10 +136,7 @@ net::task<exchange::route> exchange::find_route() {
   }
   const auto matched = here_.leases.match(key_.host, leased, key_.path);
   switch (matched.what) {
-    case routing::match_result::kind::found:
-      route_host_ = matched.pool->host();
-      route_path_ = matched.pool->path();
-      co_return route{route::kind::found, matched.pool};
+    case routing::match_result::kind::found: co_return route{route::kind::found, matched.pool};
     case routing::match_result::kind::empty: co_return route{route::kind::empty, matched.pool};
     case routing::match_result::kind::none: break;
   }
@@ -174,7 +179,7 @@ net::task<void> exchange::proxy() {
   }
   const bool timed = here_.metrics.times_lookups();
   const auto asked = timed ? exchange_times::clock::now() : exchange_times::clock::time_point{};
-  auto found = co_await find_route();
+  auto found = co_await find_route(head.host, head.target);
   if (timed)
     here_.metrics.route_found(exchange_times::clock::now() - asked);
   const bool certain = wanted_.demand == demand::certain;
@@ -183,10 +188,14 @@ net::task<void> exchange::proxy() {
     co_await respond(unknown_instance());
     co_return;
   }
-  if (found.found != route::kind::found) {
+  const bool bound = found.pool != nullptr && !found.pool->traits().route_service_url.empty();
+  const bool lonely = bound && found.found == route::kind::empty
+                      && rules_->settings.route_services.without_backends;
+  if (found.found != route::kind::found && !lonely) {
     co_await respond(no_route(found));
     co_return;
   }
+  note_route(*found.pool);
   routing::attempt_state attempts;
   attempts.only = certain ? &wanted_.only : nullptr;
   if (const auto& name = found.pool->traits().hash_header; !name.empty())
@@ -196,7 +205,7 @@ net::task<void> exchange::proxy() {
     co_await respond(net::describe(router_error::policy_denied, head.host));
     co_return;
   }
-  if (all_overloaded(*found.pool)) {
+  if (!lonely && all_overloaded(*found.pool)) {
     loop_counters::add(here_.counters.backend_exhausted_conns);
     here_.requests.connection_limit_reached(net::view(id_));
     co_await respond(net::describe(router_error::connection_limit, head.host));
@@ -207,9 +216,20 @@ net::task<void> exchange::proxy() {
     co_await respond(std::move(*too_large));
     co_return;
   }
+  auto refused = co_await judge_signature(bound);
+  if (refused) {
+    co_await respond(std::move(*refused));
+    co_return;
+  }
   // A route with a route service is closed without it, never open: it may be what lets nobody in.
-  if (!found.pool->traits().route_service_url.empty()) {
-    co_await respond(net::describe(router_error::route_service_unsupported, head.host));
+  if (bound && where_ != net::situation::from_route_service) {
+    co_await ask_route_service(found.pool->traits().route_service_url);
+    co_return;
+  }
+  if (bound) // While it was looked for what the signature names, the table may have changed.
+    found = co_await find_route(head.host, head.target);
+  if (found.found == route::kind::empty) {
+    co_await respond(no_route(found));
     co_return;
   }
   times_.proxying = exchange_times::clock::now();
@@ -220,7 +240,9 @@ net::task<void> exchange::proxy() {
   for (std::size_t made = 0; made < rules_->attempts_max; ++made) {
     // The table may have changed since the attempt before: read the lease anew.
     if (made > 0)
-      found = co_await find_route();
+      found = co_await find_route(head.host, head.target);
+    if (found.pool != nullptr)
+      note_route(*found.pool);
     auto* chosen = found.pool == nullptr || found.found != route::kind::found
                      ? nullptr
                      : choose(*found.pool, attempts);
@@ -255,8 +277,10 @@ net::task<void> exchange::proxy() {
 }
 
 net::task<attempt_result> exchange::try_endpoint(routing::leased_endpoint& endpoint) {
-  here_.metrics.attempt_began(labels_of(endpoint));
-  backend_ = endpoint.about().address();
+  if (where_ != net::situation::to_route_service) { // Which is no backend.
+    here_.metrics.attempt_began(labels_of(endpoint));
+    backend_ = endpoint.about().address();
+  }
   attempt trying{*this, endpoint};
   co_return co_await trying.run();
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/connection.hpp"
+#include "actors/route_services.hpp"
 #include "net/body.hpp"
 #include "net/forwarding.hpp"
 #include "net/http_head.hpp"
@@ -94,7 +95,15 @@ private:
   bool is_health_check() const;
   bool wants_trace() const;
   bool traced() const;
-  net::task<route> find_route();
+  net::task<route> find_route(std::string_view host, std::string_view target);
+  void note_route(const routing::leased_pool& pool);
+  net::task<std::optional<net::error_response>> judge_signature(bool bound);
+  std::optional<net::error_response> refuse_signature(const routing::signature_verdict& verdict, bool bound);
+  net::task<std::optional<net::error_response>> match_forwarded_url(std::string_view url);
+  bool sign_request();
+  net::task<void> ask_route_service(std::string url);
+  /// A host or address without what follows its first colon; an IP literal without its port.
+  static std::string_view without_port(std::string_view host);
   void read_affinity();
   /// How many endpoints of the pool the request may go to.
   std::size_t candidates(const routing::leased_pool& pool) const;
@@ -128,6 +137,11 @@ private:
   std::string kept_head_; ///< What `head` points into once a tunnel has begun.
   std::string route_host_; ///< Of the pool that was matched last, which may be gone by now.
   std::string route_path_;
+  net::situation where_ = net::situation::unbound;
+  bool signed_ = false; ///< It carries a valid signature of a route service's.
+  route_service_ptr service_;              ///< While it is being asked.
+  routing::signature_texts signature_;
+  std::string forwarded_url_;
   net::request_ids::text id_;
   net::trace_record trace_;            ///< While any tracer is on.
   routing::instance_address wanted_;   ///< By header.

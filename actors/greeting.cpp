@@ -120,6 +120,11 @@ net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity
   co_return true;
 }
 
+/// Anybody can write a header of the PROXY protocol; an empty list means everybody, as gorouter has it.
+bool believes(const net::address_prefixes& senders, const net::asio::ip::address& sender) {
+  return senders.empty() || senders.contains(sender);
+}
+
 } // namespace
 
 net::task<bool> greet(loop_context& here, net::wire& wire, client_identity& who) {
@@ -128,7 +133,7 @@ net::task<bool> greet(loop_context& here, net::wire& wire, client_identity& who)
   if (unknown)
     co_return false;
   name_client(who, peer);
-  if (here.rules->settings.enable_proxy && here.rules->proxy_senders.contains(peer.address())) {
+  if (here.rules->settings.enable_proxy && believes(here.rules->proxy_senders, peer.address())) {
     const bool fine = co_await read_proxy_header(here, wire, who);
     if (!fine)
       co_return false;

@@ -6,6 +6,7 @@
 #include "actors/lease_cache.hpp"
 #include "actors/policy.hpp"
 #include "actors/request_log.hpp"
+#include "actors/route_services.hpp"
 #include "net/component_log.hpp"
 #include "net/error_page.hpp"
 #include "net/http2_pool.hpp"
@@ -95,6 +96,7 @@ struct loop_context {
   lease_cache leases;
   net::upstream_pool upstreams;
   net::http2_pool http2_upstreams;
+  shunt::route_services route_services;
   net::request_ids ids;
   net::http_date date;
   request_log requests{router.log};

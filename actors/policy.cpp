@@ -51,12 +51,13 @@ std::optional<net::error_template> error_page_of(const config::settings& setting
   }
 }
 
-net::proxy_senders proxy_senders_of(const config::settings& settings) {
+/// The list under `key`. Throws std::runtime_error that names it.
+net::address_prefixes prefixes_of(const std::vector<std::string>& list, const char* key) {
   std::string error;
-  auto senders = net::proxy_senders::parse(settings.proxy_senders, error);
-  if (!senders)
-    throw std::runtime_error{"proxy_senders: " + error};
-  return std::move(*senders);
+  auto prefixes = net::address_prefixes::parse(list, error);
+  if (!prefixes)
+    throw std::runtime_error{std::string{key} + ": " + error};
+  return std::move(*prefixes);
 }
 
 } // namespace
@@ -65,7 +66,8 @@ policy::policy(config::settings from)
   : settings{std::move(from)}, rewrite{settings.http_rewrite}, tracing{settings.tracing},
     stickiness{settings.sticky_session_cookie_names, settings.sticky_sessions_for_auth_negotiate,
                settings.secure_cookies},
-    error_page{error_page_of(settings)}, proxy_senders{proxy_senders_of(settings)},
+    error_page{error_page_of(settings)}, proxy_senders{prefixes_of(settings.proxy_senders, "proxy_senders")},
+    blocked_route_services{prefixes_of(settings.route_services.block_CIDRs, "route_services.block_CIDRs")},
     balancing{balance_rules_of(settings)}, outliers{outlier_settings_of(settings)},
     attempts_max{static_cast<std::size_t>(settings.backend_attempts_max())},
     logged_headers{access_log_headers(settings)},

@@ -4,13 +4,14 @@
 #pragma once
 
 #include "config/settings.hpp"
+#include "net/address_prefixes.hpp"
 #include "net/error_template.hpp"
-#include "net/proxy_protocol.hpp"
 #include "net/response_rewrite.hpp"
 #include "net/stickiness.hpp"
 #include "net/tls_names.hpp"
 #include "net/tracing.hpp"
 #include "routing/balance.hpp"
+#include "routing/route_service_signature.hpp"
 
 #include <boost/smart_ptr/local_shared_ptr.hpp>
 
@@ -26,6 +27,14 @@ namespace net {
 class backend_tls;
 class front_tls;
 } // namespace net
+
+/// How route services are spoken to; see `routing/route_service_signature`.
+struct route_service_rules {
+  routing::signature_key key;                         ///< Signs, and opens.
+  std::optional<routing::signature_key> previous_key; ///< Opens.
+  std::shared_ptr<const net::backend_tls> tls;
+  std::size_t attempts_max = 1;
+};
 
 /// `html_error_template_file` is of no use.
 struct error_page_failure : std::runtime_error {
@@ -43,7 +52,8 @@ struct policy {
   net::stickiness_rules stickiness;
   std::optional<net::error_template> error_page; ///< `html_error_template_file`
   net::sni_index domains; ///< Positions in `settings.domains`.
-  net::proxy_senders proxy_senders; ///< Whose headers of the PROXY protocol are believed.
+  net::address_prefixes proxy_senders; ///< Whose headers of the PROXY protocol are believed; empty: everybody's.
+  net::address_prefixes blocked_route_services; ///< Addresses that no route service may have.
   routing::balance_rules balancing;
   routing::outlier_settings outliers;
   std::size_t attempts_max;
@@ -52,6 +62,7 @@ struct policy {
   bool log_requested_name;                 ///< `tls_sni`: it costs memory a connection.
   std::shared_ptr<const net::front_tls> front_tls;     ///< Null: TLS is not served.
   std::shared_ptr<const net::backend_tls> backend_tls; ///< Null: TLS backends cannot be reached.
+  std::shared_ptr<const route_service_rules> route_services; ///< Null: no secret, no route services.
 };
 
 /// Shared within one loop, without atomics: each loop has a copy.

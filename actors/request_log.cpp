@@ -80,6 +80,32 @@ void request_log::policy_denied(std::string_view request_id, std::string_view ho
                {"suppressed", *suppressed}});
 }
 
+void request_log::signature_refused(std::string_view request_id, std::string_view error) {
+  error_line(signatures_, "signature-validation-failed", request_id, error);
+}
+
+void request_log::route_service_failed(std::string_view request_id, std::string_view service,
+                                       std::string_view error) {
+  if (const auto suppressed = service_failures_.admit())
+    log_.error(source, "route-service-connection-failed",
+               {{"route-service", service},
+                {"error", error},
+                {"vcap_request_id", request_id},
+                {"suppressed", *suppressed}});
+}
+
+void request_log::route_service_answered(std::string_view request_id, std::string_view service,
+                                         int status) {
+  if (!log_.enabled(net::log_level::info))
+    return;
+  if (const auto suppressed = service_answers_.admit())
+    log_.info(source, "route-service-response",
+              {{"route-service", service},
+               {"status-code", status},
+               {"vcap_request_id", request_id},
+               {"suppressed", *suppressed}});
+}
+
 void request_log::connection_limit_reached(std::string_view request_id) {
   if (!log_.enabled(net::log_level::info))
     return;

@@ -46,6 +46,12 @@ public:
   /// The route's policy refuses the client, by `rule`; `app` is empty if nobody knows whose it is.
   void policy_denied(std::string_view request_id, std::string_view host, std::string_view rule,
                      std::string_view app);
+  /// What came back from a route service, or pretends to, is not let through.
+  void signature_refused(std::string_view request_id, std::string_view error);
+  /// An attempt at reaching a route service failed.
+  void route_service_failed(std::string_view request_id, std::string_view service, std::string_view error);
+  /// A route service answered by itself, with something else than 2xx.
+  void route_service_answered(std::string_view request_id, std::string_view service, int status);
   /// All endpoints of a route have as many requests as they may.
   void connection_limit_reached(std::string_view request_id);
   /// The router answered with an error of its own; `body` as the client sees it.
@@ -77,6 +83,9 @@ private:
   net::log_limiter departures_{lines_per_second};
   net::log_limiter selections_{lines_per_second};
   net::log_limiter denials_{lines_per_second};
+  net::log_limiter signatures_{lines_per_second};
+  net::log_limiter service_failures_{lines_per_second};
+  net::log_limiter service_answers_{lines_per_second};
   net::log_limiter connection_limits_{lines_per_second};
   net::log_limiter pages_{lines_per_second};
   net::log_limiter errors_{lines_per_second};

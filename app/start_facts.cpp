@@ -4,7 +4,28 @@
 #include "net/front_tls.hpp"
 #include "net/system_certificates.hpp"
 
+#include <algorithm>
+
 namespace shunt::app {
+
+namespace {
+
+/// Null without a secret.
+std::shared_ptr<const route_service_rules>
+read_route_service_rules(const config::settings& settings, const net::certificate_list& system_cas) {
+  if (settings.route_services_secret.empty())
+    return nullptr;
+  route_service_rules rules{
+    .key = routing::signature_key{settings.route_services_secret},
+    .previous_key = std::nullopt,
+    .tls = net::backend_tls::for_route_services(settings, system_cas),
+    .attempts_max = static_cast<std::size_t>(std::max<std::int64_t>(settings.route_services.max_attempts, 1))};
+  if (!settings.route_services_secret_decrypt_only.empty())
+    rules.previous_key.emplace(settings.route_services_secret_decrypt_only);
+  return std::make_shared<const route_service_rules>(std::move(rules));
+}
+
+} // namespace
 
 start_facts read_start_facts(const config::settings& settings) {
   start_facts read{.rules = policy{settings}, .status_tls = nullptr, .metrics_tls = nullptr};
@@ -12,6 +33,7 @@ start_facts read_start_facts(const config::settings& settings) {
   if (settings.enable_ssl)
     read.rules.front_tls = net::front_tls::for_clients(settings, system_cas);
   read.rules.backend_tls = net::backend_tls::make(settings, system_cas);
+  read.rules.route_services = read_route_service_rules(settings, system_cas);
   if (!settings.status.tls.certificate.empty())
     read.status_tls = net::front_tls::for_status(settings);
   if (settings.prometheus_served() && !settings.prometheus.cert_path.empty())

@@ -80,11 +80,12 @@ int present_certificate(SSL* session, void*) {
   return 1;
 }
 
-void set_client_certificate(SSL_CTX* context, const config::backends_settings& backends) {
-  if (backends.cert_chain.empty() || backends.private_key.empty())
+/// `section` of the file has the key pair.
+void set_client_certificate(SSL_CTX* context, const std::string& cert_chain,
+                            const std::string& private_key, std::string_view section) {
+  if (cert_chain.empty() || private_key.empty())
     return;
-  const auto own = read_certified_key({backends.cert_chain, backends.private_key}, "backends");
-  use_certified_key(context, own, "backends");
+  use_certified_key(context, read_certified_key({cert_chain, private_key}, section), section);
   SSL_CTX_set_cert_cb(context, present_certificate, nullptr);
 }
 
@@ -186,7 +187,21 @@ std::shared_ptr<const backend_tls> backend_tls::make(const config::settings& s,
     protocol.cipher_suites = s.cipher_suites;
   auto context = make_tls_context(TLS_client_method(), protocol);
   set_trust(context.get(), s.ca_certs, system_cas);
-  set_client_certificate(context.get(), s.backends);
+  set_client_certificate(context.get(), s.backends.cert_chain, s.backends.private_key, "backends");
+  return std::shared_ptr<const backend_tls>{new backend_tls{std::move(context)}};
+}
+
+std::shared_ptr<const backend_tls>
+backend_tls::for_route_services(const config::settings& s, const certificate_list& system_cas) {
+  tls_protocol protocol{.min = s.min_tls_version, .max = s.max_tls_version, .cipher_suites = {}};
+  if (s.enable_ssl)
+    protocol.cipher_suites = s.cipher_suites;
+  auto context = make_tls_context(TLS_client_method(), protocol);
+  set_trust(context.get(), s.ca_certs, system_cas);
+  if (s.skip_ssl_validation)
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
+  set_client_certificate(context.get(), s.route_services.cert_chain, s.route_services.private_key,
+                         "route_services");
   return std::shared_ptr<const backend_tls>{new backend_tls{std::move(context)}};
 }
 

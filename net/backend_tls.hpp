@@ -1,6 +1,6 @@
-// TLS towards backends: one immutable object for each version of the configuration. A backend is
-// spoken to in TLS 1.2 or 1.3 whatever clients may use, and must have a certificate for the name it
-// registered with. Sessions outlive the object without harm.
+// TLS towards backends and route services: one immutable object for each version of the configuration.
+// A backend is spoken to in TLS 1.2 or 1.3 whatever clients may use, a route service in what clients may
+// use, as gorouter has it. Both must have a certificate for the name they are known by. Sessions outlive the object without harm.
 #pragma once
 
 #include "net/tls_handles.hpp"
@@ -20,6 +20,9 @@ public:
   /// std::runtime_error that names the key at fault.
   static std::shared_ptr<const backend_tls> make(const config::settings& s,
                                                  const certificate_list& system_cas);
+  /// The same for route services: by `skip_ssl_validation` any certificate will do.
+  static std::shared_ptr<const backend_tls> for_route_services(const config::settings& s,
+                                                               const certificate_list& system_cas);
 
   /// A session that begins with our hello, without a transport yet. `name`, a DNS name or an IP
   /// address, is what the backend's certificate must carry, and what is asked for by SNI unless it

@@ -132,6 +132,12 @@ task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port,
       co_return result;
     }
   }
+  if (options.refused != nullptr)
+    result.refused = std::erase_if(peers, [&](const auto& peer) {
+                       return options.refused->contains(peer.address());
+                     }) > 0 && peers.empty();
+  if (result.refused)
+    result.code = asio::error::access_denied;
   for (std::size_t i = 0; i < peers.size(); ++i) {
     const auto began = clock::now();
     auto share = options;
@@ -151,6 +157,8 @@ std::string describe(const dial_result& failed, std::string_view host, std::stri
     return "dial tcp: lookup " + std::string{host} + (late ? ": i/o timeout" : ": no such host");
   }
   auto text = "dial tcp " + std::string{address} + ": ";
+  if (failed.refused)
+    return text + "the address is not allowed";
   if (failed.code == asio::error::timed_out)
     return text + "i/o timeout";
   return text + "connect: " + go_words(failed.code);

@@ -2,6 +2,7 @@
 // which is resolved anew each time. Runs on the loop's thread; resolving waits on asio's own.
 #pragma once
 
+#include "net/address_prefixes.hpp"
 #include "net/task.hpp"
 #include "net/wire.hpp"
 
@@ -14,11 +15,13 @@ namespace shunt::net {
 struct dial_options {
   std::chrono::nanoseconds timeout;              ///< For all of it; 0 = none.
   std::chrono::nanoseconds keep_alive_interval;  ///< Between TCP keep-alive probes; 0 = no probes.
+  const address_prefixes* refused = nullptr; ///< Not connected to, whatever name led there; null = none.
 };
 
 struct dial_result {
   wire_ptr connection;   ///< Null when it failed.
   error_code code;       ///< Why.
+  bool refused = false;   ///< No address was left but such as are refused.
   bool resolving = false; ///< The name could not be resolved (else: could not be connected to).
   std::chrono::nanoseconds resolve_time{-1}; ///< -1 for an address literal.
   std::chrono::nanoseconds connect_time{0};

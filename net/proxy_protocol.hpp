@@ -85,35 +85,4 @@ proxy_parse parse_proxy_header(std::string_view bytes) noexcept;
 /// ordinary connection whose first bytes happen to look alike ("P" of a POST).
 bool has_proxy_signature(std::string_view bytes) noexcept;
 
-/// Who may say for whom it speaks. Anybody can write a header, so one from elsewhere is not
-/// believed.
-class proxy_senders {
-public:
-  static constexpr std::size_t prefixes_max = 1024;
-
-  /// Everybody, as gorouter has it.
-  proxy_senders() = default;
-
-  /// Takes addresses and prefixes: `10.0.0.0/8`, `2001:db8::/32`, `192.0.2.1`. An empty list means
-  /// everybody. Refused, with a text in `error` that names the entry: what is no address, a length
-  /// that does not fit, bits set behind the length (most likely a slip), too many.
-  static std::optional<proxy_senders> parse(std::span<const std::string> prefixes,
-                                            std::string& error);
-
-  /// Whether a header from `address` is believed. An IPv4-mapped IPv6 address is the IPv4 address,
-  /// here and in the list; shorter IPv6 prefixes such as `::/0` hold no IPv4 address.
-  bool contains(const asio::ip::address& address) const noexcept;
-
-private:
-  struct prefix {
-    asio::ip::address_v6::bytes_type bytes{}; ///< Of an IPv4 address the first four.
-    unsigned bits = 0;
-    bool v4 = false;
-  };
-
-  static const char* read(std::string_view entry, prefix& out) noexcept;
-
-  std::vector<prefix> prefixes_;
-};
-
 } // namespace shunt::net

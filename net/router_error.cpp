@@ -84,6 +84,10 @@ error_response describe(router_error error, std::string_view host) {
                    quoted_route(host, "has reached the connection limit."), {});
     case route_service_unsupported:
       return plain(502, "route_service_unsupported", "Support for route services is disabled.", {});
+    case route_service_websocket:
+      return plain(503, "route_service_unsupported",
+                   "Websocket requests are not supported for routes bound to Route Services.", {});
+    case route_service_failed: return plain(500, {}, "Route service request failed.", {});
     case endpoint_failure: return net::endpoint_failure(502, {});
     case bad_upgrade: return empty(502, {});
     case overloaded: {

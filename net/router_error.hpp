@@ -28,6 +28,8 @@ enum class router_error : std::uint8_t {
   not_in_sync,
   connection_limit,
   route_service_unsupported,
+  route_service_websocket,
+  route_service_failed,
   endpoint_failure,
   bad_upgrade,
   overloaded,

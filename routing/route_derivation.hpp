@@ -42,6 +42,8 @@ public:
   /// What the members ask for, all together; none if nobody asks.
   health_check check(const address_list<slice_member>& members) const;
 
+  /// Of the member that left last, while there is none.
+  std::string last_route_service_url;
   std::unordered_map<std::string, time_point> marks; ///< Failed until, by address.
   /// Only of a route whose checker has been told of it.
   struct health_state {

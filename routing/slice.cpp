@@ -208,6 +208,8 @@ void slice::remove_member(slice_route& r, slice_member* m) {
   std::size_t follow = 0;
   r.members.remove(m, follow);
   --endpoints_;
+  if (r.members.empty() && !target->route_service_url().empty())
+    r.deriving().last_route_service_url = target->route_service_url();
   if (auto* dirt = dirt_of(r)) {
     dirt->of(target) = {.first = dirt->of(target).first, .removed = true};
     dirt->traits = true;
@@ -229,7 +231,11 @@ bool slice::is_over(const slice_route& empty, time_point now) const {
 
 bool slice::settle_empty(slice_route& r, time_point now, bool by_failure) {
   ages_.remove(r);
+  // An app that is stopped still has its route service.
+  auto url = r.derivation ? std::move(r.derivation->last_route_service_url) : std::string{};
   r.derivation.reset();
+  if (!url.empty())
+    r.deriving().last_route_service_url = std::move(url);
   if (empty_time() <= nanoseconds{0} && !(rules_.legacy && by_failure)) {
     forget(r);
     return true;

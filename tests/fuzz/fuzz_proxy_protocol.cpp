@@ -1,5 +1,6 @@
 // PROXY headers from fuzzed bytes: the verdict must be the same however the bytes were split, a
 // header must lie within its bytes and bounds, and only a header with addresses may name a client.
+#include "net/address_prefixes.hpp"
 #include "net/proxy_protocol.hpp"
 
 #include <algorithm>
@@ -60,7 +61,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   std::string error;
   const std::vector<std::string> list{std::string{bytes}};
-  if (const auto senders = proxy_senders::parse(list, error); !senders)
+  if (const auto prefixes = address_prefixes::parse(list, error); !prefixes)
     require(!error.empty() && error.size() < 200);
   return 0;
 }
