@@ -61,8 +61,7 @@ TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
   const std::vector<refusal> table{
     {"\ndebug_addr: a:1",
      "f.yml:2: debug_addr: has no effect: the debug server is not served yet"},
-    {"route_services_secret: x", "route_services_secret: has no effect"},
-    {"route_services: {max_attempts: 3}", "route_services.max_attempts: has no effect"},
+    {"route_services_hairpinning: true", "route_services_hairpinning: has no effect"},
     {"debug_addr: a:1", "debug_addr: has no effect"},
     {"logging: {loggregator_enabled: true}", "logging.loggregator_enabled: has no effect"},
   };
