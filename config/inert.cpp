@@ -1,4 +1,4 @@
-// The list itself. A name that ends in a dot stands for the whole section.
+// The list itself.
 #include "config/inert.hpp"
 
 #include <algorithm>
@@ -35,9 +35,8 @@ constexpr std::array keys{
 } // namespace
 
 std::string_view inert_reason(std::string_view path) {
-  const auto found = std::find_if(keys.begin(), keys.end(), [&](const inert_key& key) {
-    return key.path.ends_with('.') ? path.starts_with(key.path) : path == key.path;
-  });
+  const auto found = std::find_if(keys.begin(), keys.end(),
+                                  [&](const inert_key& key) { return path == key.path; });
   return found == keys.end() ? std::string_view{} : found->reason;
 }
 
