@@ -10,7 +10,7 @@ namespace shunt::config {
 /// Why the key at `path` ("prometheus.port") does nothing, or empty if it works.
 std::string_view inert_reason(std::string_view path);
 
-/// The list as it is written; a name that ends in a dot stands for the whole section.
+/// Their paths.
 std::vector<std::string_view> inert_keys();
 
 } // namespace shunt::config

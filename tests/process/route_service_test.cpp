@@ -154,7 +154,8 @@ TEST_F(RouteServices, MayAnswerThemselves) {
   EXPECT_EQ(answer.status, 403);
   EXPECT_EQ(answer.body, "no");
   EXPECT_EQ(app.request_count(), 0u);
-  EXPECT_TRUE(here().under_test.wait_for_log("route-service-response"));
+  const auto line = here().under_test.wait_for_log("route-service-response");
+  EXPECT_EQ(line.at("data").at("status-code"), 403);
 }
 
 TEST_F(RouteServices, StillGetTheTrafficOfAnAppThatIsStopped) {
@@ -231,7 +232,8 @@ TEST_F(RouteServices, ThatAreDownAreABadGateway) {
   EXPECT_EQ(answer.status, 502);
   EXPECT_THAT(answer.one("X-Cf-RouterError"), HasSubstr("endpoint_failure (dial tcp 127.0.0.1:1"));
   EXPECT_EQ(app.request_count(), 0u) << "closed, not open";
-  EXPECT_TRUE(here().under_test.wait_for_log("route-service-connection-failed"));
+  const auto line = here().under_test.wait_for_log("route-service-connection-failed");
+  EXPECT_EQ(line.at("data").at("route-service"), "127.0.0.1:1");
 }
 
 TEST_F(RouteServices, ThatNobodyVouchesForAreNotTrusted) {
