@@ -16,14 +16,6 @@ namespace asio = net::asio;
 
 namespace {
 
-/// Whether dialling failed for want of something of the router's own, which marks no endpoint.
-bool lacks_means(error_code code) {
-  namespace errc = boost::system::errc;
-  return code == errc::too_many_files_open || code == errc::too_many_files_open_in_system
-         || code == errc::no_buffer_space || code == errc::not_enough_memory
-         || code == errc::address_not_available;
-}
-
 net::http2_limits limits_of(const config::settings& settings) {
   net::http2_limits limits;
   limits.head_bytes_max = static_cast<std::size_t>(settings.response_header_bytes_max());
@@ -65,8 +57,12 @@ net::task<attempt_result> attempt::connect(bool fresh) {
 
 /// By what the endpoint registered. An upgrade goes by HTTP/1.1, which every backend understands.
 bool attempt::wants_http2() const {
+  return !of_.head.upgrade && speaks_http2_else();
+}
+
+bool attempt::speaks_http2_else() const {
   const auto protocol = to_.about().protocol();
-  return !of_.head.upgrade && of_.rules_->settings.enable_http2
+  return of_.rules_->settings.enable_http2
          && (tls_ != nullptr ? protocol == "http2" : protocol == "h2c");
 }
 
@@ -79,7 +75,7 @@ net::task<attempt_result> attempt::connect_http2(bool fresh) {
       link_ = pool.find(pool_key());
     }
   }
-  if (!fresh && !link_) { // One that turned out to speak no HTTP/2.
+  if (!fresh && !link_ && tls_ != nullptr) { // One that turned out to speak no HTTP/2.
     up_ = here_.upstreams.take(pool_key());
     reused_ = up_ != nullptr;
     if (up_)
@@ -123,7 +119,7 @@ net::task<attempt_result> attempt::dial_backend() {
   if (!dialled.connection && cut_short && dialled.code == asio::error::timed_out)
     co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
   if (!dialled.connection)
-    co_return failed_unsent(lacks_means(dialled.code) ? routing::failure_class::other
+    co_return failed_unsent(net::lacks_means(dialled.code) ? routing::failure_class::other
                                                       : routing::failure_class::dial,
                             net::describe(dialled, target.host(), address_));
   up_ = dialled.connection;

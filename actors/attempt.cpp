@@ -57,7 +57,7 @@ void attempt::headers_arrived() {
 }
 
 net::task<attempt_result> attempt::run() {
-  websocket_ = of_.head.upgrade && net::iequals(of_.head.upgrade_protocol, "websocket");
+  websocket_ = of_.is_websocket();
   // A pooled connection has none of these.
   of_.times_.dial = of_.times_.resolve = of_.times_.handshake = -1ns;
   of_.progress_ = {};
@@ -386,8 +386,10 @@ void attempt::hand_back(bool response_complete) {
   const bool asked_to_close =
     settings.disable_keep_alives
     || (of_.head.expect_continue && !settings.keep_alive_100_continue_requests);
+  // Others would take it for one of HTTP/2 that turned out to be none.
+  const bool upgrade_only = of_.head.upgrade && speaks_http2_else();
   // During a drain nothing idle is kept: nobody would close it.
-  if (!response_complete || !request_sent || !of_.request_body_.done()
+  if (upgrade_only || !response_complete || !request_sent || !of_.request_body_.done()
       || pumped_.end != net::relay_end::complete || !of_.response_.keep_alive || asked_to_close
       || here_.draining || of_.rules_ != here_.rules)
     return; // The destructor closes it.

@@ -50,6 +50,7 @@ private:
   /// The connection, of which `up_` may be a stream.
   net::wire& carrier() const { return link_ ? *link_->carrier() : *up_; }
   bool wants_http2() const;
+  bool speaks_http2_else() const; ///< To this endpoint, but for upgrades.
   std::chrono::nanoseconds time_limit() const;
   /// The smaller of `patience` and what the exchange has left; whether it is the latter.
   std::pair<std::chrono::nanoseconds, bool> within_limit(std::chrono::nanoseconds patience) const;

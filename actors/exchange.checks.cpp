@@ -23,6 +23,10 @@ bool exchange::is_health_check() const {
   return net::value_of(head.fields, net::field_id::user_agent) == rules_->settings.healthcheck_user_agent;
 }
 
+bool exchange::is_websocket() const {
+  return head.upgrade && net::iequals(head.upgrade_protocol, "websocket");
+}
+
 bool exchange::traced() const {
   return rules_->tracing.b3() || rules_->tracing.w3c();
 }
@@ -64,6 +68,19 @@ bool exchange::is_denied(const routing::leased_pool& pool, const routing::endpoi
   if (!verdict.allowed)
     here_.requests.policy_denied(net::view(id_), head.host, verdict.rule, caller.app);
   return !verdict.allowed;
+}
+
+/// Whether the policy lets the client reach no endpoint at all, by its scope: then its route service is closed
+/// to it, too.
+bool exchange::admits_nowhere(const routing::leased_pool& pool) const {
+  const auto* policy = pool.policy();
+  if (policy == nullptr) [[likely]]
+    return false;
+  bool somewhere = false;
+  pool.for_each([&](const routing::leased_endpoint& e) {
+    somewhere = somewhere || policy->admits(client_->who->caller, e.about()).allowed;
+  });
+  return !somewhere;
 }
 
 /// Whether the part of a chunked body that came along breaks the coding. No backend need see that.

@@ -28,10 +28,6 @@ void trim(Container& reused) {
     Container{}.swap(reused);
 }
 
-bool is_websocket(const net::request_head& head) {
-  return head.upgrade && net::iequals(head.upgrade_protocol, "websocket");
-}
-
 } // namespace
 
 net::task<void> exchange::serve(client_connection& client) {
@@ -77,6 +73,9 @@ void exchange::shrink() {
   trim(key_.path);
   trim(router_error_);
   trim(policy_rule_);
+  trim(forwarded_url_);
+  trim(signature_.signature);
+  trim(signature_.metadata);
   kept_head_ = {};
 }
 
@@ -189,7 +188,8 @@ net::task<void> exchange::proxy() {
     co_return;
   }
   const bool bound = found.pool != nullptr && !found.pool->traits().route_service_url.empty();
-  const bool lonely = bound && found.found == route::kind::empty
+  // Without endpoints nobody can tell whether a policy's scope would let the client in.
+  const bool lonely = bound && found.found == route::kind::empty && found.pool->policy() == nullptr
                       && rules_->settings.route_services.without_backends;
   if (found.found != route::kind::found && !lonely) {
     co_await respond(no_route(found));
@@ -223,12 +223,16 @@ net::task<void> exchange::proxy() {
   }
   // A route with a route service is closed without it, never open: it may be what lets nobody in.
   if (bound && where_ != net::situation::from_route_service) {
+    if (!lonely && admits_nowhere(*found.pool)) {
+      co_await respond(net::describe(router_error::policy_denied, head.host));
+      co_return;
+    }
     co_await ask_route_service(found.pool->traits().route_service_url);
     co_return;
   }
   if (bound) // While it was looked for what the signature names, the table may have changed.
     found = co_await find_route(head.host, head.target);
-  if (found.found == route::kind::empty) {
+  if (found.found != route::kind::found) {
     co_await respond(no_route(found));
     co_return;
   }
@@ -241,6 +245,8 @@ net::task<void> exchange::proxy() {
     // The table may have changed since the attempt before: read the lease anew.
     if (made > 0)
       found = co_await find_route(head.host, head.target);
+    if (found.pool != nullptr && !may_go_to_app(*found.pool))
+      break; // It was bound, or bound otherwise, meanwhile.
     if (found.pool != nullptr)
       note_route(*found.pool);
     auto* chosen = found.pool == nullptr || found.found != route::kind::found
@@ -288,7 +294,7 @@ net::task<attempt_result> exchange::try_endpoint(routing::leased_endpoint& endpo
 net::task<void> exchange::answer_failure(const attempt_result& last) {
   switch (last.ended) {
     case attempt_result::kind::bad_upgrade:
-      if (is_websocket(head))
+      if (is_websocket())
         loop_counters::add(here_.counters.websocket_failures);
       co_await respond(net::describe(router_error::bad_upgrade, head.host));
       break;
@@ -310,7 +316,7 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
       break;
     }
     default:
-      if (is_websocket(head))
+      if (is_websocket())
         loop_counters::add(here_.counters.websocket_failures);
       if (last.rule.status == 502)
         loop_counters::add(here_.counters.bad_gateways);

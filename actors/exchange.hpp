@@ -93,6 +93,7 @@ private:
   bool misdirected(std::string_view host) const;
   bool is_denied(const routing::leased_pool& pool, const routing::endpoint* target);
   bool is_health_check() const;
+  bool is_websocket() const;
   bool wants_trace() const;
   bool traced() const;
   net::task<route> find_route(std::string_view host, std::string_view target);
@@ -101,6 +102,9 @@ private:
   std::optional<net::error_response> refuse_signature(const routing::signature_verdict& verdict, bool bound);
   net::task<std::optional<net::error_response>> match_forwarded_url(std::string_view url);
   bool sign_request();
+  /// Whether the request, as far as it has come, may be sent to an endpoint of that pool.
+  bool may_go_to_app(const routing::leased_pool& pool) const;
+  bool admits_nowhere(const routing::leased_pool& pool) const;
   net::task<void> ask_route_service(std::string url);
   /// A host or address without what follows its first colon; an IP literal without its port.
   static std::string_view without_port(std::string_view host);

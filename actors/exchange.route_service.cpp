@@ -104,6 +104,13 @@ net::task<std::optional<net::error_response>> exchange::match_forwarded_url(std:
   co_return std::nullopt;
 }
 
+bool exchange::may_go_to_app(const routing::leased_pool& pool) const {
+  if (pool.traits().route_service_url.empty()) [[likely]]
+    return true;
+  return where_ == net::situation::from_route_service && pool.host() == route_host_
+         && pool.path() == route_path_;
+}
+
 /// False if there is no randomness.
 bool exchange::sign_request() {
   routing::signature_nonce nonce;
@@ -125,7 +132,7 @@ net::task<void> exchange::ask_route_service(std::string url) {
     co_await respond(net::describe(router_error::route_service_unsupported, head.host));
     co_return;
   }
-  if (head.upgrade && !rules_->settings.route_services.enable_websockets) {
+  if (is_websocket() && !rules_->settings.route_services.enable_websockets) {
     co_await respond(net::describe(router_error::route_service_websocket, head.host));
     co_return;
   }

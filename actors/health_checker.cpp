@@ -18,6 +18,8 @@ namespace {
 
 /// What the label of a wildcard is asked as: any name below the rest would do.
 constexpr std::string_view any_label = "shunt-health-check";
+constexpr std::size_t kept_connections_max = 1024;
+constexpr auto wake_up_max = std::chrono::seconds{1};
 
 using routing::time_point;
 
@@ -108,7 +110,9 @@ public:
   }
 
   void hear(const check_ended& m) const {
-    const bool success = m.result.outcome == net::probe_outcome::success;
+    std::optional<bool> success;
+    if (m.result.outcome != net::probe_outcome::not_asked)
+      success = m.result.outcome == net::probe_outcome::success;
     counters_->checks[static_cast<std::size_t>(m.result.outcome)].fetch_add(
       1, std::memory_order_relaxed);
     const auto verdict = plan().ended(m.id, success, now());
@@ -142,8 +146,13 @@ private:
     while (auto order = plan().next(now()))
       begin(*order);
     counters_->unhealthy.store(plan().unhealthy_count(), std::memory_order_relaxed);
-    const auto due = plan().due();
-    if (due >= state().awake_at)
+    if (const auto refused = plan().take_refused(); refused > 0)
+      if (const auto suppressed = state().lines.admit())
+        here_->router.log.warn(".health-checker", "health-checks-limit-reached",
+                               {{"refused", refused}, {"suppressed", *suppressed}});
+    // Nothing can be called off, so nothing is set far ahead: it would be set again and again.
+    const auto due = std::min(plan().due(), now() + wake_up_max);
+    if (plan().due() == time_point::max() || due >= state().awake_at)
       return;
     state().awake_at = due;
     self_->delayed_send(self_, due - now(), checks_due{due});
@@ -153,7 +162,10 @@ private:
     const auto& rules = *here_->rules;
     const auto& settings = rules.settings;
     const auto id = order.id;
-    auto request = request_of(order, settings.disable_keep_alives);
+    // Descriptors are for clients and their requests.
+    const bool keeps_connection =
+      !settings.disable_keep_alives && state().probes.size() <= kept_connections_max;
+    auto request = request_of(order, !keeps_connection);
     auto& asked = state().probes[id];
     if (!asked.probe)
       asked.probe = std::make_shared<net::health_probe>(
@@ -162,10 +174,13 @@ private:
     net::health_probe::terms on;
     on.tls = rules.backend_tls;
     on.timeout = settings.health_checks.timeout;
-    if (!settings.disable_keep_alives)
+    if (keeps_connection)
       on.keep = net::upstream_limits{}.idle_timeout;
     net::start(ask(asked.probe, std::move(request), std::move(on), id, self_),
-               [](const std::exception_ptr&) {});
+               [id, checker = health_checker_actor{self_}](const std::exception_ptr& thrown) {
+                 if (thrown) // It had no memory, say; and is not to be waited for.
+                   caf::anon_send(checker, check_ended{id, {.outcome = net::probe_outcome::not_asked}});
+               });
   }
 
   void log(const routing::health_plan::order& about, bool healthy,

@@ -21,7 +21,7 @@ constexpr std::array<const char*, net::registry_action_count> registry_actions =
   "added", "refreshed", "updated", "unmodified"};
 
 constexpr std::array<const char*, net::probe_outcome_count> probe_outcomes = {
-  "success", "bad_status", "timeout", "error"};
+  "success", "bad_status", "timeout", "error", "not_asked"};
 
 using labels = std::vector<ClientMetric::Label>;
 

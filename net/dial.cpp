@@ -164,6 +164,13 @@ std::string describe(const dial_result& failed, std::string_view host, std::stri
   return text + "connect: " + go_words(failed.code);
 }
 
+bool lacks_means(error_code code) noexcept {
+  namespace errc = boost::system::errc;
+  return code == errc::too_many_files_open || code == errc::too_many_files_open_in_system
+         || code == errc::no_buffer_space || code == errc::not_enough_memory
+         || code == errc::address_not_available;
+}
+
 std::string go_words(error_code code) {
   auto words = code.message(); // The C library's words, lower-cased as Go's are.
   std::transform(words.begin(), words.end(), words.begin(),

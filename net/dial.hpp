@@ -34,6 +34,9 @@ task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port, d
 /// `dial tcp 10.0.0.1:8080: connect: connection refused`.
 std::string describe(const dial_result& failed, std::string_view host, std::string_view address);
 
+/// Whether dialling failed for want of something of the router's own, such as a descriptor.
+bool lacks_means(error_code code) noexcept;
+
 /// An error as Go words it, for example `connection reset by peer`.
 std::string go_words(error_code code);
 

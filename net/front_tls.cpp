@@ -358,7 +358,9 @@ std::shared_ptr<const front_tls> front_tls::for_clients(const config::settings& 
 }
 
 std::shared_ptr<const front_tls> front_tls::for_status(const config::settings& s) {
-  auto made = make_context(s, {{s.status.tls.certificate, s.status.tls.key}}, "status.tls");
+  auto only_http1 = s; // All that the status ports speak.
+  only_http1.enable_http2 = false;
+  auto made = make_context(only_http1, {{s.status.tls.certificate, s.status.tls.key}}, "status.tls");
   return std::shared_ptr<const front_tls>{new front_tls{std::move(made.context)}};
 }
 

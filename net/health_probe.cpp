@@ -96,10 +96,14 @@ task<probe_result> health_probe::dial() {
     dialled.connection->close();
   if (closed_)
     co_return failed(asio::error::operation_aborted, "dial");
-  if (!dialled.connection)
-    co_return probe_result{dialled.code == asio::error::timed_out ? probe_outcome::timeout
-                                                                  : probe_outcome::error,
-                           describe(dialled, target_.host, target_.address)};
+  if (!dialled.connection) {
+    auto why = probe_outcome::error;
+    if (dialled.code == asio::error::timed_out)
+      why = probe_outcome::timeout;
+    else if (lacks_means(dialled.code))
+      why = probe_outcome::not_asked;
+    co_return probe_result{why, describe(dialled, target_.host, target_.address)};
+  }
   up_ = dialled.connection;
   up_->stall_limit(left());
   co_return succeeded;

@@ -65,6 +65,11 @@ public:
   bool asks_for_tunnel() const { return tunnels_; }
   bool request_is_head() const { return method_ == "HEAD"; }
   int status() const { return status_; }
+  /// What its texts hold between heads.
+  std::size_t kept_bytes() const {
+    return method_.capacity() + path_.capacity() + authority_.capacity() + scheme_.capacity()
+           + protocol_.capacity() + cookies_.capacity();
+  }
 
 private:
   enum class kind : std::uint8_t { request, response, trailers };
@@ -113,6 +118,7 @@ public:
 
   const nghttp2_nv* data() const { return fields_.data(); }
   std::size_t size() const { return fields_.size(); }
+  std::size_t kept_bytes() const { return fields_.capacity() * sizeof(nghttp2_nv) + path_.capacity(); }
 
 private:
   void add_status(int status);

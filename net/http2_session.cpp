@@ -54,6 +54,16 @@ private:
   std::vector<std::unique_ptr<T>> parts_;
 };
 
+/// Without what only an unusual head needed.
+void trim(http2_workspace& used) {
+  constexpr std::size_t kept_bytes_max = 64 * 1024;
+  const auto fields = used.request.fields.capacity() + used.response.fields.capacity();
+  if (used.reader.kept_bytes() + used.trailers.capacity() + used.fields.kept_bytes()
+        + fields * sizeof(field)
+      > kept_bytes_max)
+    used = {};
+}
+
 thread_local spare_parts<http2_stream> spare_streams;
 thread_local spare_parts<http2_workspace> spare_workspaces;
 
@@ -209,12 +219,16 @@ void http2_session::free_stream(http2_stream& stream) {
   if (head_of_ == &stream)
     head_of_ = nullptr;
   heads_bytes_ -= stream.head_bytes;
+  if (stream.id >= 0) // The library may have more to say of it.
+    nghttp2_session_set_stream_user_data(session_, stream.id, nullptr);
   const auto slot = stream.slot;
   stream.clear();
   spare_streams.give_back(std::move(streams_[slot]));
   free_.push_back(slot);
-  if (--in_use_ == 0)
+  if (--in_use_ == 0) {
+    trim(*work_);
     spare_workspaces.give_back(std::move(work_));
+  }
 }
 
 http2_stream* http2_session::find(std::int32_t wire_id) const {

@@ -180,7 +180,7 @@ private:
   void end_response_head(http2_stream& stream, bool last);
   void end_trailers(http2_stream& stream);
   void take_data(http2_stream* stream, std::int32_t wire_id, std::string_view data);
-  void end_input(http2_stream& stream);
+  void end_input(http2_stream& stream, std::string_view trailers = {});
 
   // Output.
   std::size_t take_text(http2_stream& stream, std::string_view text);

@@ -129,9 +129,10 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
 
 void http2_session::end_head(bool last) {
   auto* stream = std::exchange(head_of_, nullptr);
+  const bool trailers = std::exchange(head_is_trailers_, false);
   if (stream == nullptr || stream->doomed || stream->ended)
     return;
-  if (head_is_trailers_)
+  if (trailers)
     end_trailers(*stream);
   else if (is_server())
     end_request_head(*stream, last);
@@ -196,7 +197,7 @@ void http2_session::end_response_head(http2_stream& stream, bool last) {
 void http2_session::end_trailers(http2_stream& stream) {
   if (work_->reader.finish_trailers() != http2_verdict::good)
     return fail_stream(stream, http2_code::protocol_error);
-  end_input(stream);
+  end_input(stream, work_->trailers);
 }
 
 void http2_session::take_data(http2_stream* stream, std::int32_t wire_id, std::string_view data) {
@@ -208,13 +209,11 @@ void http2_session::take_data(http2_stream* stream, std::int32_t wire_id, std::s
   tell(*stream, news_readable);
 }
 
-void http2_session::end_input(http2_stream& stream) {
+void http2_session::end_input(http2_stream& stream, std::string_view trailers) {
   if (stream.doomed || std::exchange(stream.input_done, true))
     return;
   if (!stream.released && stream.announced)
-    stream.inbound.finish(head_is_trailers_ ? std::string_view{work_->trailers}
-                                            : std::string_view{});
-  head_is_trailers_ = false;
+    stream.inbound.finish(trailers);
   tell(stream, news_readable);
 }
 

@@ -13,8 +13,9 @@ enum class probe_outcome : std::uint8_t {
   bad_status, ///< Any other answer.
   timeout,    ///< No answer in time.
   error,      ///< No connection, no TLS, or no HTTP.
+  not_asked,  ///< The router lacked the means, which says nothing of the endpoint.
 };
-inline constexpr std::size_t probe_outcome_count = 4;
+inline constexpr std::size_t probe_outcome_count = 5;
 
 struct probe_result {
   probe_outcome outcome = probe_outcome::error;

@@ -130,8 +130,9 @@ tls_engine::read_result tls_engine::read(std::span<char> room, std::string& out)
       break;
   }
   established_ = established_ || SSL_is_init_finished(session_.get()) == 1;
-  starved_ = read.what == outcome::want_input || used_up;
-  if (read.bytes > 0) // How it ended, the next call finds out again.
+  // How it ended otherwise, the next call finds out again.
+  starved_ = read.what == outcome::want_input || (read.what == outcome::bytes && used_up);
+  if (read.bytes > 0)
     read.what = outcome::bytes;
   return read;
 }

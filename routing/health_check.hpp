@@ -46,6 +46,7 @@ struct health_check_rules {
   std::uint32_t unhealthy_after = 3; ///< Failures in a row.
   std::uint32_t healthy_after = 2;   ///< Successes in a row.
   std::size_t running_max = 64;      ///< Checks at a time.
+  std::size_t checks_max = 10'000;   ///< Endpoints checked at all, each path by itself.
 };
 
 /// From check to check. Nothing shorter than a second is done, nor longer than an hour.

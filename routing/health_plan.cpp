@@ -12,7 +12,9 @@ namespace {
 std::string key_of(const endpoint& target, std::string_view path) {
   std::string key{target.address()};
   key += target.tls() ? 's' : 'p';
-  for (const auto text : {target.protocol(), target.server_cert_domain_san()})
+  // Another instance at the same address begins healthy.
+  for (const auto text :
+       {target.protocol(), target.server_cert_domain_san(), target.app(), target.instance_id()})
     key.append(std::to_string(text.size())).append(1, ' ').append(text);
   key += path;
   return key;
@@ -41,7 +43,12 @@ void health_plan::put(std::size_t shard, const checked_route& wanted, time_point
     const auto interval = interval_of(wanted.wish, rules_);
     for (const auto& member : wanted.members) {
       bool made = false;
-      const auto id = check_of(member.target, wanted.wish.path, made);
+      const auto found = check_of(member.target, wanted.wish.path, made);
+      if (!found) {
+        ++refused_;
+        continue;
+      }
+      const auto id = *found;
       auto& c = checks_.at(id);
       c.wanted_by[who] = interval;
       r.checks.emplace(id, member.target->address());
@@ -71,9 +78,11 @@ void health_plan::drop(std::size_t shard) {
   }
 }
 
-std::uint64_t health_plan::check_of(const endpoint_ptr& target, const std::string& path,
-                                    bool& made) {
+std::optional<std::uint64_t> health_plan::check_of(const endpoint_ptr& target,
+                                                   const std::string& path, bool& made) {
   auto key = key_of(*target, path);
+  if (checks_.size() >= rules_.checks_max && !by_key_.contains(key))
+    return std::nullopt;
   const auto [at, fresh] = by_key_.try_emplace(key, next_id_);
   made = fresh;
   if (fresh) {
@@ -121,7 +130,8 @@ time_point health_plan::due() const {
                                                             : waiting_.begin()->first;
 }
 
-health_plan::result health_plan::ended(std::uint64_t id, bool success, time_point now) {
+health_plan::result health_plan::ended(std::uint64_t id, std::optional<bool> success,
+                                       time_point now) {
   --running_;
   const auto at = checks_.find(id);
   if (at == checks_.end())
@@ -129,7 +139,7 @@ health_plan::result health_plan::ended(std::uint64_t id, bool success, time_poin
   auto& c = at->second;
   c.running = false;
   schedule(id, c, std::max(now, c.began + varied(c.interval())));
-  const bool changed = c.verdict.heard(success, rules_);
+  const bool changed = success && c.verdict.heard(*success, rules_);
   const bool healthy = c.verdict.healthy();
   if (changed) {
     unhealthy_ += healthy ? std::size_t(-1) : 1;

@@ -49,8 +49,9 @@ public:
     bool changed = false; ///< The verdict.
     bool healthy = true;
   };
-  /// A check that `next` began is over. Of one that nobody wants any more nothing follows.
-  result ended(std::uint64_t id, bool success, time_point now);
+  /// A check that `next` began is over. Of one that nobody wants any more nothing follows, nor of one without
+  /// a result.
+  result ended(std::uint64_t id, std::optional<bool> success, time_point now);
 
   /// For the shards that say so, in order; at most one call's worth.
   std::vector<std::pair<std::size_t, judgement>> take_judgements() {
@@ -58,6 +59,9 @@ public:
   }
   /// Checks that nobody wants any more.
   std::vector<std::uint64_t> take_dropped() { return std::exchange(dropped_, {}); }
+
+  /// How many endpoints were left unchecked since this was last asked: there were `checks_max` already.
+  std::size_t take_refused() { return std::exchange(refused_, 0); }
 
   std::size_t check_count() const { return checks_.size(); }
   std::size_t unhealthy_count() const { return unhealthy_; }
@@ -84,7 +88,8 @@ private:
     std::map<std::uint64_t, std::string> checks; ///< By id, the addresses.
   };
 
-  std::uint64_t check_of(const endpoint_ptr& target, const std::string& path, bool& made);
+  /// None: there are enough.
+  std::optional<std::uint64_t> check_of(const endpoint_ptr& target, const std::string& path, bool& made);
   void schedule(std::uint64_t id, check& c, time_point when);
   void leave(const route_key& who, std::uint64_t id);
   void judge(const route_key& who, const route& r, std::string_view address, bool healthy);
@@ -98,6 +103,7 @@ private:
   std::set<std::pair<time_point, std::uint64_t>> waiting_; ///< Those that do not run.
   std::vector<std::pair<std::size_t, judgement>> judgements_;
   std::vector<std::uint64_t> dropped_;
+  std::size_t refused_ = 0;
   std::uint64_t next_id_ = 1;
   std::size_t unhealthy_ = 0;
   std::size_t running_ = 0;

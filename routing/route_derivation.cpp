@@ -78,11 +78,8 @@ void route_derivation::uncount(const endpoint& e) {
 }
 
 route_traits route_derivation::traits(const address_list<slice_member>& members) const {
-  if (members.empty()) {
-    route_traits left;
-    left.route_service_url = last_route_service_url;
-    return left;
-  }
+  if (members.empty())
+    return last;
   if (!counting_) {
     route_derivation counted;
     counted.count_all(members);

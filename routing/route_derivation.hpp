@@ -42,8 +42,9 @@ public:
   /// What the members ask for, all together; none if nobody asks.
   health_check check(const address_list<slice_member>& members) const;
 
-  /// Of the member that left last, while there is none.
-  std::string last_route_service_url;
+  /// While there is no member: the route service and the policies that the last ones named. They guard the
+  /// route when its app is stopped.
+  route_traits last;
   std::unordered_map<std::string, time_point> marks; ///< Failed until, by address.
   /// Only of a route whose checker has been told of it.
   struct health_state {

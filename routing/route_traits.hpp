@@ -3,7 +3,7 @@
 // - the smallest non-empty route service url. While a binding spreads, the first instance that has
 // it
 //   protects the route, and an unbound one stays protected until the last instance says so. A route that
-//   has lost its last endpoint keeps what that one said;
+//   has lost its last endpoint keeps what that one said, of its policies, too;
 // - of the valid balancing options the smallest (by algorithm, hash header, balance); none if no
 //   endpoint carries one;
 // - the smallest spelling bytewise, so one with capitals wins over the normalised one;

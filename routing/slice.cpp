@@ -200,6 +200,12 @@ unregister_result slice::unregister_endpoint(const registration& r, time_point n
 void slice::remove_member(slice_route& r, slice_member* m) {
   const endpoint_ptr target = m->target;
   note_check(r, *target);
+  const bool guarded = !target->route_service_url().empty() || target->has_policy();
+  if (r.members.size() == 1 && (guarded || r.derivation)) {
+    auto said = r.traits();
+    r.deriving().last = {.route_service_url = std::move(said.route_service_url),
+                         .policies = std::move(said.policies)};
+  }
   r.left(*target);
   if (r.derivation)
     r.derivation->marks.erase(std::string{target->address()});
@@ -208,8 +214,6 @@ void slice::remove_member(slice_route& r, slice_member* m) {
   std::size_t follow = 0;
   r.members.remove(m, follow);
   --endpoints_;
-  if (r.members.empty() && !target->route_service_url().empty())
-    r.deriving().last_route_service_url = target->route_service_url();
   if (auto* dirt = dirt_of(r)) {
     dirt->of(target) = {.first = dirt->of(target).first, .removed = true};
     dirt->traits = true;
@@ -231,11 +235,10 @@ bool slice::is_over(const slice_route& empty, time_point now) const {
 
 bool slice::settle_empty(slice_route& r, time_point now, bool by_failure) {
   ages_.remove(r);
-  // An app that is stopped still has its route service.
-  auto url = r.derivation ? std::move(r.derivation->last_route_service_url) : std::string{};
+  auto last = r.derivation ? std::move(r.derivation->last) : route_traits{};
   r.derivation.reset();
-  if (!url.empty())
-    r.deriving().last_route_service_url = std::move(url);
+  if (last != route_traits{})
+    r.deriving().last = std::move(last);
   if (empty_time() <= nanoseconds{0} && !(rules_.legacy && by_failure)) {
     forget(r);
     return true;

@@ -36,7 +36,11 @@ checked_route slice::checked(const std::pair<std::string, std::string>& route) {
     health = std::make_unique<route_derivation::health_state>();
   health->version = out.version;
   r->members.for_each([&](const slice_member& m) {
-    out.members.push_back({m.target, r->has_verdict_on(*m.target)});
+    if (asks_for_check(*m.target))
+      out.members.push_back({m.target, r->has_verdict_on(*m.target)});
+    else if (health->unhealthy.erase(std::string{m.target->address()}) > 0)
+      if (auto* dirt = dirt_of(*r)) // It asked before.
+        dirt->of(m.target).marked = true;
   });
   return out;
 }

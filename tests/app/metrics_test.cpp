@@ -253,6 +253,7 @@ shunt_health_checks_total{result="success"} 0
 shunt_health_checks_total{result="bad_status"} 0
 shunt_health_checks_total{result="timeout"} 0
 shunt_health_checks_total{result="error"} 0
+shunt_health_checks_total{result="not_asked"} 0
 # HELP shunt_http2_streams_total Streams that clients opened
 # TYPE shunt_http2_streams_total counter
 shunt_http2_streams_total 0
