@@ -229,6 +229,36 @@ TEST(Http2Session, TellsWhichRequestsAreSafeToRepeat) {
   EXPECT_FALSE(client.session.ending(first).unprocessed);
 }
 
+TEST(Http2Session, ForgetsARequestThatNeverLeft) {
+  owner client{http2_role::client_https};
+  client.receive(frame::settings());
+  const auto given_up = client.session.open();
+  client.session.write(given_up, get);
+  client.session.release(given_up);
+  client.collect();
+  EXPECT_EQ(client.session.open_streams(), 0u);
+  EXPECT_TRUE(client.session.can_open());
+  EXPECT_NE(client.session.open(), client.session.open()) << "two streams in one slot";
+  EXPECT_EQ(client.session.open_streams(), 2u);
+}
+
+TEST(Http2Session, GivesNoStreamTheTrailersOfAnother) {
+  owner client{http2_role::client_https};
+  client.receive(frame::settings());
+  const auto a = client.session.open(), b = client.session.open();
+  client.session.write(a, get);
+  client.session.write(b, get);
+  client.collect();
+  const field_list ok{{":status", "200"}};
+  client.receive(frame::headers(1, ok, false) + frame::headers(3, ok, false)
+                 + frame::headers(1, {{"x-secret-of-a", "42"}, {"BAD NAME", "x"}})
+                 + frame::data(3, "b", true));
+  client.collect();
+  const auto input = client.take_input(b);
+  EXPECT_NE(input.find("0\r\n\r\n"), std::string::npos);
+  EXPECT_EQ(input.find("x-secret-of-a"), std::string::npos);
+}
+
 TEST(Http2Session, ShowsNoPartOfAMalformedResponse) {
   for (const auto& wrong :
        {frame::headers(1, {{":status", "103"}, {"x", "y"}}),

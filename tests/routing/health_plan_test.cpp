@@ -322,5 +322,39 @@ TEST_F(HealthPlan, StaysConsistentUnderRandomChanges) {
   }
 }
 
+TEST_F(HealthPlan, ChecksNoMoreThanItMay) {
+  rules.checks_max = 2;
+  use(rules);
+  put(wish("a.com", "/h", {make_endpoint(1), make_endpoint(2), make_endpoint(3)}));
+  EXPECT_EQ(plan->check_count(), 2u);
+  EXPECT_EQ(plan->take_refused(), 1u);
+  EXPECT_EQ(plan->take_refused(), 0u);
+  put(wish("b.com", "/h", {make_endpoint(1)}));
+  EXPECT_EQ(plan->take_refused(), 0u) << "that one is checked already";
+  put(wish("a.com", "/h", {make_endpoint(3)}, 2));
+  EXPECT_EQ(plan->take_refused(), 0u);
+  EXPECT_EQ(plan->check_count(), 2u);
+}
+
+TEST_F(HealthPlan, LearnsNothingFromACheckThatWasNotMade) {
+  put(wish("a.com", "/h", {make_endpoint(1)}));
+  for (int i = 0; i < 5; ++i) {
+    now += 20s;
+    const auto order = plan->next(now);
+    ASSERT_TRUE(order);
+    EXPECT_FALSE(plan->ended(order->id, std::nullopt, now).changed);
+  }
+  EXPECT_EQ(plan->unhealthy_count(), 0u);
+}
+
+TEST_F(HealthPlan, BelievesInAnotherInstanceAtTheSameAddress) {
+  put(wish("a.com", "/h", {make_endpoint(1)}));
+  pass(60s, false);
+  EXPECT_EQ(plan->unhealthy_count(), 1u);
+  const auto successor = make_endpoint(1, [](endpoint_spec& s) { s.instance_id = "another"; });
+  put(wish("a.com", "/h", {successor}, 2));
+  EXPECT_EQ(plan->unhealthy_count(), 0u);
+}
+
 } // namespace
 } // namespace shunt::routing

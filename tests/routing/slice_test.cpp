@@ -501,5 +501,20 @@ TEST_F(Slice, ForgetsAWatchedHostWithItsLastWatcher) {
   EXPECT_TRUE(table->grant_wildcards().empty());
 }
 
+TEST_F(Slice, RemembersWhoGuardsARouteWithoutEndpoints) {
+  use({});
+  put("a.com", 1, [](endpoint_spec& e) {
+    e.route_service_url = "https://a";
+    e.policy_sources = "cf:app:b";
+  });
+  take("a.com", 1);
+  EXPECT_EQ(traits("a.com").route_service_url, "https://a");
+  EXPECT_EQ(traits("a.com").policies.size(), 1u);
+  put("a.com", 1);
+  EXPECT_EQ(traits("a.com"), route_traits{});
+  take("a.com", 1);
+  EXPECT_EQ(traits("a.com"), route_traits{}) << "it was unbound before it stopped";
+}
+
 } // namespace
 } // namespace shunt::routing
