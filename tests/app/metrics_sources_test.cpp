@@ -85,7 +85,7 @@ TEST_F(MetricsSources, TellWhatTheHealthCheckerCounts) {
   checks.unhealthy = 7;
   sources.health_checks = &checks;
   const auto sum = read();
-  EXPECT_EQ(sum.health_checks, (std::array<std::uint64_t, net::probe_outcome_count>{1, 2, 3, 4}));
+  EXPECT_EQ(sum.health_checks, (std::array<std::uint64_t, net::probe_outcome_count>{1, 2, 3, 4, 5}));
   EXPECT_EQ(sum.unhealthy_endpoints, 7u);
 }
 

@@ -64,7 +64,8 @@ TEST_F(TlsEngine, TellsOfTheEndThatCameWithTheLastBytes) {
 
 TEST_F(TlsEngine, AsksForMoreOnceEverythingWasRead) {
   std::string out;
-  const auto bytes = encrypted(server, "hello") + encrypted(server, " world");
+  auto bytes = encrypted(server, "hello");
+  bytes += encrypted(server, " world");
   client.feed(bytes);
   const auto read = client.read(room, out);
   EXPECT_EQ(std::string(room.data(), read.bytes), "hello world");
