@@ -129,7 +129,8 @@ void attempt::build_head() {
      .tls = client_.who->tls,
      .proto = of_.proto_source(),
      .client_cert = net::decide_client_cert(
-       client_.who->client_cert_mode.value_or(settings.forwarded_client_cert), {.tls = client_.who->tls,
+       client_.who->client_cert_mode.value_or(settings.forwarded_client_cert),
+       {.tls = client_.who->tls,
         .certificate = client_.who->mutual_tls,
         .signature_valid = of_.signed_,
         .route_service_bound = of_.where_ == net::situation::from_route_service}),

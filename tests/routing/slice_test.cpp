@@ -2,12 +2,11 @@
 // endpoints.
 #include "routing/slice.hpp"
 #include "tests/routing/make.hpp"
+#include "tests/routing/slice_fixture.hpp"
 
 #include <gtest/gtest.h>
 
 #include "routing/random.hpp"
-#include <functional>
-#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,37 +16,6 @@ namespace {
 
 using namespace testing;
 using enum register_outcome;
-
-class Slice : public ::testing::Test {
-protected:
-  using spec_change = std::function<void(endpoint_spec&)>;
-
-  register_outcome put(const std::string& uri, std::uint16_t port, const spec_change& more = {}) {
-    return table->register_endpoint(heard(uri, make_endpoint(port, more)), now, wall_ns).outcome;
-  }
-  unregister_result take(const std::string& uri, std::uint16_t port, const spec_change& more = {}) {
-    return table->unregister_endpoint(registration::make(true, make_endpoint(port, more), uri),
-                                      now);
-  }
-  void use(table_rules rules) { table = std::make_unique<slice>(std::move(rules)); }
-
-  /// The ports of a route in pool order, "empty" or "gone".
-  std::string pool(const std::string& host, const std::string& path = "") {
-    for (const auto& p : table->grant(host).paths) {
-      if (p.path != path)
-        continue;
-      std::string ports;
-      for (const auto& e : p.endpoints)
-        ports.append(ports.empty() ? "" : ",").append(std::to_string(e.target->port()));
-      return ports.empty() ? "empty" : ports;
-    }
-    return "gone";
-  }
-  route_traits traits(const std::string& host) { return table->grant(host).paths.at(0).traits; }
-
-  time_point now = start;
-  std::unique_ptr<slice> table = std::make_unique<slice>(table_rules{});
-};
 
 constexpr auto tls = [](endpoint_spec& s) { s.tls = true; };
 
@@ -370,92 +338,6 @@ TEST_F(Slice, PrunesAFailedTlsEndpointFromThatPoolOnly) {
   EXPECT_EQ(table->report_failure("c.com", "", address_of(1), true, now), failure_report::unknown);
 }
 
-// -- Traits
-
-TEST_F(Slice, DerivesTraitsFromTheSetOfEndpoints) {
-  struct voice {
-    std::uint16_t port;
-    std::string uri, url, option, header;
-  };
-  for (const int others : {0, 20}) { // Small pools are read off, large ones counted.
-    std::vector<voice> voices{{1, "a.com/x", "", "", ""},
-                              {2, "A.com/X", "https://b", "least-connection", ""},
-                              {3, "a.com/X", "https://a", "nonsense", ""},
-                              {4, "a.com/x", "", "hash", "H"}};
-    for (int i = 0; i < others; ++i)
-      voices.push_back({static_cast<std::uint16_t>(100 + i), "a.com/x", "", "", ""});
-    rng random{1};
-    for (int round = 0; round < 50; ++round) {
-      for (std::size_t i = voices.size(); i > 1; --i)
-        std::swap(voices[i - 1], voices[random.below(i)]);
-      use({});
-      for (const auto& v : voices)
-        put(v.uri, v.port, [&](endpoint_spec& s) {
-          s.route_service_url = v.url;
-          s.loadbalancing = v.option;
-          s.hash_header = v.header;
-        });
-      EXPECT_EQ(traits("a.com"), (route_traits{.route_service_url = "https://a",
-                                               .algorithm = algorithm::least_connection,
-                                               .spelling = "A.com/X"}));
-      take("a.com/x", 3);
-      EXPECT_EQ(traits("a.com").route_service_url, "https://b");
-      take("a.com/x", 2);
-      EXPECT_EQ(traits("a.com"), (route_traits{.algorithm = algorithm::hash, .hash_header = "H"}));
-      put("a.com/x", 4);
-      EXPECT_EQ(traits("a.com"), route_traits{});
-    }
-  }
-}
-
-TEST_F(Slice, KeepsEveryPolicyThatAnEndpointCarries) {
-  using policies = std::vector<policy_option>;
-  for (const int others : {0, 20}) {
-    std::vector<policy_option> carried{{"", ""}, {"org", "cf:any"}, {"any", "cf:app:b"}, {"org", "cf:any"}};
-    carried.resize(carried.size() + static_cast<std::size_t>(others));
-    const auto with = [](const policy_option& p) {
-      return [&p](endpoint_spec& s) {
-        s.policy_scope = p.scope;
-        s.policy_sources = p.sources;
-      };
-    };
-    rng random{1};
-    for (int round = 0; round < 20; ++round) {
-      std::vector<std::uint16_t> order;
-      for (std::size_t i = 0; i < carried.size(); ++i)
-        order.push_back(static_cast<std::uint16_t>(i + 1));
-      for (std::size_t i = order.size(); i > 1; --i)
-        std::swap(order[i - 1], order[random.below(i)]);
-      use({});
-      for (const auto port : order)
-        put("a.com", port, with(carried[port - 1u]));
-      EXPECT_EQ(traits("a.com").policies, (policies{{"any", "cf:app:b"}, {"org", "cf:any"}}));
-      take("a.com", 2);
-      EXPECT_EQ(traits("a.com").policies, (policies{{"any", "cf:app:b"}, {"org", "cf:any"}}));
-      take("a.com", 3);
-      EXPECT_EQ(traits("a.com").policies, (policies{{"org", "cf:any"}}));
-      put("a.com", 4);
-      EXPECT_EQ(traits("a.com").policies, policies{});
-    }
-  }
-}
-
-TEST_F(Slice, KeepsOneMorePolicyThanAreUnderstood) {
-  for (std::uint16_t port = 1; port <= 30; ++port) {
-    const auto scope = std::to_string(port);
-    put("a.com", port, [&](endpoint_spec& s) { s.policy_scope = scope; });
-    EXPECT_EQ(traits("a.com").policies.size(), std::min<std::size_t>(port, route_policies_max + 1));
-  }
-}
-
-TEST_F(Slice, FollowsAChangedSpelling) {
-  put("a.com/x", 1);
-  EXPECT_EQ(put("a.com/X", 1), refreshed);
-  EXPECT_EQ(traits("a.com").spelling, "a.com/X");
-  EXPECT_EQ(put("a.com/x", 1), refreshed);
-  EXPECT_EQ(traits("a.com").spelling, "");
-}
-
 // -- Looking
 
 TEST_F(Slice, ShowsEachRouteOnceWhileOthersComeAndGo) {
@@ -499,21 +381,6 @@ TEST_F(Slice, ForgetsAWatchedHostWithItsLastWatcher) {
   table->prune(now = start + 25h);
   table->take_changes();
   EXPECT_TRUE(table->grant_wildcards().empty());
-}
-
-TEST_F(Slice, RemembersWhoGuardsARouteWithoutEndpoints) {
-  use({});
-  put("a.com", 1, [](endpoint_spec& e) {
-    e.route_service_url = "https://a";
-    e.policy_sources = "cf:app:b";
-  });
-  take("a.com", 1);
-  EXPECT_EQ(traits("a.com").route_service_url, "https://a");
-  EXPECT_EQ(traits("a.com").policies.size(), 1u);
-  put("a.com", 1);
-  EXPECT_EQ(traits("a.com"), route_traits{});
-  take("a.com", 1);
-  EXPECT_EQ(traits("a.com"), route_traits{}) << "it was unbound before it stopped";
 }
 
 } // namespace
