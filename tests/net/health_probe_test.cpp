@@ -101,7 +101,7 @@ TEST_F(HealthProbe, FailsWithoutAnHttpAnswer) {
   EXPECT_EQ(answered(large + "\r\n").outcome, error);
   backend.close();
   probe->close();
-  probe = std::make_shared<health_probe>(loop, health_probe::target{"127.0.0.1", 1, "127.0.0.1:1"});
+  probe = std::make_shared<health_probe>(loop, health_probe::target{"127.0.0.1", 1, "127.0.0.1:1", {}, false});
   EXPECT_THAT(end_of(start_check()).problem, HasSubstr("connection refused"));
 }
 
