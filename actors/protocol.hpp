@@ -9,6 +9,7 @@
 #include "net/wire.hpp"
 #include "routing/lease_table.hpp"
 #include "routing/registration.hpp"
+#include "routing/reservation.hpp"
 #include "routing/slice.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -81,6 +82,17 @@ using health_checker_actor =
 struct registration_batch {
   std::shared_ptr<std::vector<routing::registration>> registrations;
   std::shared_ptr<net::nats_batch> source;
+};
+
+/// Reservations that were made, in order; one of the same route replaces the one before. No answer: the
+/// keeper of reservations sends them again to a shard's successor.
+struct reserve_routes {
+  std::shared_ptr<const std::vector<routing::reservation>> made;
+};
+/// Reservations that ended before their time: hosts and paths, normalised. Those whose time is over the
+/// shard ends by itself.
+struct unreserve_routes {
+  std::shared_ptr<const std::vector<std::pair<std::string, std::string>>> routes;
 };
 
 /// Asks for a lease on `host` (lower case, no port). Answered by `host_granted`, and from then on
@@ -174,7 +186,8 @@ struct heard_all {
 };
 
 using route_shard_actor = caf::typed_actor<
-  caf::reacts_to<registration_batch>, caf::reacts_to<lease_host>, caf::reacts_to<drop_lease>,
+  caf::reacts_to<registration_batch>, caf::reacts_to<reserve_routes>,
+  caf::reacts_to<unreserve_routes>, caf::reacts_to<lease_host>, caf::reacts_to<drop_lease>,
   caf::reacts_to<lease_wildcards>, caf::reacts_to<changes_applied>, caf::reacts_to<endpoint_failed>,
   caf::reacts_to<check_health>, caf::reacts_to<endpoint_judged>, caf::reacts_to<nats_changed>, caf::reacts_to<routing_api_changed>,
   caf::reacts_to<registrations_asked>, caf::replies_to<list_routes>::with<route_list>, caf::reacts_to<prune_routes>,
@@ -323,12 +336,14 @@ CAF_ADD_TYPE_ID(shunt, (shunt::registrations_asked))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_messages))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::reopen_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::reserve_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
 CAF_ADD_TYPE_ID(shunt, (shunt::routing_api_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::shard_replaced))
 CAF_ADD_TYPE_ID(shunt, (shunt::start_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::tend_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::unreserve_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::use_policy))
 
 CAF_END_TYPE_ID_BLOCK(shunt)
@@ -367,9 +382,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registration_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_asked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_messages)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_routes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reserve_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::routing_api_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::unreserve_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_policy)

@@ -327,6 +327,8 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
   const shard it{self, std::move(options), *log, metrics};
   return {
     [it](const registration_batch& m) { it.apply(m); },
+    [](const reserve_routes&) {},   // What a slice does with these follows.
+    [](const unreserve_routes&) {},
     [it](const lease_host& m) { it.lease(m); },
     [it](const drop_lease& m) { it.drop(m); },
     [it](const lease_wildcards& m) { it.lease_wildcard_hosts(m); },
