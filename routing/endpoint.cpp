@@ -72,7 +72,8 @@ private:
                       + s.isolation_segment.size() + s.availability_zone.size()
                       + s.route_service_url.size() + s.loadbalancing.size() + s.hash_header.size()
                       + s.modification_guid.size() + s.policy_scope.size() + s.policy_sources.size()
-                      + s.health_check_path.size();
+                      + s.health_check_path.size()
+                      + (s.route_options == nullptr ? 0 : s.route_options->empty_body.size());
     for (const auto& [key, value] : s.tags)
       sum += key.size() + value.size();
     return sum;
@@ -124,6 +125,8 @@ private:
     add(field::policy_sources, spec_.policy_sources);
     if (!spec_.health_check_path.empty())
       add(field::health_check, packed_check());
+    if (spec_.route_options != nullptr && *spec_.route_options != routing::route_options{})
+      add(field::route_options, routing::pack(*spec_.route_options));
   }
 
   std::string packed_check() const {

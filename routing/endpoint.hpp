@@ -7,6 +7,7 @@
 
 #include "routing/balancing_choice.hpp"
 #include "routing/intrusive_ptr.hpp"
+#include "routing/route_options.hpp"
 #include "routing/time.hpp"
 
 #include <atomic>
@@ -45,6 +46,7 @@ struct endpoint_spec {
   std::string_view health_check_path; ///< Option; "" = not checked. See `is_check_path`.
   /// Option, in milliseconds; 0 = the router's, less is nonsense. Only together with a path.
   std::int64_t health_check_interval_ms = 0;
+  const routing::route_options* route_options = nullptr; ///< Null: none.
   std::int64_t updated_at_ns = 0; ///< Unix time; 0 = absent.
   std::string_view modification_guid;
   std::uint32_t modification_index = 0;
@@ -84,6 +86,8 @@ public:
   }
   std::string_view health_check_path() const; ///< Empty: asks for no check.
   std::uint32_t health_check_interval_ms() const; ///< 0 = the router's.
+  bool has_route_options() const { return (present_ & bit_of(field::route_options)) != 0; }
+  std::string_view packed_route_options() const { return text(field::route_options); }
   std::int64_t updated_at_ns() const; ///< 0 = absent.
   std::string_view modification_guid() const { return text(field::modification_guid); }
   std::uint32_t modification_index() const;
@@ -145,13 +149,14 @@ private:
     policy_scope,
     policy_sources,
     health_check, ///< The interval, then the path.
+    route_options, ///< See `pack`.
   };
   static constexpr std::uint32_t bit_of(field which) {
     return std::uint32_t{1} << static_cast<unsigned>(which);
   }
   /// Of which 32 bits last for thirteen years. The steady clock begins with the machine.
   using tenth_seconds = std::chrono::duration<std::int64_t, std::deci>;
-  static constexpr std::size_t field_count = 18;
+  static constexpr std::size_t field_count = 19;
   static constexpr std::uint16_t flag_tls = 1;
   static constexpr std::uint16_t flag_http2 = 2;
 

@@ -255,12 +255,13 @@ match_result lease_table::match(std::string_view host, leased_host* leased, std:
 match_result lease_table::judge(leased_host& h, std::string_view path,
                                 leased_pool*& met_empty) const {
   using enum match_result::kind;
-  const auto [live, without] = h.meet(path);
+  const auto [live, without, vacant] = h.meet(path);
   if (live != nullptr)
-    return {found, live};
+    return {vacant ? empty : found, live};
   if (without == nullptr)
     return {};
-  if (!rules_.legacy) {
+  const bool reserved = without->traits().reserved != route_traits::reservation_kind::none;
+  if (!rules_.legacy || reserved) {
     met_empty = met_empty == nullptr ? without : met_empty;
     return {};
   }

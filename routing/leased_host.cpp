@@ -131,10 +131,12 @@ leased_host::meeting leased_host::meet(std::string_view path) const {
   meeting met = deep_ && !path.empty() ? meet_deep(path) : meeting{};
   if (!root_ || met.live != nullptr)
     return met;
-  if (root_live_)
+  if (root_live_) {
     met.live = root_.get();
-  else if (met.empty == nullptr)
+    met.vacant = root_vacant_;
+  } else if (met.empty == nullptr) {
     met.empty = root_.get();
+  }
   return met;
 }
 
@@ -146,10 +148,12 @@ leased_host::meeting leased_host::meet_deep(std::string_view path) const {
     if ((deep_->depths >> n & 1) == 0)
       continue;
     auto* found = look_up(deep_->pools, p.hashes[n - 1], path.substr(0, p.ends[n - 1]));
-    if (found != nullptr && !found->empty())
+    if (found != nullptr && found->serves()) {
       met.live = found;
-    else if (met.empty == nullptr)
+      met.vacant = found->empty();
+    } else if (met.empty == nullptr) {
       met.empty = found;
+    }
   }
   return met;
 }

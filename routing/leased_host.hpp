@@ -51,10 +51,12 @@ public:
       deep_->pools.for_each([&](leased_pool* p) { visit(*p); });
   }
 
-  /// What a path meets here: the longest prefix with endpoints, and the longest known without any.
+  /// What a path meets here: the longest prefix that serves its requests, with endpoints or because it is
+  /// reserved, and the longest known that does not.
   struct meeting {
     leased_pool* live = nullptr;
     leased_pool* empty = nullptr;
+    bool vacant = false; ///< `live` has no endpoints: it is reserved.
   };
   meeting meet(std::string_view path) const;
   /// Whether some route lies at, or below, a prefix of `path` that is longer than `shorter`: then a
@@ -72,7 +74,10 @@ private:
   };
   leased_pool& make_pool(std::string_view path);
   /// To be called when pools have changed.
-  void settle() { root_live_ = root_ && !root_->empty(); }
+  void settle() {
+    root_live_ = root_ && root_->serves();
+    root_vacant_ = root_live_ && root_->empty();
+  }
   void erase(std::string_view path);
   meeting meet_deep(std::string_view path) const;
 
@@ -90,7 +95,8 @@ private:
   std::unique_ptr<deep_paths> deep_;
   bool referenced_ = false;
   bool in_misses_ = false;
-  bool root_live_ = false; ///< The root pool has endpoints; so it need not be looked at.
+  bool root_live_ = false; ///< The root pool serves; so it need not be looked at.
+  bool root_vacant_ = false; ///< It serves without endpoints.
   std::uint32_t host_bytes_ = 0;
 };
 

@@ -33,6 +33,10 @@ public:
 
   std::size_t size() const { return members_.size(); }
   bool empty() const { return members_.empty(); }
+  /// Whether it serves its requests, and no shorter path or wildcard does.
+  bool serves() const {
+    return !members_.empty() || traits_.reserved == route_traits::reservation_kind::alone;
+  }
 
   /// Positions in pool order, some of them holes; see `address_list`.
   std::size_t slot_count() const { return members_.slot_count(); }

@@ -62,6 +62,8 @@ void route_derivation::count(const endpoint& e) {
     ++options_[option_of(e)];
   if (e.has_policy())
     ++policies_[policy_of(e)];
+  if (e.has_route_options())
+    ++route_options_[std::string{e.packed_route_options()}];
   if (asks_for_check(e))
     ++checks_[check_asked_by(e)];
 }
@@ -73,17 +75,56 @@ void route_derivation::uncount(const endpoint& e) {
     decrement(options_, option_of(e));
   if (e.has_policy())
     decrement(policies_, policy_of(e));
+  if (e.has_route_options())
+    decrement(route_options_, std::string{e.packed_route_options()});
   if (asks_for_check(e))
     decrement(checks_, check_asked_by(e));
 }
 
+void route_derivation::remember(const address_list<slice_member>& members) {
+  auto said = traits_of_members(members);
+  const bool may_hold = said.options && said.options->hold.count() > 0;
+  last = {.route_service_url = std::move(said.route_service_url),
+          .policies = std::move(said.policies),
+          .options = std::move(said.options)};
+  last_app.clear();
+  if (may_hold || reserved)
+    members.for_each([this](const slice_member& m) { last_app = m.target->app(); });
+}
+
+void route_derivation::emptied() {
+  route_derivation kept;
+  kept.last = std::move(last);
+  kept.last_app = std::move(last_app);
+  kept.reserved = std::move(reserved);
+  *this = std::move(kept);
+}
+
 route_traits route_derivation::traits(const address_list<slice_member>& members) const {
-  if (members.empty())
-    return last;
+  auto traits = members.empty() ? last : traits_of_members(members);
+  if (!reserved)
+    return traits;
+  const auto& wanted = reserved->said;
+  using enum route_traits::reservation_kind;
+  traits.reserved = wanted.options && wanted.options->fallback ? with_fallback : alone;
+  if (!wanted.route_service_url.empty())
+    traits.route_service_url = wanted.route_service_url;
+  if (wanted.options)
+    traits.options = wanted.options;
+  if (const auto wish = algorithm_of(wanted.loadbalancing); wish != algorithm::router_default) {
+    const bool by_hash = wish == algorithm::hash;
+    traits.algorithm = wish;
+    traits.hash_header = by_hash ? wanted.hash_header : std::string{};
+    traits.hash_balance = by_hash ? wanted.hash_balance : 0;
+  }
+  return traits;
+}
+
+route_traits route_derivation::traits_of_members(const address_list<slice_member>& members) const {
   if (!counting_) {
     route_derivation counted;
     counted.count_all(members);
-    auto traits = counted.traits(members);
+    auto traits = counted.traits_of_members(members);
     traits.spelling = spellings_.empty() ? std::string{} : spellings_.begin()->first;
     return traits;
   }
@@ -94,6 +135,9 @@ route_traits route_derivation::traits(const address_list<slice_member>& members)
     std::tie(traits.algorithm, traits.hash_header, traits.hash_balance) = options_.begin()->first;
   if (!spellings_.empty())
     traits.spelling = spellings_.begin()->first;
+  if (!route_options_.empty())
+    traits.options = std::make_shared<const route_options>(
+      unpack_route_options(route_options_.begin()->first));
   for (const auto& [policy, endpoints] : policies_)
     if (traits.policies.size() <= route_policies_max)
       traits.policies.push_back(policy);

@@ -9,6 +9,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 
 namespace shunt::routing {
 
@@ -22,6 +24,7 @@ struct route_options {
   /// `route_service_failure: open`: a request whose route service is down goes to the app without it.
   bool open_without_service = false;
   std::string empty_body{}; ///< `empty_body`; empty = the node's.
+  std::string empty_content_type{}; ///< `empty_content_type`, of that body; empty = plain text.
 
   bool operator==(const route_options&) const = default;
   /// An order without meaning, the same on all nodes.
@@ -31,7 +34,27 @@ struct route_options {
 inline constexpr std::size_t empty_body_bytes_max = 16 * 1024;
 inline constexpr std::chrono::milliseconds hold_max = std::chrono::minutes{10};
 
-/// Null: nothing is asked for.
-using route_options_ptr = std::shared_ptr<const route_options>;
+/// Options that are shared, compared by what they say. Null: nothing is asked for.
+class route_options_ptr {
+public:
+  route_options_ptr() = default;
+  route_options_ptr(std::shared_ptr<const route_options> held) : held_{std::move(held)} {}
+  route_options_ptr(std::shared_ptr<route_options> held) : held_{std::move(held)} {}
+
+  explicit operator bool() const noexcept { return held_ != nullptr; }
+  const route_options& operator*() const noexcept { return *held_; }
+  const route_options* operator->() const noexcept { return held_.get(); }
+  friend bool operator==(const route_options_ptr& a, const route_options_ptr& b) {
+    return a.held_ == b.held_ || (a && b && *a == *b);
+  }
+  bool operator==(std::nullptr_t) const noexcept { return held_ == nullptr; }
+
+private:
+  std::shared_ptr<const route_options> held_;
+};
+
+/// One text for each value, and back. Only for this process.
+std::string pack(const route_options& options);
+route_options unpack_route_options(std::string_view packed);
 
 } // namespace shunt::routing

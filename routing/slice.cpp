@@ -95,6 +95,8 @@ register_result slice::register_endpoint(const registration& r, time_point now,
 void slice::add(slice_route& r, const registration& heard, time_point now, std::int64_t now_ns) {
   if (r.members.empty())
     ages_.remove(r); // It may have been waiting to be forgotten.
+  if (r.derivation && r.derivation->reserved)
+    r.derivation->reserved->had_endpoints = true;
   const auto& m =
     r.members.append(slice_member{heard.target, now, stamp_counts(*heard.target, now_ns)});
   r.joined(*heard.target, heard.spelling());
@@ -200,12 +202,10 @@ unregister_result slice::unregister_endpoint(const registration& r, time_point n
 void slice::remove_member(slice_route& r, slice_member* m) {
   const endpoint_ptr target = m->target;
   note_check(r, *target);
-  const bool guarded = !target->route_service_url().empty() || target->has_policy();
-  if (r.members.size() == 1 && (guarded || r.derivation)) {
-    auto said = r.traits();
-    r.deriving().last = {.route_service_url = std::move(said.route_service_url),
-                         .policies = std::move(said.policies)};
-  }
+  const bool guarded =
+    !target->route_service_url().empty() || target->has_policy() || target->has_route_options();
+  if (r.members.size() == 1 && (guarded || r.derivation))
+    r.deriving().remember(r.members);
   r.left(*target);
   if (r.derivation)
     r.derivation->marks.erase(std::string{target->address()});
@@ -229,21 +229,26 @@ nanoseconds slice::empty_time() const {
 }
 
 bool slice::is_over(const slice_route& empty, time_point now) const {
+  if (empty.derivation && empty.derivation->reserved)
+    return false;
   // With gorouter's rules and no timeout the next prune cycle ends it, whenever that is.
   return empty_time() <= nanoseconds{0} || now - empty.members.vacancy().heard() > empty_time();
 }
 
 bool slice::settle_empty(slice_route& r, time_point now, bool by_failure) {
   ages_.remove(r);
-  auto last = r.derivation ? std::move(r.derivation->last) : route_traits{};
-  r.derivation.reset();
-  if (last != route_traits{})
-    r.deriving().last = std::move(last);
+  if (r.derivation) {
+    r.derivation->emptied();
+    if (!r.derivation->is_needed())
+      r.derivation.reset();
+  }
+  r.members.vacancy().touch(now, false);
+  if (r.derivation && r.derivation->reserved)
+    return false;
   if (empty_time() <= nanoseconds{0} && !(rules_.legacy && by_failure)) {
     forget(r);
     return true;
   }
-  r.members.vacancy().touch(now, false);
   ages_.add_empty(r);
   return trim_empty_routes(&r);
 }

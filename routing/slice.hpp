@@ -10,6 +10,7 @@
 #include "routing/host_change.hpp"
 #include "routing/host_grant.hpp"
 #include "routing/registration.hpp"
+#include "routing/reservation.hpp"
 #include "routing/route_ages.hpp"
 #include "routing/segmented_index.hpp"
 #include "routing/slice_host.hpp"
@@ -48,6 +49,15 @@ public:
   /// and it is a TLS endpoint, remove it. Only in the pool of exactly this host and path.
   failure_report report_failure(std::string_view host, std::string_view path,
                                 std::string_view address, bool prune_tls, time_point now);
+
+  // -- Reservations
+
+  /// From now on the route exists whatever becomes of its endpoints, until `asked.until` and `prune`, or
+  /// until `unreserve`. Replaces an earlier one of the same route. False if no route can be so.
+  bool reserve(const reservation& asked, time_point now);
+  /// False if it was not reserved. A route that never had endpoints is gone; another one stays as long
+  /// as if it had never been reserved.
+  bool unreserve(std::string_view host, std::string_view path, time_point now);
 
   // -- Health checks
 
@@ -89,7 +99,15 @@ public:
   endpoint_ptr endpoint_at(std::string_view host, std::string_view path,
                            std::string_view address) const;
   std::size_t route_count() const { return routes_; } ///< Empty ones included.
-  std::size_t empty_route_count() const { return ages_.empty_count(); }
+  std::size_t empty_route_count() const { return ages_.empty_count(); } ///< Without reserved ones.
+  std::size_t reservation_count() const { return reserved_.size(); }
+  /// What those who wait for endpoints of a route ask. `app`: whom to wake; good until the slice changes.
+  struct route_state {
+    bool known = false;
+    std::size_t endpoints = 0;
+    std::string_view app{};
+  };
+  route_state state_of(std::string_view host, std::string_view path) const;
   std::size_t endpoint_count() const { return endpoints_; } ///< Summed over the routes.
   const table_rules& rules() const { return rules_; }
   /// New rules; what is stored stays until the rules, applied anew, say otherwise.
@@ -160,6 +178,8 @@ private:
   std::size_t prune_route(slice_route& r, time_point now, prune_result& result);
   void remove_stale(slice_route& r, const std::vector<endpoint_ptr>& stale, time_point now,
                     prune_result& result);
+  bool end_reservation(slice_route& r, time_point now);
+  bool end_reservations(time_point now, std::size_t budget, prune_result& result);
   bool prune_empty(time_point now, std::size_t budget, prune_result& result);
   void schedule(slice_route& r, const slice_member& m);
   time_point stale_after(const slice_member& m) const;
@@ -183,6 +203,7 @@ private:
   std::vector<slice_host*> dirty_;     ///< Hosts with something to tell.
   std::set<std::pair<std::string, std::string>> changed_checks_; ///< Hosts and paths of routes.
   std::uint64_t check_version_ = 0;
+  std::set<std::pair<time_point, slice_route*>> reserved_; ///< By when they end.
   std::vector<slice_host*> wildcards_; ///< All wildcard hosts that are known.
 };
 

@@ -20,7 +20,8 @@ bool slice::prune_step(time_point now, std::size_t budget, prune_result& result)
   for (std::size_t spent = 0; spent < budget;) {
     slice_route* due = ages_.take_due();
     if (due == nullptr) {
-      const bool done = prune_empty(now, budget - spent, result);
+      const bool done = end_reservations(now, budget - spent, result)
+                        && prune_empty(now, budget - spent, result);
       if (done)
         ages_.close_cycle();
       return done;

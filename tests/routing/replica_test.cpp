@@ -33,9 +33,30 @@ std::string join(const std::string& host, const std::string& path) {
 /// Routes as plainly as they can be written down: addresses in pool order by uri.
 struct model {
   std::map<std::string, std::vector<std::uint16_t>> routes;
+  struct claim {
+    bool fallback = false;
+    bool had_endpoints = false;
+  };
+  std::map<std::string, claim> reserved;
 
+  void reserve(const std::string& uri, bool fallback) {
+    const bool known = routes.contains(uri);
+    routes[uri];
+    const auto [at, fresh] = reserved.try_emplace(uri, claim{fallback, known});
+    at->second.fallback = fallback;
+  }
+  void unreserve(const std::string& uri) {
+    const auto at = reserved.find(uri);
+    if (at == reserved.end())
+      return;
+    if (!at->second.had_endpoints && routes.at(uri).empty())
+      routes.erase(uri);
+    reserved.erase(at);
+  }
   void put(const std::string& uri, std::uint16_t port) {
     auto& pool = routes[uri];
+    if (const auto at = reserved.find(uri); at != reserved.end())
+      at->second.had_endpoints = true;
     if (std::find(pool.begin(), pool.end(), port) == pool.end())
       pool.push_back(port);
   }
@@ -55,6 +76,9 @@ struct model {
         const auto at = routes.find(join(name, prefix));
         if (at != routes.end() && !at->second.empty())
           return at->first;
+        const auto claimed = reserved.find(join(name, prefix));
+        if (claimed != reserved.end() && !claimed->second.fallback)
+          return at->first + "!";
         if (at != routes.end() && without.empty())
           without = at->first + "!";
         if (prefix.empty())
@@ -118,7 +142,7 @@ public:
     const auto uri = join(any(hosts), any(paths));
     // Mostly few addresses, so that they meet; sometimes many, so that pools grow an index.
     const auto port = static_cast<std::uint16_t>(1 + random_.below(random_.below(4) == 0 ? 60 : 6));
-    switch (random_.below(12)) {
+    switch (random_.below(14)) {
       case 0:
       case 1:
       case 2:
@@ -131,6 +155,8 @@ public:
       case 9: fail(uri, port); break;
       case 10: follow(); break;
       case 11: age(); break;
+      case 12: reserve(uri); break;
+      case 13: unreserve(uri); break;
     }
   }
   void follow() {
@@ -169,6 +195,28 @@ private:
   void take(const std::string& uri, std::uint16_t port) {
     table_.unregister_endpoint(registration::make(true, make_endpoint(port), uri), now_);
     model_.take(uri, port);
+  }
+  void reserve(const std::string& uri) {
+    const auto key = normalise(uri);
+    const bool fallback = random_.below(2) == 0;
+    reservation made;
+    made.host = key.host;
+    made.path = key.path;
+    made.until = now_ + std::chrono::hours{24 * 365};
+    if (fallback) {
+      auto options = std::make_shared<route_options>();
+      options->fallback = true;
+      made.options = std::move(options);
+    }
+    if (random_.below(3) == 0)
+      made.route_service_url = "https://reserved";
+    table_.reserve(made, now_);
+    model_.reserve(uri, fallback);
+  }
+  void unreserve(const std::string& uri) {
+    const auto key = normalise(uri);
+    table_.unreserve(key.host, key.path, now_);
+    model_.unreserve(uri);
   }
   void fail(const std::string& uri, std::uint16_t port) {
     const auto key = normalise(uri);
