@@ -295,6 +295,9 @@ net::task<attempt_result> attempt::read_response() {
       co_return receive_failure(code);
   }
   headers_arrived();
+  using counts = config::max_conns_counts;
+  if (of_.held_ && of_.rules_->settings.backends.max_conns_counts == counts::awaiting_headers)
+    of_.held_.reset(); // The endpoint may take the next one that waited for it.
   if (std::exchange(session_unkept_, false)) // In TLS 1.3 the ticket has come by now.
     tls_->session = net::resumable_session(carrier().tls()->session());
   up_->pin();

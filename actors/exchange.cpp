@@ -56,6 +56,7 @@ net::task<void> exchange::serve(client_connection& client) {
   log();
   endpoint_ = nullptr;
   service_ = nullptr;
+  held_.reset();
   rules_.reset();
 }
 
@@ -148,19 +149,27 @@ net::error_response exchange::no_route(const route& found) const {
     return net::describe(router_error::unknown_route, head.host);
   if (found.found == route::kind::unknown)
     return net::describe(router_error::not_in_sync, head.host);
+  static const routing::route_options nothing;
+  const auto& own = found.pool->traits().options ? *found.pool->traits().options : nothing;
   auto answer = net::describe(router_error::no_endpoints, head.host);
   const auto& settings = rules_->settings;
-  if (settings.legacy_empty_pools())
-    return answer;
   const auto& empty = settings.empty_pool;
-  answer.status = empty.status;
-  answer.retry_after = std::chrono::ceil<std::chrono::seconds>(empty.retry_after);
-  if (!empty.body.empty()) {
-    answer.form = net::error_body::custom;
-    answer.message = empty.body;
-    if (!empty.content_type.empty())
-      answer.content_type = empty.content_type;
-  }
+  const bool legacy = settings.legacy_empty_pools();
+  if (own.empty_status != 0)
+    answer.status = own.empty_status;
+  else if (!legacy)
+    answer.status = empty.status;
+  if (own.retry_after)
+    answer.retry_after = *own.retry_after;
+  else if (!legacy)
+    answer.retry_after = std::chrono::ceil<std::chrono::seconds>(empty.retry_after);
+  const bool nodes = own.empty_body.empty();
+  if (nodes && (legacy || empty.body.empty()))
+    return answer;
+  answer.form = net::error_body::custom;
+  answer.message = nodes ? empty.body : own.empty_body;
+  if (const auto& type = nodes ? empty.content_type : own.empty_content_type; !type.empty())
+    answer.content_type = type;
   return answer;
 }
 
@@ -191,6 +200,11 @@ net::task<void> exchange::proxy() {
   // Without endpoints nobody can tell whether a policy's scope would let the client in.
   const bool lonely = bound && found.found == route::kind::empty && found.pool->policy() == nullptr
                       && rules_->settings.route_services.without_backends;
+  if (!lonely && may_hold(found)) {
+    found = co_await await_endpoint(found);
+    if (client_gone_)
+      co_return;
+  }
   if (found.found != route::kind::found && !lonely) {
     co_await respond(no_route(found));
     co_return;
@@ -232,6 +246,11 @@ net::task<void> exchange::proxy() {
   }
   if (bound) // While it was looked for what the signature names, the table may have changed.
     found = co_await find_route(head.host, head.target);
+  if (may_hold(found)) {
+    found = co_await await_endpoint(found);
+    if (client_gone_)
+      co_return;
+  }
   if (found.found != route::kind::found) {
     co_await respond(no_route(found));
     co_return;

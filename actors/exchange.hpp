@@ -16,6 +16,7 @@
 #include "routing/uri.hpp"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 
 namespace shunt {
@@ -120,6 +121,11 @@ private:
   void make_sticky_cookie();
   net::proto_source proto_source() const;
   net::error_response no_route(const route& found) const;
+  /// Whether the route, which has no endpoint, wants its requests to wait for one.
+  bool may_hold(const route& found) const;
+  /// Waits for that. What the route is afterwards, if the client is still there.
+  net::task<route> await_endpoint(route found);
+  static void holding_client_event(void* self);
   net::task<void> proxy();
   net::task<attempt_result> try_endpoint(routing::leased_endpoint& endpoint);
   net::task<void> answer_failure(const attempt_result& last);
@@ -144,6 +150,7 @@ private:
   net::situation where_ = net::situation::unbound;
   bool signed_ = false; ///< It carries a valid signature of a route service's.
   route_service_ptr service_;              ///< While it is being asked.
+  std::unique_ptr<held_requests::place> held_; ///< From the wait for an endpoint on.
   routing::signature_texts signature_;
   std::string forwarded_url_;
   net::request_ids::text id_;

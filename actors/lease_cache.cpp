@@ -23,6 +23,7 @@ lease_cache_actor::behavior_type behave(lease_cache_self* self, lease_cache* cac
   return {
     [cache](const host_granted& message) { cache->granted(message); },
     [cache](const hosts_changed& message) { cache->changed(message); },
+    [cache](const hold_over& message) { cache->held().over(message); },
     [cache](const shard_replaced& message) { cache->shard_replaced_by(message); },
     [self, cache](expire_leases again) {
       cache->expire();
@@ -41,13 +42,16 @@ lease_cache::asked::asked(lease_cache& cache, std::string of)
 }
 
 lease_cache::lease_cache(loop& home, lease_cache_options options)
-  : home_{home}, options_{options}, table_{options.rules, options.seed} {
+  : home_{home}, options_{options}, table_{options.rules, options.seed},
+    held_{home.events().deadlines(),
+          [this](std::string_view host) { return shards_[shard_index(host)].actor; }} {
 }
 
 lease_cache_actor lease_cache::open(std::vector<route_shard_actor> shards) {
   for (auto& each : shards)
     shards_.emplace_back().actor = std::move(each);
   self_ = spawn_pinned<lease_cache_actor, lease_cache_state>(home_, behave, this);
+  held_.open(self_);
   for (const auto& each : shards_)
     caf::anon_send(each.actor, lease_wildcards{self_});
   return self_;
@@ -229,6 +233,7 @@ void lease_cache::shard_replaced_by(const shard_replaced& message) {
   for (const auto& [host, pending] : asked_)
     if (shard_index(host) == message.shard)
       caf::anon_send(shard.actor, lease_host{host, self_});
+  held_.ask_again([&](std::string_view host) { return shard_index(host) == message.shard; });
 }
 
 /// The successor is in sync: from now on it knows better than what is leased. It was never asked

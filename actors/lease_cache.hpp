@@ -4,6 +4,7 @@
 // the loop's thread.
 #pragma once
 
+#include "actors/held_requests.hpp"
 #include "actors/loop.hpp"
 #include "actors/protocol.hpp"
 #include "net/deadline.hpp"
@@ -53,6 +54,9 @@ public:
   /// pool names them) is to be avoided; `prune_tls` removes a TLS endpoint from that pool.
   void endpoint_failed(std::string_view host, std::string_view path, std::string_view address,
                        bool prune_tls);
+
+  /// Requests that wait for a first endpoint.
+  held_requests& held() { return held_; }
 
   // -- The mailbox.
   void granted(const host_granted& message);
@@ -121,6 +125,7 @@ private:
   std::vector<shard_view> shards_;
   std::unordered_map<std::string, std::unique_ptr<asked>, hash, std::equal_to<>> asked_;
   lease_cache_actor self_;
+  held_requests held_;
   bool burying_ = false;
 };
 

@@ -14,6 +14,7 @@
 #include "net/loop_metrics.hpp"
 #include "net/request_id.hpp"
 #include "net/upstream_pool.hpp"
+#include "routing/hold_queue.hpp"
 
 #include <atomic>
 #include <memory>
@@ -38,6 +39,9 @@ struct alignas(64) loop_counters {
   std::atomic<std::uint64_t> streams{0}; ///< Of HTTP/2, from clients.
   std::atomic<std::uint64_t> failed_handshakes{0}; ///< Of clients.
   std::atomic<std::uint64_t> ejections{0};         ///< Of endpoints, as outliers.
+  std::atomic<std::uint64_t> held{0};          ///< Requests that had to wait for a first endpoint.
+  std::atomic<std::uint64_t> hold_refusals{0}; ///< For which there was no room to wait in.
+  std::atomic<std::uint64_t> hold_timeouts{0}; ///< For which none came in time.
   std::atomic<std::uint64_t> websocket_upgrades{0};
   std::atomic<std::uint64_t> websocket_failures{0};
   std::atomic<std::size_t> connections{0}; ///< Open now.
@@ -62,6 +66,7 @@ struct router_context {
   std::size_t connections_max; ///< `limits.connections`, or what descriptors allow.
   access_log_queue* access_log = nullptr; ///< Null: no access log.
   std::string own_ip;
+  std::shared_ptr<routing::hold_room> hold_room = std::make_shared<routing::hold_room>();
   std::atomic<health> state{health::initializing};
   std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.
   net::request_metrics request_metrics;                 ///< What the next count, and under which labels.

@@ -45,6 +45,13 @@ struct hosts_changed {
   std::shared_ptr<const std::vector<routing::host_change>> changes; ///< Null: only `in_sync` changed.
 };
 
+/// Answers `hold_request`: look for the route again, it has endpoints or is not what it was; or, if
+/// `refused`, there is no room to wait in.
+struct hold_over {
+  std::uint64_t id = 0;
+  bool refused = false;
+};
+
 /// The shard actor died and has this successor, which knows nothing yet. Leases stay in use.
 struct shard_replaced;
 
@@ -52,8 +59,8 @@ struct shard_replaced;
 struct expire_leases {};
 
 using lease_cache_actor = caf::typed_actor<
-  caf::reacts_to<host_granted>, caf::reacts_to<hosts_changed>, caf::reacts_to<shard_replaced>,
-  caf::reacts_to<expire_leases>>;
+  caf::reacts_to<host_granted>, caf::reacts_to<hosts_changed>, caf::reacts_to<hold_over>,
+  caf::reacts_to<shard_replaced>, caf::reacts_to<expire_leases>>;
 
 // -- The health checker: one a process. Asks the endpoints of routes that want it how they are.
 
@@ -120,6 +127,26 @@ struct changes_applied {
   std::uint64_t sequence = 0;
   lease_cache_actor holder;
 };
+
+/// A request waits for the first endpoint of a route (both normalised, as its pool names them). Answered
+/// by `hold_over`, after whatever the holder must have heard before; then, or when it waits no longer,
+/// `release_hold` follows.
+struct hold_request {
+  std::string host;
+  std::string path;
+  std::uint64_t id = 0; ///< The holder's.
+  std::size_t bytes = 0; ///< That it occupies while it waits.
+  lease_cache_actor holder;
+};
+/// The request left, waited long enough, or was sent on and is through.
+struct release_hold {
+  std::string host;
+  std::string path;
+  std::uint64_t id = 0;
+  lease_cache_actor holder;
+};
+/// INTERNAL. Says again for which routes requests wait.
+struct announce_demand {};
 
 /// An attempt failed in a way that marks the endpoint, or removes it when it is a TLS endpoint.
 struct endpoint_failed {
@@ -188,7 +215,8 @@ struct heard_all {
 using route_shard_actor = caf::typed_actor<
   caf::reacts_to<registration_batch>, caf::reacts_to<reserve_routes>,
   caf::reacts_to<unreserve_routes>, caf::reacts_to<lease_host>, caf::reacts_to<drop_lease>,
-  caf::reacts_to<lease_wildcards>, caf::reacts_to<changes_applied>, caf::reacts_to<endpoint_failed>,
+  caf::reacts_to<lease_wildcards>, caf::reacts_to<changes_applied>, caf::reacts_to<hold_request>,
+  caf::reacts_to<release_hold>, caf::reacts_to<announce_demand>, caf::reacts_to<endpoint_failed>,
   caf::reacts_to<check_health>, caf::reacts_to<endpoint_judged>, caf::reacts_to<nats_changed>, caf::reacts_to<routing_api_changed>,
   caf::reacts_to<registrations_asked>, caf::replies_to<list_routes>::with<route_list>, caf::reacts_to<prune_routes>,
   caf::reacts_to<push_changes>, caf::reacts_to<heard_all>>;
@@ -203,6 +231,17 @@ struct check_routes {
   route_shard_actor owner;
   std::shared_ptr<const std::vector<routing::checked_route>> routes;
 };
+
+// -- The demand publisher: tells the world, over NATS, for which routes requests wait. Off the loops and
+// the shards, because publishing may have to wait for a server.
+
+struct route_demand {
+  std::string uri;
+  std::string app; ///< GUID of whoever was or will be behind it; may be empty.
+  std::size_t waiting = 0;
+};
+
+using demand_publisher_actor = caf::typed_actor<caf::reacts_to<route_demand>>;
 
 // -- The registrar: parses what NATS delivers, off the loops, and hands it to the shards.
 
@@ -302,6 +341,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shunt, first_custom_type_id)
 
 CAF_ADD_TYPE_ID(shunt, (shunt::access_records))
 CAF_ADD_TYPE_ID(shunt, (shunt::adopt_connection))
+CAF_ADD_TYPE_ID(shunt, (shunt::announce_demand))
 CAF_ADD_TYPE_ID(shunt, (shunt::changes_applied))
 CAF_ADD_TYPE_ID(shunt, (shunt::check_ended))
 CAF_ADD_TYPE_ID(shunt, (shunt::check_health))
@@ -320,6 +360,8 @@ CAF_ADD_TYPE_ID(shunt, (shunt::expire_leases))
 CAF_ADD_TYPE_ID(shunt, (shunt::fatal_failure))
 CAF_ADD_TYPE_ID(shunt, (shunt::flush_access_log))
 CAF_ADD_TYPE_ID(shunt, (shunt::heard_all))
+CAF_ADD_TYPE_ID(shunt, (shunt::hold_over))
+CAF_ADD_TYPE_ID(shunt, (shunt::hold_request))
 CAF_ADD_TYPE_ID(shunt, (shunt::host_granted))
 CAF_ADD_TYPE_ID(shunt, (shunt::hosts_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::lease_host))
@@ -335,8 +377,10 @@ CAF_ADD_TYPE_ID(shunt, (shunt::registration_batch))
 CAF_ADD_TYPE_ID(shunt, (shunt::registrations_asked))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_messages))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_routes))
+CAF_ADD_TYPE_ID(shunt, (shunt::release_hold))
 CAF_ADD_TYPE_ID(shunt, (shunt::reopen_access_log))
 CAF_ADD_TYPE_ID(shunt, (shunt::reserve_routes))
+CAF_ADD_TYPE_ID(shunt, (shunt::route_demand))
 CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
 CAF_ADD_TYPE_ID(shunt, (shunt::routing_api_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::shard_replaced))
@@ -351,6 +395,7 @@ CAF_END_TYPE_ID_BLOCK(shunt)
 // None of them leaves the process, so none needs to be serialised.
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::adopt_connection)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::announce_demand)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::changes_applied)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_health)
@@ -367,6 +412,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::expire_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::fatal_failure)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::heard_all)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hold_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hold_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::host_granted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hosts_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::lease_host)
@@ -382,7 +429,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registration_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_asked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_messages)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_routes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::release_hold)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reserve_routes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_demand)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::routing_api_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)

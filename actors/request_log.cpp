@@ -143,6 +143,17 @@ void request_log::semicolon(std::string_view request_id) {
               {{"vcap_request_id", request_id}, {"suppressed", *suppressed}});
 }
 
+void request_log::not_held(std::string_view request_id, std::string_view host, std::string_view why,
+                           std::chrono::nanoseconds waited) {
+  if (const auto suppressed = holds_.admit())
+    log_.info(source, "request-not-held",
+              {{"host", host},
+               {"reason", why},
+               {"waited_seconds", std::chrono::duration<double>(waited).count()},
+               {"vcap_request_id", request_id},
+               {"suppressed", *suppressed}});
+}
+
 void request_log::ejected(const routing::endpoint& endpoint) {
   if (const auto suppressed = ejections_.admit())
     log_.warn(source, "endpoint-ejected",

@@ -43,6 +43,9 @@ public:
   void client_left(std::string_view request_id, std::string_view error);
   /// No endpoint could be selected for an attempt.
   void nothing_to_select(std::string_view host, std::string_view error);
+  /// A request that was to wait for a backend is not, or not any longer.
+  void not_held(std::string_view request_id, std::string_view host, std::string_view why,
+                std::chrono::nanoseconds waited);
   /// The route's policy refuses the client, by `rule`; `app` is empty if nobody knows whose it is.
   void policy_denied(std::string_view request_id, std::string_view host, std::string_view rule,
                      std::string_view app);
@@ -82,6 +85,7 @@ private:
   net::log_limiter header_limits_{lines_per_second};
   net::log_limiter departures_{lines_per_second};
   net::log_limiter selections_{lines_per_second};
+  net::log_limiter holds_{lines_per_second};
   net::log_limiter denials_{lines_per_second};
   net::log_limiter signatures_{lines_per_second};
   net::log_limiter service_failures_{lines_per_second};

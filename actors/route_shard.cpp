@@ -7,12 +7,15 @@
 
 #include <algorithm>
 #include <span>
+#include <unordered_set>
 
 namespace shunt {
 
 namespace {
 
 constexpr auto push_every = std::chrono::milliseconds{10};
+constexpr auto announce_every = std::chrono::seconds{1};
+constexpr std::size_t announced_at_once_max = 100; ///< Routes; the others have their turn later.
 constexpr std::size_t warmed_together = 32; ///< Registrations whose memory is awaited at once.
 constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
 constexpr std::size_t list_budget = 500;    ///< Hosts a piece of a list shows.
@@ -31,6 +34,10 @@ struct route_shard_state {
 
   std::optional<routing::slice> slice;
   std::optional<registry_log> lines;
+  std::optional<routing::hold_queue> holds;
+  std::unordered_set<std::string> announced; ///< Routes, since the last `announce_demand`.
+  std::string announced_last;     ///< Up to which route the last round came; empty: all.
+  bool announcing = false;        ///< `announce_demand` is on its way.
   health_checker_actor checker; ///< Null: nobody checks.
   std::vector<lease_cache_actor> holders;
   /// Leased hosts, and by whom: positions in `holders`, a few.
@@ -58,6 +65,7 @@ public:
         net::registry_metrics* metrics)
     : self_{self}, options_{std::move(options)}, log_{&log}, metrics_{metrics} {
     state().slice.emplace(options_.rules);
+    state().holds.emplace(options_.hold, options_.conns_per_endpoint, *options_.room);
     count_routes();
     state().lines.emplace(log);
     state().in_sync = options_.in_sync;
@@ -71,6 +79,7 @@ public:
     const auto now = this->now();
     const auto now_ns = unix_now_ns();
     const std::span all{*batch.registrations};
+    std::vector<const routing::registration*> awaited;
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (i % warmed_together == 0)
         state().slice->warm(all.subspan(i, std::min(warmed_together, all.size() - i)));
@@ -83,10 +92,29 @@ public:
         const auto result = state().slice->register_endpoint(each, now, now_ns);
         state().lines->registered(each, result);
         count(each, result, now, now_ns);
+        if (result.outcome == routing::register_outcome::added && !state().holds->empty())
+          awaited.push_back(&each);
       }
     }
     count_routes();
     tell_checker();
+    push_soon();
+    for (const auto* each : awaited)
+      let_go(each->host(), each->path());
+  }
+
+  void reserve(const reserve_routes& reservations) const {
+    for (const auto& each : *reservations.made)
+      state().slice->reserve(each, now());
+    count_routes();
+    push_soon();
+  }
+
+  void unreserve(const unreserve_routes& reservations) const {
+    for (const auto& [host, path] : *reservations.routes)
+      state().slice->unreserve(host, path, now());
+    count_routes();
+    dismiss_strays();
     push_soon();
   }
 
@@ -113,6 +141,87 @@ public:
   void judge(const endpoint_judged& m) const {
     state().slice->judge(m.said);
     push_soon();
+  }
+
+  // -- Requests that wait for a first endpoint.
+
+  void hold(const hold_request& asked) const {
+    const auto route = state().slice->state_of(asked.host, asked.path);
+    const routing::hold_ticket who{know(asked.holder), asked.id};
+    if (!route.known || route.endpoints > 0) {
+      push(); // So that the holder sees what it was late to hear of.
+      self_->send(asked.holder, hold_over{asked.id});
+      return;
+    }
+    const auto uri = uri_of(asked.host, asked.path);
+    if (!state().holds->join(uri, who, asked.bytes)) {
+      self_->send(asked.holder, hold_over{asked.id, true});
+      return;
+    }
+    if (state().holds->waiting(uri) == 1)
+      announce(uri, route.app, 1);
+  }
+
+  void release(const release_hold& over) const {
+    state().holds->leave(uri_of(over.host, over.path), {position_of(over.holder), over.id});
+    let_go(over.host, over.path);
+  }
+
+  /// Sends off whom the endpoints may take, after what they must know to find these.
+  void let_go(std::string_view host, std::string_view path) const {
+    if (state().holds->empty())
+      return;
+    const auto endpoints = state().slice->state_of(host, path).endpoints;
+    send_off(state().holds->let_go(uri_of(host, path), endpoints));
+  }
+
+  void send_off(const std::vector<routing::hold_ticket>& off) const {
+    if (!off.empty())
+      push();
+    for (const auto& each : off)
+      self_->send(state().holders[each.holder], hold_over{each.id});
+  }
+
+  /// Nobody waits for a route that is not known any more.
+  void dismiss_strays() const {
+    std::vector<std::string> gone;
+    state().holds->for_each([&](std::string_view uri, std::size_t) {
+      const auto [host, path] = key_of(uri);
+      if (!state().slice->state_of(host, path).known)
+        gone.emplace_back(uri);
+    });
+    for (const auto& uri : gone)
+      send_off(state().holds->dismiss(uri));
+  }
+
+  /// At once, and then once a second for as long as somebody waits.
+  void announce(std::string_view uri, std::string_view app, std::size_t waiting) const {
+    auto& s = state();
+    if (!options_.demand)
+      return;
+    if (!std::exchange(s.announcing, true))
+      self_->delayed_send(self_, announce_every, announce_demand{});
+    if (s.announced.size() < announced_at_once_max && s.announced.emplace(uri).second)
+      self_->send(options_.demand, route_demand{std::string{uri}, std::string{app}, waiting});
+  }
+
+  void announce_all() const {
+    auto& s = state();
+    s.announcing = false;
+    s.announced.clear();
+    std::vector<std::pair<std::string_view, std::size_t>> due;
+    s.holds->for_each([&](std::string_view uri, std::size_t waiting) { due.emplace_back(uri, waiting); });
+    // From where the last round ended, so that all have their turn.
+    const auto from = std::find_if(due.begin(), due.end(),
+                                   [&](const auto& each) { return each.first > s.announced_last; });
+    std::rotate(due.begin(), from, due.end());
+    if (due.size() > announced_at_once_max)
+      due.resize(announced_at_once_max);
+    for (const auto& [uri, waiting] : due) {
+      const auto [host, path] = key_of(uri);
+      announce(uri, s.slice->state_of(host, path).app, waiting);
+    }
+    s.announced_last = due.empty() ? std::string{} : std::string{due.back().first};
   }
 
   // -- Leases.
@@ -235,6 +344,7 @@ public:
     count_routes();
     s.pruned = {};
     tell_checker();
+    dismiss_strays();
     push_soon();
     if (done)
       log_->debug(".registry", "finished-pruning-routes", {{"shard", options_.index}});
@@ -294,6 +404,14 @@ private:
     self_->send(state().checker, check_routes{options_.index, self_, std::move(routes)});
   }
 
+  static std::string uri_of(std::string_view host, std::string_view path) {
+    return std::string{host}.append("/").append(path);
+  }
+  static std::pair<std::string_view, std::string_view> key_of(std::string_view uri) {
+    const auto slash = uri.find('/');
+    return {uri.substr(0, slash), uri.substr(slash + 1)};
+  }
+
   bool anything_to_push() const { return state().slice->has_changes() || state().sync_changed; }
 
   /// Where `holder` stands among the holders; behind them all if it is none.
@@ -327,12 +445,15 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
   const shard it{self, std::move(options), *log, metrics};
   return {
     [it](const registration_batch& m) { it.apply(m); },
-    [](const reserve_routes&) {},   // What a slice does with these follows.
-    [](const unreserve_routes&) {},
+    [it](const reserve_routes& m) { it.reserve(m); },
+    [it](const unreserve_routes& m) { it.unreserve(m); },
     [it](const lease_host& m) { it.lease(m); },
     [it](const drop_lease& m) { it.drop(m); },
     [it](const lease_wildcards& m) { it.lease_wildcard_hosts(m); },
     [](const changes_applied&) {}, // Confirmation will rest on these.
+    [it](const hold_request& m) { it.hold(m); },
+    [it](const release_hold& m) { it.release(m); },
+    [it](announce_demand) { it.announce_all(); },
     [it](const endpoint_failed& m) { it.fail(m); },
     [it](const check_health& m) { it.have_checked(m); },
     [it](const endpoint_judged& m) { it.judge(m); },
@@ -375,6 +496,11 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
   rules.legacy = settings.legacy_empty_pools();
   rules.response_503 = settings.empty_pool_response_code_503.value_or(false);
   rules.empty_timeout = settings.empty_pool_timeout;
+  options.hold = {.requests_per_route = static_cast<std::size_t>(settings.hold.requests_per_route),
+                  .bytes_per_route = static_cast<std::size_t>(settings.hold.bytes_per_route),
+                  .requests = static_cast<std::size_t>(settings.hold.requests),
+                  .bytes = static_cast<std::size_t>(settings.hold.bytes)};
+  options.conns_per_endpoint = static_cast<std::size_t>(settings.backends.max_conns);
   return options;
 }
 

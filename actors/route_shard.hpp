@@ -6,6 +6,7 @@
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
 #include "net/registry_metrics.hpp"
+#include "routing/hold_queue.hpp"
 
 namespace shunt {
 
@@ -18,6 +19,10 @@ struct route_shard_options {
   std::chrono::nanoseconds prune_interval{0}; ///< 0 = never.
   bool suspend_pruning_without_nats = false;
   std::chrono::nanoseconds register_interval{0}; ///< In which everybody registers again.
+  routing::hold_limits hold;
+  std::size_t conns_per_endpoint = 0; ///< `backends.max_conns`.
+  std::shared_ptr<routing::hold_room> room = std::make_shared<routing::hold_room>(); ///< The node's.
+  demand_publisher_actor demand; ///< Null: nobody is told for which routes requests wait.
 };
 
 /// The options of one of `shards` shards.

@@ -59,6 +59,8 @@ public:
       self_->monitor(parts().access_writer);
     if (parts().health_checker)
       self_->monitor(parts().health_checker);
+    if (parts().demand)
+      self_->monitor(parts().demand);
     enter(waiting, settings().start_response_delay_interval);
     if (const auto failure = std::exchange(state().early_failure, std::nullopt))
       fatal(*failure);
@@ -237,6 +239,8 @@ private:
     auto options = route_shard_options_of(settings(), index, parts().shards.size());
     options.incarnation = ++state().incarnation;
     options.in_sync = false;
+    options.room = parts().context->hold_room;
+    options.demand = parts().demand;
     auto* metrics = parts().shard_metrics.empty() ? nullptr : parts().shard_metrics[index];
     const auto successor = spawn_route_shard(self_->system(), std::move(options), log(), metrics);
     self_->monitor(successor);
@@ -290,6 +294,8 @@ void router_parts::shut_down() {
   };
   std::for_each(shards.begin(), shards.end(), end);
   end(registrar);
+  if (demand)
+    end(demand);
   std::for_each(lease_caches.begin(), lease_caches.end(), end);
   std::for_each(acceptors.begin(), acceptors.end(), end);
   if (health_checker)

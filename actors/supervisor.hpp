@@ -20,6 +20,7 @@ struct router_parts {
   router_context* context = nullptr;
   std::vector<route_shard_actor> shards;
   registrar_actor registrar;
+  demand_publisher_actor demand; ///< Null: nobody is told for which routes requests wait.
   std::vector<lease_cache_actor> lease_caches;
   std::vector<acceptor_actor> acceptors;
   health_checker_actor health_checker; ///< Null: endpoints are not checked.

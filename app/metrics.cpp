@@ -182,6 +182,14 @@ void add_process(family_list& to, const metrics_snapshot& s) {
   to.counter("shunt_http2_streams_total", "Streams that clients opened", s.http2_streams);
   to.counter("shunt_endpoint_ejections_total", "Endpoints that were avoided as outliers",
              s.ejections);
+  to.counter("shunt_held_requests_total", "Requests that were to wait for the first backend of their route",
+             s.held_requests);
+  to.counter("shunt_hold_refusals_total", "Those of them for which there was no room to wait in",
+             s.hold_refusals);
+  to.counter("shunt_hold_timeouts_total", "Those of them for which no backend came in time",
+             s.hold_timeouts);
+  to.gauge("shunt_holding_requests", "Requests that wait for a backend now",
+           static_cast<double>(s.holding));
   auto& checks = to.add("shunt_health_checks_total", "Health checks of endpoints, by their result",
                         MetricType::Counter);
   for (std::size_t i = 0; i < probe_outcomes.size(); ++i)

@@ -55,6 +55,10 @@ struct metrics_snapshot {
   std::uint64_t invalid_registry_messages = 0;
   std::uint64_t http2_streams = 0; ///< Of clients.
   std::uint64_t ejections = 0;     ///< Of endpoints, as outliers.
+  std::uint64_t held_requests = 0; ///< That waited for a first backend.
+  std::uint64_t hold_refusals = 0; ///< Of these, for want of room.
+  std::uint64_t hold_timeouts = 0; ///< Of these, in vain.
+  std::uint64_t holding = 0;       ///< Wait now.
   std::array<std::uint64_t, net::probe_outcome_count> health_checks{}; ///< By outcome.
   std::uint64_t unhealthy_endpoints = 0; ///< By these checks, now.
   std::uint64_t token_fetch_errors = 0;

@@ -37,6 +37,9 @@ void add(metrics_snapshot& sum, const loop_counters& loop) {
   sum.connections += read(loop.connections);
   sum.http2_streams += read(loop.streams);
   sum.ejections += read(loop.ejections);
+  sum.held_requests += read(loop.held);
+  sum.hold_refusals += read(loop.hold_refusals);
+  sum.hold_timeouts += read(loop.hold_timeouts);
 }
 
 } // namespace
@@ -55,6 +58,7 @@ metrics_snapshot read_metrics(const metrics_sources& from,
     sum.since_registry_update = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::max(now - *last, std::chrono::steady_clock::duration::zero()));
   sum.invalid_registry_messages = from.registrar.rejected.load(std::memory_order_relaxed);
+  sum.holding = from.router.hold_room->requests.load(std::memory_order_relaxed);
   sum.file_descriptors = open_file_descriptors();
   sum.buffered_messages = from.buffered_messages();
   sum.dropped_messages = from.dropped_messages();

@@ -1,11 +1,13 @@
 #include "app/router.hpp"
 
 #include "actors/acceptor.hpp"
+#include "actors/demand_publisher.hpp"
 #include "actors/health_checker.hpp"
 #include "actors/registrar.hpp"
 #include "actors/route_shard.hpp"
 #include "actors/scheduler.hpp"
 #include "actors/supervisor.hpp"
+#include "app/nats_outlet.hpp"
 #include "app/pid_file.hpp"
 #include "app/registry_bridge.hpp"
 #include "app/reloader.hpp"
@@ -239,10 +241,15 @@ int run_router(const config::settings& settings, const std::string& file,
 
   auto parts = std::make_shared<router_parts>();
   parts->context = &context;
+  nats_outlet outlet{bus};
+  parts->demand = spawn_demand_publisher(system, outlet.publisher());
   for (std::size_t i = 0; i < shard_count; ++i) {
+    auto options = route_shard_options_of(settings, i, shard_count);
+    options.room = context.hold_room;
+    options.demand = parts->demand;
     parts->shard_metrics.push_back(table.shards[i].get());
-    parts->shards.push_back(spawn_route_shard(
-      system, route_shard_options_of(settings, i, shard_count), log, parts->shard_metrics[i]));
+    parts->shards.push_back(
+      spawn_route_shard(system, std::move(options), log, parts->shard_metrics[i]));
   }
   parts->counters = &counters;
   parts->registrar_metrics = &table.registrar;
@@ -316,6 +323,7 @@ int run_router(const config::settings& settings, const std::string& file,
   }
 
   // Down in the opposite order. No loop runs when what lives on it goes.
+  outlet.close();
   bus.stop();
   if (api)
     api->stop();

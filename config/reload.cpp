@@ -49,6 +49,7 @@ constexpr std::string_view fixed_keys[] = {
   "empty_pool_timeout",
   "empty_pool.keep",
   "empty_pool.keep_routes_max",
+  "hold.",
   "routing_api.",
   "oauth.",
   "token_fetcher_max_retries",

@@ -77,6 +77,7 @@ struct settings {
   std::optional<bool> empty_pool_response_code_503; ///< Empty: not in the file.
   nanoseconds empty_pool_timeout = 0s;
   empty_pool_settings empty_pool;
+  hold_settings hold;
   outlier_ejection_settings outlier_ejection;
   health_checks_settings health_checks;
 

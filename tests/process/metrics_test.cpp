@@ -1,13 +1,11 @@
 // What Prometheus and old collectors are told, by a router that serves real requests meanwhile.
 #include "tests/process/harness/backend.hpp"
+#include "tests/process/harness/scrape.hpp"
 #include "tests/process/harness/stage.hpp"
 #include "tests/process/harness/tls_client.hpp"
 #include "tests/process/harness/tool.hpp"
 
 #include <gmock/gmock.h>
-
-#include <map>
-#include <sstream>
 
 namespace shunt::test {
 namespace {
@@ -17,35 +15,7 @@ using testing::HasSubstr;
 
 constexpr const char* credentials = "Authorization: Basic dGVzdGVyOnNlY3JldA==\r\n";
 
-/// Values by name and labels, as the text has them.
-using values = std::map<std::string, double>;
-
-values values_of(const std::string& text) {
-  values all;
-  std::istringstream in{text};
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with('#'))
-      continue;
-    const auto space = line.rfind(' ');
-    EXPECT_TRUE(all.emplace(line.substr(0, space), std::stod(line.substr(space + 1))).second)
-      << line << " twice";
-  }
-  return all;
-}
-
-values scrape(const stage& here) {
-  const auto port = here.under_test.status_listener("prometheus.port");
-  const auto answer = client{port}.send(get_request("localhost", "/metrics")).response();
-  EXPECT_EQ(answer.status, 200);
-  EXPECT_EQ(answer.one("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
-  return values_of(answer.body);
-}
-
-/// 0 for what is not there.
-double value(const values& all, const std::string& name) {
-  const auto found = all.find(name);
-  return found == all.end() ? 0 : found->second;
-}
+using values = metric_values;
 
 std::string labelled(const std::string& name, const std::string& label, const std::string& text) {
   return name + "{" + label + "=\"" + text + "\"}";

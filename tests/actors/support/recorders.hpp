@@ -17,6 +17,7 @@ namespace shunt::test {
 struct holder_record {
   std::vector<host_granted> grants;
   std::vector<hosts_changed> pushes;
+  std::vector<hold_over> holds_over;
   std::vector<shard_replaced> successors;
 
   void clear() { *this = {}; }
@@ -27,6 +28,7 @@ inline lease_cache_actor spawn_holder(caf::actor_system& system, holder_record& 
     return {
       [&record](const host_granted& m) { record.grants.push_back(m); },
       [&record](const hosts_changed& m) { record.pushes.push_back(m); },
+      [&record](const hold_over& m) { record.holds_over.push_back(m); },
       [&record](const shard_replaced& m) { record.successors.push_back(m); },
       [](expire_leases) {},
     };
@@ -36,10 +38,14 @@ inline lease_cache_actor spawn_holder(caf::actor_system& system, holder_record& 
 /// What a route shard heard.
 struct shard_record {
   std::vector<registration_batch> batches;
+  std::vector<routing::reservation> reserved;
+  std::vector<std::pair<std::string, std::string>> unreserved;
   std::vector<lease_host> asked;
   std::vector<drop_lease> dropped;
   std::vector<lease_wildcards> wildcards_asked;
   std::vector<changes_applied> applied;
+  std::vector<hold_request> holds;
+  std::vector<release_hold> released;
   std::vector<endpoint_failed> failures;
   std::vector<health_checker_actor> checkers;
   std::vector<routing::judgement> judgements;
@@ -53,10 +59,19 @@ inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_
   return system.spawn([&record]() -> route_shard_actor::behavior_type {
     return {
       [&record](const registration_batch& m) { record.batches.push_back(m); },
+      [&record](const reserve_routes& m) {
+        record.reserved.insert(record.reserved.end(), m.made->begin(), m.made->end());
+      },
+      [&record](const unreserve_routes& m) {
+        record.unreserved.insert(record.unreserved.end(), m.routes->begin(), m.routes->end());
+      },
       [&record](const lease_host& m) { record.asked.push_back(m); },
       [&record](const drop_lease& m) { record.dropped.push_back(m); },
       [&record](const lease_wildcards& m) { record.wildcards_asked.push_back(m); },
       [&record](const changes_applied& m) { record.applied.push_back(m); },
+      [&record](const hold_request& m) { record.holds.push_back(m); },
+      [&record](const release_hold& m) { record.released.push_back(m); },
+      [](announce_demand) {},
       [&record](const endpoint_failed& m) { record.failures.push_back(m); },
       [&record](const check_health& m) { record.checkers.push_back(m.by); },
       [&record](const endpoint_judged& m) { record.judgements.push_back(m.said); },
