@@ -99,7 +99,7 @@ void note_certificate(const SSL* session, const policy& rules, client_identity& 
 
 net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity& who) {
   const auto rules = here.rules;
-  auto session = rules->front_tls == nullptr ? nullptr : rules->front_tls->new_session();
+  auto session = rules->front_tls == nullptr ? nullptr : rules->front_tls->new_session(wire.loop().index());
   if (!session)
     co_return false;
   const auto failed = co_await wire.secure(

@@ -5,6 +5,7 @@
 #include "net/system_certificates.hpp"
 
 #include <algorithm>
+#include <thread>
 
 namespace shunt::app {
 
@@ -31,7 +32,8 @@ start_facts read_start_facts(const config::settings& settings) {
   start_facts read{.rules = policy{settings}, .status_tls = nullptr, .metrics_tls = nullptr};
   const auto system_cas = net::read_system_certificates();
   if (settings.enable_ssl)
-    read.rules.front_tls = net::front_tls::for_clients(settings, system_cas);
+    read.rules.front_tls = net::front_tls::for_clients(
+      settings, system_cas, settings.loop_count(std::thread::hardware_concurrency()));
   read.rules.backend_tls = net::backend_tls::make(settings, system_cas);
   read.rules.route_services = read_route_service_rules(settings, system_cas);
   if (!settings.status.tls.certificate.empty())

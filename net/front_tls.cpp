@@ -5,6 +5,7 @@
 #include "net/tls_certificates.hpp"
 #include "net/tls_ciphers.hpp"
 #include "net/tls_context.hpp"
+#include "net/tls_library.hpp"
 #include "net/tls_names.hpp"
 #include "net/tls_subject.hpp"
 #include "net/tls_trust.hpp"
@@ -114,10 +115,11 @@ void set_certificate(SSL_CTX* context, const certified_key& own, bool first,
 }
 
 void set_certificates(SSL_CTX* context, front_state& state,
-                      const std::vector<config::key_pair>& pairs, std::string_view path) {
+                      const std::vector<config::key_pair>& pairs, std::string_view path,
+                      OSSL_LIB_CTX* library) {
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const auto place = path == "tls_pem" ? config::element(path, i) : std::string{path};
-    state.keys.push_back(read_certified_key(pairs[i], place));
+    state.keys.push_back(read_certified_key(pairs[i], place, library));
     state.names.add(state.keys.back().leaf.get(), i);
     set_certificate(context, state.keys.back(), i == 0, place);
   }
@@ -331,14 +333,14 @@ struct front_context {
 };
 
 front_context make_context(const config::settings& s, const std::vector<config::key_pair>& pairs,
-                           std::string_view path) {
-  auto context =
-    make_tls_context(TLS_server_method(), {s.min_tls_version, s.max_tls_version, s.cipher_suites});
+                           std::string_view path, OSSL_LIB_CTX* library = nullptr) {
+  auto context = make_tls_context(
+    TLS_server_method(), {s.min_tls_version, s.max_tls_version, s.cipher_suites}, library);
   auto owned = std::make_unique<front_state>();
   if (SSL_CTX_set_ex_data(context.get(), state_index(), owned.get()) != 1)
     throw std::runtime_error{config::cat("TLS: ", take_openssl_error())};
   auto* state = owned.release();
-  set_certificates(context.get(), *state, pairs, path);
+  set_certificates(context.get(), *state, pairs, path, library);
   set_server_habits(context.get());
   if (pairs.size() > 1)
     SSL_CTX_set_cert_cb(context.get(), give_certificate, state);
@@ -347,14 +349,32 @@ front_context make_context(const config::settings& s, const std::vector<config::
   return {std::move(context), state};
 }
 
+/// A ticket may come back to any loop.
+void share_ticket_keys(SSL_CTX* from, SSL_CTX* to) {
+  std::array<unsigned char, 256> keys;
+  const auto bytes = SSL_CTX_get_tlsext_ticket_keys(from, nullptr, 0);
+  if (bytes <= 0 || static_cast<std::size_t>(bytes) > keys.size()
+      || SSL_CTX_get_tlsext_ticket_keys(from, keys.data(), bytes) != 1
+      || SSL_CTX_set_tlsext_ticket_keys(to, keys.data(), bytes) != 1)
+    throw std::runtime_error{config::cat("TLS: ", take_openssl_error())};
+  OPENSSL_cleanse(keys.data(), keys.size());
+}
+
 } // namespace
 
 std::shared_ptr<const front_tls> front_tls::for_clients(const config::settings& s,
-                                                        const certificate_list& system_cas) {
-  auto [context, state] = make_context(s, s.tls_pem, "tls_pem");
-  set_client_verification(context.get(), *state, s, system_cas);
-  set_domains(context.get(), *state, s.domains);
-  return std::shared_ptr<const front_tls>{new front_tls{std::move(context)}};
+                                                        const certificate_list& system_cas,
+                                                        std::size_t loops) {
+  const std::shared_ptr<front_tls> made{new front_tls};
+  for (std::size_t loop = 0; loop < loops; ++loop) {
+    auto [context, state] = make_context(s, s.tls_pem, "tls_pem", tls_library(loop));
+    set_client_verification(context.get(), *state, s, system_cas);
+    set_domains(context.get(), *state, s.domains);
+    if (loop > 0)
+      share_ticket_keys(made->contexts_.front().get(), context.get());
+    made->contexts_.push_back(std::move(context));
+  }
+  return made;
 }
 
 std::shared_ptr<const front_tls> front_tls::for_status(const config::settings& s) {
@@ -379,8 +399,8 @@ std::shared_ptr<const front_tls> front_tls::for_prometheus(const config::setting
   return std::shared_ptr<const front_tls>{new front_tls{std::move(context)}};
 }
 
-ssl_ptr front_tls::new_session() const {
-  ssl_ptr session{SSL_new(context_.get())};
+ssl_ptr front_tls::new_session(std::size_t loop) const {
+  ssl_ptr session{SSL_new(contexts_[loop % contexts_.size()].get())};
   if (session)
     SSL_set_accept_state(session.get());
   return session;

@@ -7,16 +7,20 @@
 
 #include "config/settings.hpp"
 
+#include <cstddef>
 #include <memory>
+#include <vector>
 
 namespace shunt::net {
 
 class front_tls {
 public:
-  /// For `ssl_port`. `system_cas` is what the machine trusts; it is used while reading only. Throws
-  /// std::runtime_error that names the key at fault.
+  /// For `ssl_port`, on so many loops, which share no more than the keys of their tickets. `system_cas` is
+  /// what the machine trusts; it is used while reading only. Throws std::runtime_error that names the key
+  /// at fault.
   static std::shared_ptr<const front_tls> for_clients(const config::settings& s,
-                                                      const certificate_list& system_cas);
+                                                      const certificate_list& system_cas,
+                                                      std::size_t loops = 1);
 
   /// For `status.tls`: its own certificate, no client certificates, the rest as for clients.
   static std::shared_ptr<const front_tls> for_status(const config::settings& s);
@@ -26,13 +30,14 @@ public:
   static std::shared_ptr<const front_tls> for_prometheus(const config::settings& s);
 
   /// A session that waits for a client's hello, without a transport yet. Empty without memory. Any
-  /// thread may ask; the session belongs to one thread at a time.
-  ssl_ptr new_session() const;
+  /// thread may ask, for the loop of that index; the session belongs to one thread at a time.
+  ssl_ptr new_session(std::size_t loop = 0) const;
 
 private:
-  explicit front_tls(ssl_ctx_ptr context) : context_(std::move(context)) {}
+  explicit front_tls(ssl_ctx_ptr context) { contexts_.push_back(std::move(context)); }
+  front_tls() = default;
 
-  ssl_ctx_ptr context_;
+  std::vector<ssl_ctx_ptr> contexts_; ///< By loop.
 };
 
 /// Whether the handshake failed because the client's certificate breaks a rule of

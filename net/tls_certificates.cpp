@@ -45,10 +45,12 @@ int no_passphrase(char*, int, int, void*) {
   return -1;
 }
 
-void add_certificate(const pem_block& block, pem_certificates& out) {
+void add_certificate(const pem_block& block, OSSL_LIB_CTX* library, pem_certificates& out) {
   const unsigned char* at = block.data;
-  certificate_ptr certificate{d2i_X509(nullptr, &at, block.bytes)};
-  if (certificate)
+  X509* made = X509_new_ex(library, nullptr);
+  const bool read = made != nullptr && d2i_X509(&made, &at, block.bytes) != nullptr;
+  certificate_ptr certificate{made}; // What cannot be read has been freed, and is null.
+  if (read)
     out.list.push_back(std::move(certificate));
   else
     ++out.unreadable;
@@ -68,7 +70,7 @@ bool at_end() {
 
 } // namespace
 
-pem_certificates read_certificates(std::string_view pem) {
+pem_certificates read_certificates(std::string_view pem, OSSL_LIB_CTX* library) {
   pem_certificates result;
   const auto bio = reader_of(pem);
   ERR_clear_error();
@@ -85,22 +87,24 @@ pem_certificates read_certificates(std::string_view pem) {
         break;
       ++result.unreadable;
     } else if (block.is_certificate()) {
-      add_certificate(block, result);
+      add_certificate(block, library, result);
     }
   }
   ERR_clear_error();
   return result;
 }
 
-certified_key read_certified_key(const config::key_pair& pair, std::string_view path) {
-  auto certificates = read_certificates(pair.cert_chain);
+certified_key read_certified_key(const config::key_pair& pair, std::string_view path,
+                                 OSSL_LIB_CTX* library) {
+  auto certificates = read_certificates(pair.cert_chain, library);
   if (certificates.list.empty() || certificates.unreadable > 0)
     throw std::runtime_error{config::cat(path, ".cert_chain: holds ",
                                          certificates.list.empty()
                                            ? "no certificate that can be read"
                                            : "a certificate that cannot be read")};
   const auto bio = reader_of(pair.private_key);
-  private_key_ptr key{bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, no_passphrase, nullptr)
+  private_key_ptr key{bio ? PEM_read_bio_PrivateKey_ex(bio.get(), nullptr, no_passphrase, nullptr,
+                                                       library, nullptr)
                           : nullptr};
   if (!key)
     throw std::runtime_error{config::cat(path, ".private_key: holds no unencrypted private key (",

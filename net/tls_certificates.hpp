@@ -17,7 +17,8 @@ struct pem_certificates {
   std::size_t unreadable = 0; ///< Blocks that say they are certificates and are not.
 };
 
-pem_certificates read_certificates(std::string_view pem);
+/// `library` as in tls_library.hpp; null is OpenSSL's default one.
+pem_certificates read_certificates(std::string_view pem, OSSL_LIB_CTX* library = nullptr);
 
 /// A certificate, its key and the chain to send with it.
 struct certified_key {
@@ -28,7 +29,8 @@ struct certified_key {
 
 /// Throws std::runtime_error that begins with `path`, the pair's place in the configuration, when
 /// the two cannot be used. Never quotes them.
-certified_key read_certified_key(const config::key_pair& pair, std::string_view path);
+certified_key read_certified_key(const config::key_pair& pair, std::string_view path,
+                                 OSSL_LIB_CTX* library = nullptr);
 
 /// The reason of OpenSSL's latest error, and an empty error queue.
 std::string take_openssl_error();

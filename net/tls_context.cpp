@@ -72,8 +72,9 @@ void set_habits(SSL_CTX* context) {
 
 } // namespace
 
-ssl_ctx_ptr make_tls_context(const SSL_METHOD* method, const tls_protocol& protocol) {
-  ssl_ctx_ptr context{SSL_CTX_new(method)};
+ssl_ctx_ptr make_tls_context(const SSL_METHOD* method, const tls_protocol& protocol,
+                             OSSL_LIB_CTX* library) {
+  ssl_ctx_ptr context{SSL_CTX_new_ex(library, nullptr, method)};
   if (!context)
     throw std::runtime_error{config::cat("TLS: ", take_openssl_error())};
   set_protocol(context.get(), protocol);

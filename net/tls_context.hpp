@@ -19,9 +19,10 @@ struct tls_protocol {
   std::span<const std::string> cipher_suites; ///< Empty: whatever OpenSSL thinks good.
 };
 
-/// A context without certificates and without trust. Throws std::runtime_error that names the key
-/// at fault when no handshake could ever succeed.
-ssl_ctx_ptr make_tls_context(const SSL_METHOD* method, const tls_protocol& protocol);
+/// A context without certificates and without trust; `library` as in tls_library.hpp, null is OpenSSL's
+/// default one. Throws std::runtime_error that names the key at fault when no handshake could ever succeed.
+ssl_ctx_ptr make_tls_context(const SSL_METHOD* method, const tls_protocol& protocol,
+                             OSSL_LIB_CTX* library = nullptr);
 
 /// Throws std::runtime_error that begins with `path`.
 void use_certified_key(SSL_CTX* context, const certified_key& own, std::string_view path);

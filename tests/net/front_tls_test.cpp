@@ -287,7 +287,7 @@ TEST(FrontTls, ChoosesHttp1OverASuiteThatHttp2Forbids) {
 
 /// Whether a second connection to `second` resumes what a first one to `first` left.
 bool resumes(const front_tls& first, const front_tls& second, const peer_options& client,
-             std::string* certificate = nullptr) {
+             std::string* certificate = nullptr, std::size_t on_loop = 0) {
   const auto context = client_context(client);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_CLIENT);
   link one{ask_for(context.get(), "a.example"), first.new_session()};
@@ -295,7 +295,7 @@ bool resumes(const front_tls& first, const front_tls& second, const peer_options
   const ssl_session_ptr session{SSL_get1_session(one.client())};
   auto again = ask_for(context.get(), "a.example");
   SSL_set_session(again.get(), session.get());
-  link two{std::move(again), second.new_session()};
+  link two{std::move(again), second.new_session(on_loop)};
   EXPECT_TRUE(two.connect());
   if (certificate != nullptr)
     *certificate = is_mutual_tls(two.server()) ? peer_certificate_der(two.server()) : "none";
@@ -313,6 +313,24 @@ TEST(FrontTls, ResumesItsSessionsAndNoOthers) {
     const peer_options client{.min = version, .max = version};
     EXPECT_TRUE(resumes(*front, *front, client)) << version;
     EXPECT_FALSE(resumes(*front, *replaced, client)) << version;
+  }
+}
+
+TEST(FrontTls, ResumesItsSessionsOnWhateverLoopTheyBegan) {
+  const auto own = certificate_for("own", {"a.example"});
+  const auto ca = mint_ca("ca");
+  const auto client = mint({.common_name = "client", .issuer = &ca});
+  auto s = settings_with({&own});
+  s.max_tls_version = tls_version::tls_1_3;
+  s.client_cert_validation = client_cert_validation::require;
+  s.client_ca_certs = ca.pem();
+  const auto front = front_tls::for_clients(s, no_cas, 2);
+  EXPECT_NE(SSL_get_SSL_CTX(front->new_session(0).get()), SSL_get_SSL_CTX(front->new_session(1).get()));
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    std::string seen;
+    const peer_options options{.min = version, .max = version, .own = &client};
+    EXPECT_TRUE(resumes(*front, *front, options, &seen, 1)) << version;
+    EXPECT_EQ(seen, client.der()) << version;
   }
 }
 
