@@ -31,6 +31,7 @@ struct registrar_state {
   std::optional<registry_log> lines;
   net::log_limiter rejections{10};
   net::log_limiter unknown_options{10};
+  net::log_limiter invalid_options{10};
   net::log_limiter unknown_policies{10};
 };
 
@@ -153,6 +154,8 @@ private:
     }
     if (!message.unregister && !routing::is_understood(endpoint.policy_scope, endpoint.policy_sources))
       report_unknown_policy(message);
+    if (!message.invalid_option.empty() && !message.unregister)
+      report_invalid_option(message);
     const bool asks = !endpoint.health_check_path.empty();
     const bool makes_sense =
       routing::is_check_path(endpoint.health_check_path) && endpoint.health_check_interval_ms >= 0;
@@ -168,6 +171,15 @@ private:
       log_->error(".subscriber", "invalid-health-check",
                   {{"health_check_path", message.endpoint.health_check_path.substr(0, shown_bytes_max)},
                    {"valid_interval", message.endpoint.health_check_interval_ms >= 0},
+                   {"uri", message.uris.empty() ? std::string_view{} : message.uris.front()},
+                   {"application_id", message.endpoint.app},
+                   {"suppressed", *suppressed}});
+  }
+
+  void report_invalid_option(const net::registry_message& message) const {
+    if (const auto suppressed = self_->state.invalid_options.admit())
+      log_->error(".subscriber", "invalid-route-option",
+                  {{"error", message.invalid_option},
                    {"uri", message.uris.empty() ? std::string_view{} : message.uris.front()},
                    {"application_id", message.endpoint.app},
                    {"suppressed", *suppressed}});

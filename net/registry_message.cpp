@@ -3,6 +3,8 @@
 #include "net/registry_message.hpp"
 
 #include "config/duration.hpp"
+#include "net/json_fields.hpp"
+#include "net/route_options_reader.hpp"
 
 #include <simdjson.h>
 
@@ -23,6 +25,8 @@ struct parse_scratch::memory {
   std::vector<char> padded; ///< The payload, and as many bytes behind it as simdjson may read.
   std::vector<std::string_view> uris;
   std::vector<endpoint_spec::tag_view> tags;
+  routing::route_options route_options;
+  std::string complaint; ///< About one of these.
 };
 
 parse_scratch::parse_scratch() : memory_(std::make_unique<memory>()) {
@@ -32,30 +36,6 @@ parse_scratch::parse_scratch(parse_scratch&&) noexcept = default;
 parse_scratch& parse_scratch::operator=(parse_scratch&&) noexcept = default;
 
 namespace {
-
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-/// Field names match in any case, as with Go's encoding/json. `name` is lower case.
-bool is_named(std::string_view key, std::string_view name) {
-  return key.size() == name.size()
-         && (key == name || std::equal(key.begin(), key.end(), name.begin(), [](char a, char b) {
-               return lower(a) == b;
-             }));
-}
-
-std::string_view type_name(dom::element value) {
-  switch (value.type()) {
-    case dom::element_type::ARRAY: return "an array";
-    case dom::element_type::OBJECT: return "an object";
-    case dom::element_type::STRING: return "a string";
-    case dom::element_type::BOOL: return "a boolean";
-    case dom::element_type::NULL_VALUE: return "null";
-    case dom::element_type::DOUBLE: return "a fraction";
-    default: return "a number";
-  }
-}
 
 /// One message while it is being read. The functions below return false after setting `reason`.
 struct reading {
@@ -67,7 +47,7 @@ struct reading {
 
   bool refuse(std::string_view field, std::string_view expected, dom::element found) {
     reason.append(field).append(": expected ").append(expected).append(", found ");
-    reason.append(type_name(found));
+    reason.append(json::type_name(found));
     return false;
   }
   bool refuse(std::string_view field, std::string_view why) {
@@ -80,13 +60,9 @@ bool read_text(reading& r, std::string_view name, dom::element value, std::strin
   return value.get_string().get(into) == simdjson::SUCCESS || r.refuse(name, "a string", value);
 }
 
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
 bool read_line(reading& r, std::string_view name, dom::element value, std::string_view& into) {
   return read_text(r, name, value, into)
-         && (std::ranges::none_of(into, is_control) || r.refuse(name, "control characters in it"));
+         && (!json::has_control(into) || r.refuse(name, "control characters in it"));
 }
 
 /// A fraction or an exponent is refused even where its value is whole, as Go does.
@@ -118,7 +94,7 @@ bool read_uris(reading& r, std::string_view name, dom::element value) {
     std::string_view uri; // Null is the empty string.
     if (!item.is_null() && item.get_string().get(uri) != simdjson::SUCCESS)
       return r.refuse(name, "only strings in it", item);
-    if (std::ranges::any_of(uri, is_control))
+    if (json::has_control(uri))
       return r.refuse(name, "control characters in one");
     if (r.scratch.uris.size() == registry_uris_max)
       return r.refuse(name, "more than 10000 of them");
@@ -231,7 +207,7 @@ void read_null(reading& r, std::string_view name) {
 bool read_fields(reading& r, dom::object members, std::span<const field> known) {
   for (const auto member : members) {
     const auto match = std::ranges::find_if(
-      known, [&](const field& candidate) { return is_named(member.key, candidate.name); });
+      known, [&](const field& candidate) { return json::is_named(member.key, candidate.name); });
     if (match == known.end())
       continue;
     if (member.value.is_null())
@@ -242,12 +218,30 @@ bool read_fields(reading& r, dom::object members, std::span<const field> known) 
   return true;
 }
 
+/// What makes no sense acts as absent. To refuse the message would cost an app its route.
+void read_route_options(reading& r, dom::object members) {
+  auto& options = r.scratch.route_options;
+  auto wanted = r.spec.route_options == nullptr ? routing::route_options{} : options;
+  for (const auto member : members) {
+    std::string complaint;
+    const auto outcome = read_route_option(member.key, member.value, wanted, complaint);
+    if (outcome == option_outcome::refused && r.scratch.complaint.empty())
+      r.scratch.complaint = std::move(complaint);
+    if (outcome != option_outcome::read)
+      continue;
+    options = wanted;
+    r.spec.route_options = &options;
+  }
+}
+
 bool read_options(reading& r, std::string_view name, dom::element value) {
   dom::object members;
   if (value.get_object().get(members) != simdjson::SUCCESS)
     return r.refuse(name, "an object", value);
-  if (read_fields(r, members, option_fields))
+  if (read_fields(r, members, option_fields)) {
+    read_route_options(r, members);
     return true;
+  }
   r.reason.insert(0, "options.");
   return false;
 }
@@ -272,6 +266,7 @@ bool read_document(reading& r, std::string_view payload) {
 bool read_message(reading& r, std::string_view payload) {
   r.scratch.uris.clear();
   r.scratch.tags.clear();
+  r.scratch.complaint.clear();
   if (payload.empty())
     return r.refuse("not JSON", "empty");
   if (payload.size() > registry_payload_bytes_max)
@@ -296,7 +291,7 @@ registry_result parse(std::string_view payload, bool unregister, parse_scratch& 
   r.spec.tls = r.tls_port != 0;
   r.spec.port = r.spec.tls ? r.tls_port : r.port;
   r.spec.tags = memory.tags;
-  return registry_result{registry_message{unregister, r.spec, memory.uris}};
+  return registry_result{registry_message{unregister, r.spec, memory.uris, memory.complaint}};
 }
 
 } // namespace shunt::net

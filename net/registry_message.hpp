@@ -27,6 +27,7 @@ struct registry_message {
   bool unregister = false;
   routing::endpoint_spec endpoint;        ///< `tls_port` already preferred to `port`.
   std::span<const std::string_view> uris; ///< As they were spelt, in order. None: nothing to do.
+  std::string_view invalid_option; ///< Why an option acts as absent, for the log; empty: none does so.
 };
 
 /// A message, or why there is none.

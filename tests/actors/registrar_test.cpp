@@ -245,6 +245,28 @@ TEST_F(Registrar, ReportsAHealthCheckThatMakesNoSenseAndRegistersWithoutIt) {
   EXPECT_EQ(counters.rejected, 0u);
 }
 
+TEST_F(Registrar, PassesOnTheOptionsOfARoute) {
+  hear({{register_subject,
+         R"({"host":"10.0.0.1","port":1,"uris":["a.example"],"options":{"hold":"15s","loadbalancing":)"
+         R"("round-robin","empty_status":429,"empty_body":"zzz","route_service_failure":"open"}})"}});
+  const auto options = routing::unpack_route_options(endpoint_of("a.example").packed_route_options());
+  EXPECT_EQ(options.hold, 15s);
+  EXPECT_EQ(options.empty_status, 429);
+  EXPECT_EQ(options.empty_body, "zzz");
+  EXPECT_TRUE(options.open_without_service);
+  EXPECT_THAT(log.lines("invalid-route-option"), IsEmpty());
+}
+
+TEST_F(Registrar, ReportsAnOptionThatMakesNoSenseAndRegistersWithoutIt) {
+  hear({{register_subject, R"({"host":"10.0.0.1","port":1,"uris":["a.example"],)"
+                           R"("options":{"hold":"soon","empty_status":503}})"}});
+  const auto options = routing::unpack_route_options(endpoint_of("a.example").packed_route_options());
+  EXPECT_EQ(options.hold, 0s);
+  EXPECT_EQ(options.empty_status, 503);
+  EXPECT_THAT(log.lines("invalid-route-option"), SizeIs(1));
+  EXPECT_EQ(counters.rejected, 0u);
+}
+
 TEST_F(Registrar, RegistersWithoutHealthChecksIfTheyAreOff) {
   registrar_options off;
   off.health_checks = false;
