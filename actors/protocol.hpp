@@ -262,6 +262,31 @@ using registrar_actor =
   caf::typed_actor<caf::reacts_to<registry_messages>, caf::reacts_to<registry_routes>,
                    caf::reacts_to<shard_replaced>>;
 
+// -- The keeper of reservations: one a process, on a thread of its own, since it waits for the disk.
+
+/// `router.reserve` and `router.unreserve`, in the order of their arrival. No answer. What waits in the
+/// mailbox of a keeper that dies is lost.
+struct reservation_messages {
+  std::shared_ptr<net::nats_batch> batch;
+};
+
+/// Asks how the start went. Answered when what was stored is on its way to the shards.
+struct await_reservations {};
+struct reservations_loaded {
+  std::size_t count = 0;
+  std::string problem; ///< Why the router must not start; empty: it may.
+};
+
+/// INTERNAL. Some may be over.
+struct end_reservations {};
+/// INTERNAL. The store failed, and is to be tried again.
+struct write_reservations {};
+
+using reservation_keeper_actor =
+  caf::typed_actor<caf::reacts_to<reservation_messages>, caf::reacts_to<shard_replaced>,
+                   caf::replies_to<await_reservations>::with<reservations_loaded>,
+                   caf::reacts_to<end_reservations>, caf::reacts_to<write_reservations>>;
+
 // -- Connections and their doorkeeper: one `acceptor` a loop, one `connection` a client.
 
 struct policy; // policy.hpp
@@ -342,6 +367,7 @@ CAF_BEGIN_TYPE_ID_BLOCK(shunt, first_custom_type_id)
 CAF_ADD_TYPE_ID(shunt, (shunt::access_records))
 CAF_ADD_TYPE_ID(shunt, (shunt::adopt_connection))
 CAF_ADD_TYPE_ID(shunt, (shunt::announce_demand))
+CAF_ADD_TYPE_ID(shunt, (shunt::await_reservations))
 CAF_ADD_TYPE_ID(shunt, (shunt::changes_applied))
 CAF_ADD_TYPE_ID(shunt, (shunt::check_ended))
 CAF_ADD_TYPE_ID(shunt, (shunt::check_health))
@@ -354,6 +380,7 @@ CAF_ADD_TYPE_ID(shunt, (shunt::drain_connection))
 CAF_ADD_TYPE_ID(shunt, (shunt::drain_loop))
 CAF_ADD_TYPE_ID(shunt, (shunt::drop_lease))
 CAF_ADD_TYPE_ID(shunt, (shunt::end_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::end_reservations))
 CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_failed))
 CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_judged))
 CAF_ADD_TYPE_ID(shunt, (shunt::expire_leases))
@@ -379,6 +406,8 @@ CAF_ADD_TYPE_ID(shunt, (shunt::registry_messages))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::release_hold))
 CAF_ADD_TYPE_ID(shunt, (shunt::reopen_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::reservation_messages))
+CAF_ADD_TYPE_ID(shunt, (shunt::reservations_loaded))
 CAF_ADD_TYPE_ID(shunt, (shunt::reserve_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::route_demand))
 CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
@@ -389,6 +418,7 @@ CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::tend_access_log))
 CAF_ADD_TYPE_ID(shunt, (shunt::unreserve_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::use_policy))
+CAF_ADD_TYPE_ID(shunt, (shunt::write_reservations))
 
 CAF_END_TYPE_ID_BLOCK(shunt)
 
@@ -396,6 +426,7 @@ CAF_END_TYPE_ID_BLOCK(shunt)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::adopt_connection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::announce_demand)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::await_reservations)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::changes_applied)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_health)
@@ -407,6 +438,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_loop)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drain_connection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drain_loop)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drop_lease)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::end_reservations)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::expire_leases)
@@ -430,6 +462,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_asked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_messages)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::release_hold)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reservation_messages)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reservations_loaded)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reserve_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_demand)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
@@ -439,3 +473,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::unreserve_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_policy)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::write_reservations)

@@ -61,6 +61,8 @@ public:
       self_->monitor(parts().health_checker);
     if (parts().demand)
       self_->monitor(parts().demand);
+    if (parts().reservation_keeper)
+      self_->monitor(parts().reservation_keeper);
     enter(waiting, settings().start_response_delay_interval);
     if (const auto failure = std::exchange(state().early_failure, std::nullopt))
       fatal(*failure);
@@ -163,6 +165,9 @@ public:
     } else if (parts().registrar == lost.source) {
       log().error({}, "registrar-died", {{"error", reason}});
       replace_registrar();
+    } else if (parts().reservation_keeper == lost.source) {
+      log().error({}, "reservation-keeper-died", {{"error", reason}});
+      replace_reservation_keeper();
     } else if (parts().access_writer == lost.source) {
       fatal({"access-log-writer-died", reason});
     } else {
@@ -254,6 +259,8 @@ private:
       self_->send(parts().health_checker, shard_replaced{index, successor});
       self_->send(successor, check_health{parts().health_checker});
     }
+    if (parts().reservation_keeper)
+      self_->send(parts().reservation_keeper, shard_replaced{index, successor});
     self_->send(successor, registrations_asked{});
     parts().announce(); // So that everybody registers again, at once.
   }
@@ -268,6 +275,11 @@ private:
     for (const auto& each : parts().shards)
       self_->send(each, registrations_asked{});
     parts().announce();
+  }
+
+  void replace_reservation_keeper() const {
+    parts().reservation_keeper = parts().replace_reservation_keeper(parts().shards);
+    self_->monitor(parts().reservation_keeper);
   }
 
   supervisor_self self_;
@@ -300,6 +312,8 @@ void router_parts::shut_down() {
   std::for_each(acceptors.begin(), acceptors.end(), end);
   if (health_checker)
     end(health_checker);
+  if (reservation_keeper)
+    end(reservation_keeper);
 }
 
 supervisor_actor spawn_supervisor(caf::actor_system& system) {

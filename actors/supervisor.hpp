@@ -1,6 +1,7 @@
 // The supervisor: says in which order the router starts, drains and stops, and what happens when an
 // actor dies. A route shard gets a successor, which the lease caches are told of and which learns
-// its slice from NATS; what is leased stays in use meanwhile. The registrar gets a successor too.
+// its slice from NATS; what is leased stays in use meanwhile. The registrar gets a successor too, and so
+// does the keeper of reservations, who tells its successor by the store.
 // Nothing replaces a loop's lease cache or acceptor, nor the health checker or the writer of the access log: without one the
 // router stops with exit code 1, and whoever watches the process starts it anew.
 #pragma once
@@ -24,6 +25,7 @@ struct router_parts {
   std::vector<lease_cache_actor> lease_caches;
   std::vector<acceptor_actor> acceptors;
   health_checker_actor health_checker; ///< Null: endpoints are not checked.
+  reservation_keeper_actor reservation_keeper; ///< Null: nobody keeps any.
   access_log_writer_actor access_writer; ///< Null: no access log. Ended by whoever made it.
   registrar_counters* counters = nullptr;
   std::vector<net::registry_metrics*> shard_metrics;   ///< One a shard, or none at all.
@@ -32,6 +34,9 @@ struct router_parts {
   /// Called from the supervisor's thread.
   std::function<void()> announce;                 ///< Publishes `router.start` again.
   std::function<void(registrar_actor)> registrar_replaced;
+  /// Makes the successor of a keeper of reservations that died, and makes it known.
+  std::function<reservation_keeper_actor(const std::vector<route_shard_actor>&)>
+    replace_reservation_keeper;
   /// Also lets the successor know if NATS is away, before anything that the supervisor tells it.
   std::function<void(std::size_t shard, route_shard_actor)> shard_replaced_by;
   std::function<void(int exit_code)> finished;    ///< Everything has stopped. Called once.

@@ -50,6 +50,8 @@ constexpr std::string_view fixed_keys[] = {
   "empty_pool.keep",
   "empty_pool.keep_routes_max",
   "hold.",
+  "reservations.",
+  "store.",
   "routing_api.",
   "oauth.",
   "token_fetcher_max_retries",

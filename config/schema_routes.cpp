@@ -35,6 +35,8 @@ schema_of<settings> table_fields() {
     KEY(suspend_pruning_if_nats_unavailable, flag{}),
     KEY(isolation_segments, texts{}),
     KEY(routing_table_sharding_mode, choice<routing_table_sharding_mode>{}),
+    KEY(reservations.max, number{0, 10'000'000}),
+    KEY(store.path, text{}),
   };
 }
 

@@ -136,6 +136,18 @@ struct hold_settings {
   std::int64_t bytes = 256 << 20;          ///< Of the node.
 };
 
+// -- Reservations
+
+/// Routes that exist by `router.reserve`, with or without endpoints.
+struct reservations_settings {
+  std::int64_t max = 100'000;
+};
+
+/// Where what people asked for outlives the process.
+struct store_settings {
+  std::string path; ///< Of a file; empty: it does not.
+};
+
 // -- NATS
 
 struct nats_host {

@@ -95,6 +95,9 @@ struct settings {
   config::routing_table_sharding_mode routing_table_sharding_mode =
     routing_table_sharding_mode::all;
 
+  reservations_settings reservations;
+  store_settings store;
+
   // -- Route services
   std::string route_services_secret;
   std::string route_services_secret_decrypt_only;

@@ -350,6 +350,40 @@ TEST_F(Supervisor, ReplacesTheRegistrarAndLetsTheShardsDoubt) {
   EXPECT_THAT(registrars, SizeIs(2));
 }
 
+TEST_F(Supervisor, ReplacesTheKeeperOfReservationsAndLetsItKnowWhoDies) {
+  std::vector<std::size_t> replaced; // Shards that a keeper heard of.
+  std::size_t keepers = 0;
+  const auto spawn = [&](const std::vector<route_shard_actor>& shards_now) {
+    ++keepers;
+    EXPECT_EQ(shards_now, parts->shards);
+    return own(system.spawn([&replaced]() -> reservation_keeper_actor::behavior_type {
+      return {
+        [](const reservation_messages&) {},
+        [&replaced](const shard_replaced& m) { replaced.push_back(m.shard); },
+        [](const await_reservations&) { return reservations_loaded{}; },
+        [](end_reservations) {},
+        [](write_reservations) {},
+      };
+    }));
+  };
+  parts->replace_reservation_keeper = spawn;
+  parts->reservation_keeper = spawn(parts->shards);
+  start_serving();
+  kill(parts->shards[1]);
+  EXPECT_THAT(replaced, ElementsAre(1u));
+  for (std::size_t deaths = 1; deaths < 3; ++deaths) { // It watches the successor too.
+    const auto dead = parts->reservation_keeper;
+    kill(dead);
+    EXPECT_EQ(keepers, 1 + deaths);
+    EXPECT_NE(parts->reservation_keeper, dead);
+    EXPECT_THAT(log.lines("reservation-keeper-died"), SizeIs(deaths));
+  }
+  kill(parts->shards[0]);
+  EXPECT_THAT(replaced, ElementsAre(1u, 0u));
+  EXPECT_THAT(exit_codes, IsEmpty());
+  kill(parts->reservation_keeper);
+}
+
 TEST_F(Supervisor, EndsTheRouterWhenALeaseCacheDies) {
   start_serving();
   kill(parts->lease_caches[1]);

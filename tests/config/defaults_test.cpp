@@ -117,6 +117,8 @@ const std::map<std::string, std::string>& expected_defaults() {
     {"suspend_pruning_if_nats_unavailable", "false"},
     {"isolation_segments", "[]"},
     {"routing_table_sharding_mode", "all"},
+    {"reservations.max", "100000"},
+    {"store.path", ""},
     {"route_services_secret", ""},
     {"route_services_secret_decrypt_only", ""},
     {"route_services_timeout", "60s"},

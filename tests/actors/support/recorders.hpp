@@ -38,8 +38,9 @@ inline lease_cache_actor spawn_holder(caf::actor_system& system, holder_record& 
 /// What a route shard heard.
 struct shard_record {
   std::vector<registration_batch> batches;
-  std::vector<routing::reservation> reserved;
+  std::vector<routing::reservation> reserved; ///< In order, of all messages.
   std::vector<std::pair<std::string, std::string>> unreserved;
+  std::size_t reserve_messages = 0;
   std::vector<lease_host> asked;
   std::vector<drop_lease> dropped;
   std::vector<lease_wildcards> wildcards_asked;
@@ -60,6 +61,7 @@ inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_
     return {
       [&record](const registration_batch& m) { record.batches.push_back(m); },
       [&record](const reserve_routes& m) {
+        ++record.reserve_messages;
         record.reserved.insert(record.reserved.end(), m.made->begin(), m.made->end());
       },
       [&record](const unreserve_routes& m) {
