@@ -115,6 +115,11 @@ void add_registry(family_list& to, const metrics_snapshot& s) {
            static_cast<double>(s.dropped_messages));
   to.counter("shunt_invalid_registry_messages_total", "NATS messages that could not be understood",
              s.invalid_registry_messages);
+  to.gauge("shunt_reservations", "Routes that are reserved", static_cast<double>(s.reservations));
+  to.counter("shunt_refused_reservations_total",
+             "Reservations that were malformed, or more than allowed", s.refused_reservations);
+  to.counter("shunt_reservation_write_failures_total",
+             "Attempts to store reservations that failed", s.reservation_write_failures);
   to.counter("shunt_token_fetch_errors_total", "Tokens for the Routing API that were not to be had",
              s.token_fetch_errors);
   to.counter("shunt_subscribe_events_errors_total",

@@ -61,6 +61,9 @@ struct metrics_snapshot {
   std::uint64_t holding = 0;       ///< Wait now.
   std::array<std::uint64_t, net::probe_outcome_count> health_checks{}; ///< By outcome.
   std::uint64_t unhealthy_endpoints = 0; ///< By these checks, now.
+  std::uint64_t reservations = 0;        ///< Now.
+  std::uint64_t refused_reservations = 0;
+  std::uint64_t reservation_write_failures = 0;
   std::uint64_t token_fetch_errors = 0;
   std::uint64_t subscribe_events_errors = 0;
 };

@@ -67,6 +67,12 @@ metrics_snapshot read_metrics(const metrics_sources& from,
       sum.health_checks[i] = from.health_checks->checks[i].load(std::memory_order_relaxed);
     sum.unhealthy_endpoints = from.health_checks->unhealthy.load(std::memory_order_relaxed);
   }
+  if (from.reservations != nullptr) {
+    sum.reservations = from.reservations->held.load(std::memory_order_relaxed);
+    sum.refused_reservations = from.reservations->refused.load(std::memory_order_relaxed);
+    sum.reservation_write_failures =
+      from.reservations->write_failures.load(std::memory_order_relaxed);
+  }
   if (from.routing_api != nullptr) {
     sum.token_fetch_errors = from.routing_api->token_fetch_errors.load(std::memory_order_relaxed);
     sum.subscribe_events_errors =

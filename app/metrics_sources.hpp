@@ -6,6 +6,7 @@
 #include "actors/loop_context.hpp"
 #include "actors/registrar.hpp"
 #include "app/metrics.hpp"
+#include "cluster/reservation_keeper.hpp"
 #include "net/routing_api_client.hpp"
 
 #include <functional>
@@ -23,6 +24,7 @@ struct metrics_sources {
   std::function<std::uint64_t()> buffered_messages;
   std::function<std::uint64_t()> dropped_messages;
   const health_check_counters* health_checks = nullptr; ///< Null: there are none.
+  const reservation_counters* reservations = nullptr;   ///< Null: nobody keeps any.
   const net::routing_api_counters* routing_api = nullptr; ///< Null: it is not asked.
 };
 

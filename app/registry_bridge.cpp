@@ -25,6 +25,11 @@ void registry_bridge::replace_registrar(registrar_actor successor) {
   registrar_ = std::move(successor);
 }
 
+void registry_bridge::keep_reservations(reservation_keeper_actor keeper) {
+  const std::lock_guard lock{mutex_};
+  keeper_ = std::move(keeper);
+}
+
 void registry_bridge::replace_shard(std::size_t shard, route_shard_actor successor) {
   const std::lock_guard lock{mutex_};
   if (!nats_connected_)
@@ -45,6 +50,13 @@ void registry_bridge::on_messages(net::nats_batch batch) noexcept {
   const std::lock_guard lock{mutex_};
   caf::anon_send(registrar_,
                  registry_messages{std::make_shared<net::nats_batch>(std::move(batch))});
+}
+
+void registry_bridge::on_reservations(net::nats_batch batch) noexcept {
+  const std::lock_guard lock{mutex_};
+  if (keeper_)
+    caf::anon_send(keeper_,
+                   reservation_messages{std::make_shared<net::nats_batch>(std::move(batch))});
 }
 
 void registry_bridge::on_dropped(std::uint64_t) noexcept {

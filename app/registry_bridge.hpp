@@ -19,12 +19,15 @@ public:
   void open(registrar_actor registrar, std::vector<route_shard_actor> shards,
             supervisor_actor supervisor);
   void replace_registrar(registrar_actor successor);
+  /// Who hears of reservations from now on. Until then nobody does.
+  void keep_reservations(reservation_keeper_actor keeper);
   /// Lets the successor know what its predecessor was told of NATS and the Routing API.
   void replace_shard(std::size_t shard, route_shard_actor successor);
   /// The shards as they are now. Any thread.
   std::vector<route_shard_actor> shards();
 
   void on_messages(net::nats_batch batch) noexcept override;
+  void on_reservations(net::nats_batch batch) noexcept override;
   void on_dropped(std::uint64_t messages) noexcept override;
   void on_connected() noexcept override;
   void on_disconnected() noexcept override;
@@ -39,8 +42,9 @@ private:
   void tell_shards(nats_changed change) noexcept;
   void follow_routing_api(bool followed) noexcept;
 
-  std::mutex mutex_; ///< Guards the registrar, the shards, which may be replaced, and what they know.
+  std::mutex mutex_; ///< Guards the actors, which may be replaced, and what the shards know.
   registrar_actor registrar_;
+  reservation_keeper_actor keeper_;
   std::vector<route_shard_actor> shards_;
   supervisor_actor supervisor_;
   bool nats_connected_ = true; ///< As the shards believe from their start on.

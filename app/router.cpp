@@ -15,6 +15,7 @@
 #include "app/route_listing.hpp"
 #include "app/start_facts.hpp"
 #include "app/status_server.hpp"
+#include "cluster/reservation_keeper.hpp"
 #include "net/nats_bus.hpp"
 #include "net/routing_api_client.hpp"
 
@@ -138,6 +139,17 @@ private:
   access_log_writer_actor writer_;
 };
 
+/// Reservations are there before anybody is served.
+void await_loaded(caf::actor_system& system, const reservation_keeper_actor& keeper) {
+  caf::scoped_actor self{system};
+  std::string problem;
+  self->request(keeper, caf::infinite, await_reservations{})
+    .receive([&](const reservations_loaded& m) { problem = m.problem; },
+             [&](const caf::error& error) { problem = system.render(error); });
+  if (!problem.empty())
+    throw std::runtime_error{std::string{"store.path: "}.append(problem)};
+}
+
 /// Turns signals into messages, until everything has stopped. SIGUSR2 only wakes the thread to see
 /// that; from outside it means nothing.
 class signal_thread {
@@ -200,6 +212,7 @@ int run_router(const config::settings& settings, const std::string& file,
 
   registrar_counters counters;
   health_check_counters health_counters;
+  reservation_counters reservation_counts;
   table_metrics table{settings};
   actor_config config;
   caf::actor_system system{config}; // Outlives every handle to its actors, and waits for them.
@@ -278,8 +291,17 @@ int run_router(const config::settings& settings, const std::string& file,
   std::optional<loops_end> ending{std::in_place, *parts, loops, supervisor, access_writer};
 
   bridge.open(parts->registrar, parts->shards, supervisor);
+  const auto keep_reservations = [&, options = reservation_keeper_options_of(settings, log)](
+                                   const std::vector<route_shard_actor>& shards) {
+    auto keeper = spawn_reservation_keeper(system, shards, options, log, reservation_counts);
+    bridge.keep_reservations(keeper);
+    return keeper;
+  };
+  parts->reservation_keeper = keep_reservations(parts->shards);
+  await_loaded(system, parts->reservation_keeper);
   auto sources = sources_of(context, counters, table, bus);
   sources.health_checks = &health_counters;
+  sources.reservations = &reservation_counts;
   sources.routing_api = api ? &api->counters() : nullptr;
   reports tells{std::move(sources), settings, start.id};
   status_server status{context, facts.status_tls, [&system, &bridge](auto answered) {
@@ -299,6 +321,7 @@ int run_router(const config::settings& settings, const std::string& file,
   parts->registrar_replaced = [&bridge](registrar_actor successor) {
     bridge.replace_registrar(std::move(successor));
   };
+  parts->replace_reservation_keeper = keep_reservations;
   parts->shard_replaced_by = [&bridge](std::size_t shard, route_shard_actor successor) {
     bridge.replace_shard(shard, std::move(successor));
   };

@@ -5,6 +5,8 @@
 #include "net/system_certificates.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <stdexcept>
 #include <thread>
 
 namespace shunt::app {
@@ -26,10 +28,22 @@ read_route_service_rules(const config::settings& settings, const net::certificat
   return std::make_shared<const route_service_rules>(std::move(rules));
 }
 
+/// The store itself is opened by whoever keeps something in it, and waited for if that fails at first. But
+/// a path that is wrong is wrong for ever.
+void check_store(const std::string& path) {
+  if (path.empty())
+    return;
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(std::filesystem::absolute(path).parent_path(), ignored))
+    throw std::runtime_error{std::string{"store.path: "}.append(path).append(
+      ": its directory is not there, or cannot be read")};
+}
+
 } // namespace
 
 start_facts read_start_facts(const config::settings& settings) {
   start_facts read{.rules = policy{settings}, .status_tls = nullptr, .metrics_tls = nullptr};
+  check_store(settings.store.path);
   const auto system_cas = net::read_system_certificates();
   if (settings.enable_ssl)
     read.rules.front_tls = net::front_tls::for_clients(

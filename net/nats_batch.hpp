@@ -64,7 +64,8 @@ public:
       credit->give_back();
   }
 
-  std::vector<nats_message> messages; ///< `router.register` and `router.unregister` only.
+  /// `router.register` and `router.unregister`, or `router.reserve` and `router.unreserve`.
+  std::vector<nats_message> messages;
 
 private:
   std::shared_ptr<nats_credit> credit_;

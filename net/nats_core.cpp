@@ -22,6 +22,10 @@ constexpr auto pull_patience = 200ms; // Also how soon stop() and a disconnectio
 constexpr auto gather_time = 4ms; // Handing over wakes the registrar, and it all shards.
 constexpr auto close_patience = 500ms;
 constexpr std::string_view log_source = ".nats";
+constexpr std::size_t reservation_batches_max = 4; // Alive; whoever takes them waits for a disk.
+constexpr std::size_t reservations_waiting_max = 20'000;
+constexpr std::size_t reservation_bytes_max = std::size_t{32} << 20; // Waiting.
+constexpr auto loss_line_every = 1s;
 
 /// Makes a member function a callback of the library.
 template <void (nats_core::*Member)(natsConnection*) noexcept>
@@ -50,6 +54,7 @@ nats_core::nats_core(nats_options options, registry_handler& handler, component_
     handler_(handler),
     log_(log),
     credit_(std::make_shared<nats_credit>(std::max<std::size_t>(options_.batches_alive_max, 1))),
+    reservation_credit_(std::make_shared<nats_credit>(reservation_batches_max)),
     drops_(options_.drops_over_after) {
 }
 
@@ -219,6 +224,7 @@ void nats_core::run() noexcept {
       continue;
     std::vector<nats_message> messages;
     pull(messages);
+    hand_over_reservations();
     if (messages.empty()) {
       credit_->give_back();
       continue;
@@ -234,6 +240,7 @@ void nats_core::run() noexcept {
 
 void nats_core::tend(clock::time_point now) {
   tend_drops(now);
+  hand_over_reservations();
   if (connected_ || library_done_) {
     away_ = false;
   } else if (!std::exchange(away_, true)) {
@@ -310,8 +317,36 @@ void nats_core::take(nats_message message, std::vector<nats_message>& into) {
   const auto subject = message.subject();
   if (subject == "router.register" || subject == "router.unregister")
     into.push_back(std::move(message));
+  else if (subject == "router.reserve" || subject == "router.unreserve")
+    collect_reservation(std::move(message));
   else if (subject == "router.greet" && !message.reply().empty())
     publish(message.reply(), start_json_);
+}
+
+/// Registrations go on however long these have to wait; beyond the bounds they are lost.
+void nats_core::collect_reservation(nats_message message) {
+  const auto bytes = message.payload().size();
+  if (reservations_.size() >= reservations_waiting_max
+      || reservation_bytes_ + bytes > reservation_bytes_max) {
+    ++reservations_lost_;
+    return;
+  }
+  reservation_bytes_ += bytes;
+  reservations_.push_back(std::move(message));
+}
+
+void nats_core::hand_over_reservations() {
+  if (reservations_lost_ > 0 && clock::now() >= next_loss_line_) {
+    next_loss_line_ = clock::now() + loss_line_every;
+    log_.error(log_source, "reservations-lost",
+               {{"messages", std::exchange(reservations_lost_, 0)},
+                {"advice", "router.reserve and router.unreserve arrive faster than they can be "
+                           "stored, and some are lost; whoever sent them has to send them again"}});
+  }
+  if (reservations_.empty() || !reservation_credit_->take(0ms))
+    return;
+  reservation_bytes_ = 0;
+  handler_.on_reservations(nats_batch{std::exchange(reservations_, {}), reservation_credit_});
 }
 
 void nats_core::pause(std::chrono::milliseconds time) {

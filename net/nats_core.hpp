@@ -54,6 +54,8 @@ private:
   bool may_ask_again(clock::time_point now) const;
   void ask_again(clock::time_point now);
   void pull(std::vector<nats_message>& into);
+  void collect_reservation(nats_message message);
+  void hand_over_reservations();
   void take(nats_message message, std::vector<nats_message>& into);
   void pause(std::chrono::milliseconds time);
 
@@ -73,12 +75,17 @@ private:
   nats_connection_ptr connection_;
   nats_subscription_ptr subscription_; // Before the connection goes.
   std::shared_ptr<nats_credit> credit_;
+  std::shared_ptr<nats_credit> reservation_credit_;
+  std::vector<nats_message> reservations_; // The bus's thread alone, and the next two: not handed over yet.
+  std::size_t reservation_bytes_ = 0;
+  std::uint64_t reservations_lost_ = 0; // Since it was logged.
 
   std::atomic<bool> connected_{false};
   std::atomic<natsSubscription*> counted_{nullptr}; // subscription_, once there is one.
   std::atomic<std::uint64_t> received_{0};
   std::atomic<std::uint64_t> dropped_seen_{0}; // Still true when the library has forgotten.
   nats_drops drops_;                           // The bus's thread alone, and the next two.
+  clock::time_point next_loss_line_{};
   bool asking_is_due_ = false; // Messages were lost: everybody is to register again.
   clock::time_point ask_not_before_{};
   clock::time_point next_notice_; // The bus's thread alone: still disconnected.

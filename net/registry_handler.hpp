@@ -16,6 +16,11 @@ public:
   /// waits while too many batches are alive, so keep one no longer than it takes.
   virtual void on_messages(nats_batch batch) noexcept = 0;
 
+  /// What asks to reserve routes, or to give them up (`router.reserve`, `router.unreserve`), in arrival
+  /// order, at least one; the order between these and the others is not kept. On the bus's thread, which
+  /// waits for nobody here: while a few batches are alive it collects, within bounds.
+  virtual void on_reservations(nats_batch batch) noexcept { batch.release(); }
+
   /// That many more messages were lost for want of room: what is known may be out of date. When
   /// nothing was lost for a while, `on_connected` follows. On the bus's thread.
   virtual void on_dropped(std::uint64_t messages) noexcept = 0;

@@ -89,6 +89,19 @@ TEST_F(MetricsSources, TellWhatTheHealthCheckerCounts) {
   EXPECT_EQ(sum.unhealthy_endpoints, 7u);
 }
 
+TEST_F(MetricsSources, TellWhatTheKeeperOfReservationsCounts) {
+  EXPECT_EQ(read().reservations, 0u);
+  reservation_counters kept;
+  kept.held = 2;
+  kept.refused = 3;
+  kept.write_failures = 4;
+  sources.reservations = &kept;
+  const auto sum = read();
+  EXPECT_EQ(sum.reservations, 2u);
+  EXPECT_EQ(sum.refused_reservations, 3u);
+  EXPECT_EQ(sum.reservation_write_failures, 4u);
+}
+
 TEST_F(MetricsSources, AddWhatTheTableCounts) {
   messages.registered("c", net::registry_action::refreshed);
   shard.registered("c", net::registry_action::added);

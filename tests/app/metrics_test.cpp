@@ -263,6 +263,9 @@ shunt_invalid_registry_messages_total 0
 # HELP shunt_malformed_requests_total Requests that could not be parsed
 # TYPE shunt_malformed_requests_total counter
 shunt_malformed_requests_total 0
+# HELP shunt_refused_reservations_total Reservations that were malformed, or more than allowed
+# TYPE shunt_refused_reservations_total counter
+shunt_refused_reservations_total 0
 # HELP shunt_request_duration_seconds Seconds that a request took, from its receipt on
 # TYPE shunt_request_duration_seconds histogram
 shunt_request_duration_seconds_count 0
@@ -273,6 +276,12 @@ shunt_request_duration_seconds_bucket{le="+Inf"} 0
 # HELP shunt_requests_total Requests that were read
 # TYPE shunt_requests_total counter
 shunt_requests_total 0
+# HELP shunt_reservation_write_failures_total Attempts to store reservations that failed
+# TYPE shunt_reservation_write_failures_total counter
+shunt_reservation_write_failures_total 0
+# HELP shunt_reservations Routes that are reserved
+# TYPE shunt_reservations gauge
+shunt_reservations 0
 # HELP shunt_router_duration_seconds Seconds of a proxied request that were the router's own
 # TYPE shunt_router_duration_seconds histogram
 shunt_router_duration_seconds_count 0

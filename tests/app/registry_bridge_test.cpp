@@ -110,6 +110,29 @@ TEST_F(RegistryBridge, TellsASuccessorThatMessagesAreDropped) {
   EXPECT_THAT(heard_by_a_successor(), ElementsAre(dropped));
 }
 
+TEST_F(RegistryBridge, TellsTheKeeperOfReservationsThatIsThereNow) {
+  std::vector<std::shared_ptr<net::nats_batch>> first, second;
+  const auto spawn = [&](auto& into) {
+    return own(system.spawn([&into]() -> reservation_keeper_actor::behavior_type {
+      return {
+        [&into](const reservation_messages& m) { into.push_back(m.batch); },
+        [](const shard_replaced&) {},
+        [](const await_reservations&) { return reservations_loaded{}; },
+        [](end_reservations) {},
+        [](write_reservations) {},
+      };
+    }));
+  };
+  bridge.on_reservations(net::nats_batch{}); // Nobody is there yet.
+  bridge.keep_reservations(spawn(first));
+  bridge.on_reservations(net::nats_batch{});
+  bridge.keep_reservations(spawn(second));
+  bridge.on_reservations(net::nats_batch{});
+  run();
+  EXPECT_EQ(first.size(), 1u);
+  EXPECT_EQ(second.size(), 1u);
+}
+
 TEST_F(RegistryBridge, TakesDropsThatAreReportedLateForNoSignOfAConnection) {
   bridge.on_connected();
   bridge.on_disconnected();

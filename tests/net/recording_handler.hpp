@@ -31,12 +31,27 @@ public:
     most_alive_ = std::max(most_alive_, held_.size());
     changed_.notify_all();
   }
+  void on_reservations(nats_batch batch) noexcept override {
+    std::lock_guard lock{mutex_};
+    for (const auto& message : batch.messages)
+      reservations_.push_back({std::string{message.subject()}, std::string{message.reply()},
+                               std::string{message.payload()}});
+    if (holding_reservations_)
+      held_reservations_.push_back(std::move(batch));
+    changed_.notify_all();
+  }
   void on_dropped(std::uint64_t messages) noexcept override { add(dropped_, messages); }
   void on_connected() noexcept override { add(connects_, 1); }
   void on_disconnected() noexcept override { add(disconnects_, 1); }
   void on_closed() noexcept override { add(closes_, 1); }
 
   void hold_batches() { holding_ = true; }
+  void hold_reservations() { holding_reservations_ = true; }
+  void release_reservations() {
+    std::lock_guard lock{mutex_};
+    holding_reservations_ = false;
+    held_reservations_.clear();
+  }
   void release_batches() {
     std::lock_guard lock{mutex_};
     holding_ = false;
@@ -59,6 +74,7 @@ public:
     return await([&] { return messages_.size() >= count; });
   }
 
+  std::vector<heard> reservations() { return read(reservations_); }
   std::vector<heard> messages() { return read(messages_); }
   std::size_t most_alive() { return read(most_alive_); }
   std::uint64_t dropped() { return read(dropped_); }
@@ -67,6 +83,8 @@ public:
 
   // For conditions of await():
   std::vector<nats_batch> held_;
+  std::vector<nats_batch> held_reservations_;
+  std::vector<heard> reservations_;
   std::uint64_t dropped_ = 0;
   int connects_ = 0;
   int disconnects_ = 0;
@@ -88,6 +106,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   bool holding_ = false;
+  bool holding_reservations_ = false;
   std::vector<heard> messages_;
   std::size_t most_alive_ = 0;
 };
