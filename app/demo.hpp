@@ -1,4 +1,4 @@
-// The command line of the demo: `shunt demo backend ...`.
+// The command line of the demo: `shunt demo backend ...` and `shunt demo route-service ...`.
 #pragma once
 
 #include <CLI/CLI.hpp>

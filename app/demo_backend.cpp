@@ -1,72 +1,34 @@
-// Three parts, from the outside in: the command, the server on its loop, and the link to NATS. What
-// NATS says arrives on its client's threads and is posted to the loop; everything else happens
-// there.
+// Two parts: what it answers, and the link to NATS. What NATS says arrives on its client's threads and
+// is posted to the server's loop; everything else happens there.
 #include "app/demo_backend.hpp"
 
 #include "app/demo_backend.nats.hpp"
+#include "app/demo_server.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include <coroutine>
-#include <utility>
-
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/websocket.hpp>
 
-#include <algorithm>
 #include <charconv>
-#include <csignal>
 #include <cstdio>
-#include <future>
 #include <optional>
 #include <random>
-#include <stdexcept>
-#include <thread>
 
 namespace shunt::app {
 namespace {
 
-namespace asio = boost::asio;
-namespace beast = boost::beast;
+using namespace demo;
 namespace http = beast::http;
 namespace websocket = beast::websocket;
 using namespace std::chrono_literals;
-using asio::ip::tcp;
-using boost::system::error_code;
-using std::chrono::milliseconds;
-
-using executor = asio::io_context::executor_type;
-using stream = beast::basic_stream<tcp, executor>;
-using acceptor = asio::basic_socket_acceptor<tcp, executor>;
-using timer = asio::basic_waitable_timer<std::chrono::steady_clock,
-                                         asio::wait_traits<std::chrono::steady_clock>, executor>;
-template <class T>
-using task = asio::awaitable<T, executor>;
 using request = http::request<http::string_body>;
 using response = http::response<http::string_body>;
 
-constexpr std::size_t connections_max = 1024;
-constexpr std::size_t head_bytes_max = 64 << 10;
 constexpr std::size_t body_bytes_max = 8 << 20;
 constexpr auto slow_max = 60s;
 constexpr auto exchange_timeout = 60s;
-// Longer than gorouter's 90 s, so that the router, which knows whether it is about to send, is the
-// one to close a connection that it keeps.
-constexpr auto idle_timeout = 120s;
-
-/// Completion token: suspends the coroutine and leaves the error in `ec` instead of throwing.
-auto into(error_code& ec) {
-  return asio::redirect_error(asio::use_awaitable_t<executor>{}, ec);
-}
 
 // -- Small rules
 
@@ -78,29 +40,6 @@ std::string random_guid() {
   std::snprintf(text, sizeof text, "%08x-%04x-4%03x-%04x-%08x%04x", word(), word() & 0xffff,
                 word() & 0xfff, (word() & 0x3fff) | 0x8000, word(), word() & 0xffff);
   return text;
-}
-
-/// Splits `127.0.0.1:80` or `[::1]:80`. Throws if it is anything else.
-tcp::endpoint parse_listen(std::string_view text) {
-  const auto colon = text.rfind(':');
-  const auto digits = colon == text.npos ? std::string_view{} : text.substr(colon + 1);
-  std::uint16_t port = 0;
-  const auto [end, port_error] =
-    std::from_chars(digits.data(), digits.data() + digits.size(), port);
-  auto host = text.substr(0, std::min(colon, text.size()));
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  error_code ec;
-  const auto address = asio::ip::make_address(std::string{host}, ec);
-  if (ec || port_error != std::errc{} || end != digits.data() + digits.size())
-    throw std::invalid_argument("--listen: not IP:PORT: " + std::string{text});
-  if (address.is_unspecified()) // It is what routers are told to connect to.
-    throw std::invalid_argument("--listen: needs the one address that routers reach");
-  return {address, port};
-}
-
-std::string_view view(beast::string_view text) {
-  return {text.data(), text.size()};
 }
 
 std::string_view path_of(const request& asked) {
@@ -156,77 +95,43 @@ class demo_backend::impl {
 public:
   explicit impl(demo_backend_options options)
     : options_{std::move(options)},
-      acceptor_{loop_, parse_listen(options_.listen)},
-      heartbeat_{loop_},
+      server_{options_.name, options_.listen},
+      heartbeat_{server_.loop()},
       interval_{options_.heartbeat > 0ms ? options_.heartbeat : 20s} {
     registration_ = compose_registration();
     nats_.emplace(options_.nats, "shunt-demo-" + options_.name, [this](milliseconds interval) {
-      asio::post(loop_, [this, interval] { on_announcement(interval); });
+      asio::post(server_.loop(), [this, interval] { on_announcement(interval); });
     });
     publish_registration();
-    spawn(accept_all());
-    spawn(beat());
-    thread_ = std::thread{[this] { loop_.run(); }};
+    server_.spawn(beat());
+    server_.start([this](stream client) { return serve(std::move(client)); });
   }
 
   ~impl() {
-    nats_.reset(); // From here on nothing posts to the loop.
-    loop_.stop();
-    thread_.join();
+    nats_.reset();  // From here on nothing posts to the loop.
+    server_.halt(); // And nothing uses the timer.
   }
 
-  std::uint16_t port() const noexcept { return port_; }
+  std::uint16_t port() const noexcept { return server_.address().port(); }
 
   bool stop(milliseconds patience) {
-    if (std::exchange(stopped_, true))
-      return true;
-    auto done = drained_.get_future();
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    asio::post(loop_, [this] { leave(); });
-    return done.wait_until(deadline) == std::future_status::ready;
+    return server_.stop(patience, [this] { leave(); });
   }
 
 private:
-  /// Counts an exchange as under way for as long as it lives.
-  class exchange_mark {
-  public:
-    explicit exchange_mark(impl& server) : server_{server} { ++server_.under_way_; }
-    ~exchange_mark() {
-      --server_.under_way_;
-      server_.tell_if_drained();
-    }
-    exchange_mark(const exchange_mark&) = delete;
-    exchange_mark& operator=(const exchange_mark&) = delete;
-
-  private:
-    impl& server_;
-  };
-
-  void spawn(task<void> body) {
-    asio::co_spawn(loop_, std::move(body), [this](std::exception_ptr failure) {
-      if (!failure)
-        return;
-      try {
-        std::rethrow_exception(failure);
-      } catch (const std::exception& e) {
-        std::fprintf(stderr, "%s: %s\n", options_.name.c_str(), e.what());
-      }
-    });
-  }
-
   // -- Registering
 
   std::string compose_registration() {
-    const auto local = acceptor_.local_endpoint();
-    port_ = local.port();
     const auto instance = random_guid();
-    const nlohmann::json message = {{"host", local.address().to_string()},
-                                    {"port", port_},
-                                    {"uris", options_.routes},
-                                    {"app", random_guid()},
-                                    {"private_instance_id", instance},
-                                    {"private_instance_index", "0"},
-                                    {"tags", {{"component", "demo"}, {"instance_id", instance}}}};
+    nlohmann::json message = {{"host", server_.address().address().to_string()},
+                              {"port", port()},
+                              {"uris", options_.routes},
+                              {"app", random_guid()},
+                              {"private_instance_id", instance},
+                              {"private_instance_index", "0"},
+                              {"tags", {{"component", "demo"}, {"instance_id", instance}}}};
+    if (!options_.route_service.empty())
+      message["route_service_url"] = options_.route_service;
     return message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   }
 
@@ -234,7 +139,7 @@ private:
 
   /// A router has started, or the connection to NATS is new: register now, not at the next beat.
   void on_announcement(milliseconds interval) {
-    if (leaving_)
+    if (server_.leaving())
       return;
     if (options_.heartbeat == 0ms && interval > 0ms)
       interval_ = interval;
@@ -243,48 +148,25 @@ private:
   }
 
   task<void> beat() {
-    while (!leaving_) {
+    while (!server_.leaving()) {
       error_code ec;
       heartbeat_.expires_after(interval_);
       co_await heartbeat_.async_wait(into(ec));
-      if (!ec && !leaving_)
+      if (!ec && !server_.leaving())
         publish_registration();
     }
   }
 
   void leave() {
-    leaving_ = true;
     heartbeat_.cancel();
     nats_->publish("router.unregister", registration_);
     if (!nats_->flush(2s))
       std::fprintf(stderr, "%s: NATS did not confirm the unregistration\n", options_.name.c_str());
-    tell_if_drained();
-  }
-
-  void tell_if_drained() {
-    if (leaving_ && under_way_ == 0 && !std::exchange(told_drained_, true))
-      drained_.set_value();
   }
 
   // -- Serving
 
-  task<void> accept_all() {
-    for (;;) {
-      error_code ec;
-      auto client = co_await acceptor_.async_accept(into(ec));
-      if (!ec && connections_ < connections_max)
-        spawn(serve(stream{std::move(client)}));
-      if (!ec)
-        continue;               // One too many is closed here by its destructor.
-      timer pause{loop_, 50ms}; // Most likely out of descriptors: let some be closed.
-      co_await pause.async_wait(into(ec));
-    }
-  }
-
   task<void> serve(stream client) {
-    const auto leave_one = [this](void*) { --connections_; };
-    ++connections_;
-    const std::unique_ptr<void, decltype(leave_one)> counted{this, leave_one};
     beast::flat_buffer buffer{2 * head_bytes_max};
     for (bool open = true; open;)
       open = co_await serve_one(client, buffer);
@@ -306,7 +188,7 @@ private:
       co_await echo_websocket(std::move(client), parser.release());
       co_return false;
     }
-    const exchange_mark mark{*this};
+    const demo_server::exchange_mark mark{server_};
     client.expires_after(exchange_timeout);
     co_await read_body(client, buffer, parser, ec);
     if (ec)
@@ -326,7 +208,7 @@ private:
 
   task<bool> reply(stream& client, const request& asked) {
     auto answer = co_await compose(asked);
-    if (leaving_)
+    if (server_.leaving())
       answer.keep_alive(false);
     error_code ec;
     client.expires_after(exchange_timeout);
@@ -345,7 +227,7 @@ private:
       if (!wait)
         co_return plain(asked, http::status::bad_request, "Use /slow?ms=0 to /slow?ms=60000.\n");
       error_code ec;
-      timer pause{loop_, *wait};
+      timer pause{server_.loop(), *wait};
       co_await pause.async_wait(into(ec));
     }
     if (path == "/echo" && asked.method() == http::verb::post)
@@ -387,20 +269,11 @@ private:
   }
 
   demo_backend_options options_;
-  std::promise<void> drained_; // Outlives the loop, whose coroutines report to it.
-  std::size_t connections_ = 0;
-  std::size_t under_way_ = 0;
-  bool leaving_ = false;
-  bool told_drained_ = false;
-  bool stopped_ = false; // The owner's thread only.
   std::string registration_;
-  std::uint16_t port_ = 0;
-  asio::io_context loop_{1};
-  acceptor acceptor_;
+  demo_server server_;
   timer heartbeat_;
   milliseconds interval_;
   std::optional<demo_nats_link> nats_;
-  std::thread thread_;
 };
 
 demo_backend::demo_backend(demo_backend_options options)
@@ -419,21 +292,8 @@ bool demo_backend::stop(std::chrono::milliseconds patience) {
 
 // -- The command
 
-int demo_backend_main(const demo_backend_options& options) try {
-  sigset_t ends;
-  sigemptyset(&ends);
-  sigaddset(&ends, SIGTERM);
-  sigaddset(&ends, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &ends, nullptr); // Before any thread exists that could take them.
-  demo_backend backend{options};
-  std::printf("%s: listening on port %u\n", options.name.c_str(), unsigned{backend.port()});
-  std::fflush(stdout);
-  int signal = 0;
-  sigwait(&ends, &signal);
-  return backend.stop(5s) ? 0 : 1;
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "%s: %s\n", options.name.c_str(), e.what());
-  return 1;
+int demo_backend_main(const demo_backend_options& options) {
+  return run_demo_server<demo_backend>(options);
 }
 
 } // namespace shunt::app

@@ -19,6 +19,7 @@ struct demo_backend_options {
   std::string nats = "nats://127.0.0.1:4222"; ///< May hold user:password@.
   std::vector<std::string> routes;            ///< `host[/path]`, registered as they are.
   std::chrono::milliseconds heartbeat{0};     ///< 0 = the interval that the router announces.
+  std::string route_service = {};             ///< URL that the routes are bound to, if any.
 };
 
 /// The running backend. It serves on a thread of its own from construction to destruction.

@@ -1,4 +1,4 @@
-// The demo backend as a process: its options, its signals, its exit codes.
+// The demo's programs as processes: their options, their signals, their exit codes.
 #include "tests/app/nats_fixture.hpp"
 
 #include <csignal>
@@ -6,8 +6,8 @@
 namespace shunt::test {
 namespace {
 
-std::vector<std::string> command(std::vector<std::string> options) {
-  options.insert(options.begin(), {SHUNT_DEMO_PROGRAM, "demo", "backend"});
+std::vector<std::string> command(std::vector<std::string> options, const char* program = "backend") {
+  options.insert(options.begin(), {SHUNT_DEMO_PROGRAM, "demo", program});
   return options;
 }
 
@@ -23,6 +23,15 @@ void PrintTo(const bad_command& bad, std::ostream* out) {
 
 class DemoCommand : public NatsFixture {};
 class BadDemoCommand : public testing::TestWithParam<bad_command> {};
+class BadRouteServiceCommand : public testing::TestWithParam<bad_command> {};
+
+void expect_refusal(const std::vector<std::string>& argv, const std::string& says) {
+  child program{argv};
+  const auto code = program.wait_for_exit(patience);
+  ASSERT_TRUE(code);
+  EXPECT_NE(*code, 0);
+  EXPECT_NE(program.output().find(says), std::string::npos) << program.output();
+}
 
 TEST_F(DemoCommand, UnregistersAndExitsWithZeroOnEitherSignal) {
   for (const int signal : {SIGTERM, SIGINT}) {
@@ -46,12 +55,33 @@ TEST_F(DemoCommand, BeatsAtTheIntervalGivenOnTheCommandLine) {
     ASSERT_FALSE(next_registration().body.is_null()) << beat;
 }
 
+TEST_F(DemoCommand, BindsItsRoutesToARouteServiceIfItIsTold) {
+  child backend{command({"--nats", url(), "--route", "a.localhost", "--route-service", "https://s.localhost/"})};
+  EXPECT_EQ(next_registration().body["route_service_url"], "https://s.localhost/");
+}
+
+TEST(RouteServiceCommand, ExitsWithZeroOnEitherSignal) {
+  for (const int signal : {SIGTERM, SIGINT}) {
+    child service{command({}, "route-service")};
+    ASSERT_TRUE(service.wait_for_output("route-service: listening on port ", patience)) << service.output();
+    service.signal(signal);
+    EXPECT_EQ(service.wait_for_exit(patience), 0) << service.output();
+  }
+}
+
+TEST(RouteServiceCommand, ExplainsHowARequestMayGiveOrders) {
+  child service{command({"--help"}, "route-service")};
+  EXPECT_EQ(service.wait_for_exit(patience), 0);
+  for (const auto* text : {"--reject", "--rewrite", "--die", "X-Demo-Delay"})
+    EXPECT_NE(service.output().find(text), std::string::npos) << text;
+}
+
 TEST_P(BadDemoCommand, IsRefusedWithTheReason) {
-  child backend{command(GetParam().options)};
-  const auto code = backend.wait_for_exit(patience);
-  ASSERT_TRUE(code);
-  EXPECT_NE(*code, 0);
-  EXPECT_NE(backend.output().find(GetParam().says), std::string::npos) << backend.output();
+  expect_refusal(command(GetParam().options), GetParam().says);
+}
+
+TEST_P(BadRouteServiceCommand, IsRefusedWithTheReason) {
+  expect_refusal(command(GetParam().options, "route-service"), GetParam().says);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -66,6 +96,22 @@ INSTANTIATE_TEST_SUITE_P(
     bad_command{"ListenPortTooLarge", {"--route", "a", "--listen", "127.0.0.1:65536"}, "--listen"},
     bad_command{"ListenEverywhere", {"--route", "a", "--listen", "0.0.0.0:0"}, "--listen"},
     bad_command{"NoNats", {"--route", "a", "--nats", "nats://127.0.0.1:1"}, "cannot connect"}),
+  [](const auto& each) { return each.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+  All, BadRouteServiceCommand,
+  testing::Values(
+    bad_command{"CertWithoutKey", {"--cert", "a.pem"}, "--key"},
+    bad_command{"KeyWithoutCert", {"--key", "a.pem"}, "--cert"},
+    bad_command{"NoCert", {"--cert", "/no/such.pem", "--key", "/no/such.key"}, "--cert: /no/such.pem"},
+    bad_command{"RouterWithoutPort", {"--router", "127.0.0.1"}, "--router: not HOST:PORT: 127.0.0.1"},
+    bad_command{"RouterAsUrl", {"--router", "http://127.0.0.1:80"}, "--router"},
+    bad_command{"ListenOnAName", {"--listen", "localhost:0"}, "--listen"},
+    bad_command{"RejectWithSuccess", {"--reject", "200"}, "--reject: not a status"},
+    bad_command{"DelayWithoutUnit", {"--delay", "2"}, "--delay: not a duration"},
+    bad_command{"DelayTooLong", {"--delay", "2m"}, "--delay: not a duration"},
+    bad_command{"RewriteOfFraming", {"--rewrite", "Content-Length: 1"}, "--rewrite: not NAME: VALUE"},
+    bad_command{"UnknownOption", {"--sing"}, "--sing"}),
   [](const auto& each) { return each.param.name; });
 
 } // namespace
