@@ -13,7 +13,7 @@ def summarise(scenario, rounds):
     names = list(dict.fromkeys(name for each in rounds for name in each))
     result = {"scenario": scenario.name, "bar": scenario.bar, "judged": scenario.judged,
               "reference": scenario.reference,
-              "proxies": {name: _medians([each[name] for each in rounds if name in each])
+              "proxies": {name: medians([each[name] for each in rounds if name in each])
                           for name in names},
               "rounds": [{name: m.as_dict() for name, m in each.items()} for each in rounds]}
     result["valid"] = not any(m.errors for each in rounds for m in each.values())
@@ -33,7 +33,7 @@ def render(results):
 
 def _row(result, name, figures):
     row = [result["scenario"], name, f"{figures['cpu_us']:.1f}", f"{figures['rate']:.0f}",
-           f"{figures['p50_us'] / 1000:.2f}", f"{figures['p99_us'] / 1000:.2f}", _errors(figures["errors"])]
+           f"{figures['p50_us'] / 1000:.2f}", f"{figures['p99_us'] / 1000:.2f}", errors_text(figures["errors"])]
     if name != "shunt" or result["ratio"] is None:
         return row + ["", "", "" if not figures["errors"] else "INVALID"]
     said = verdict(result["pass"]) if result["valid"] else "INVALID"
@@ -42,11 +42,11 @@ def _row(result, name, figures):
     return row + [f"{result['ratio']:.2f}", f"{result['bar']:.2f}", f"{what} {said}{against}"]
 
 
-def _errors(errors):
+def errors_text(errors):
     return " ".join(f"{kind}:{n}" for kind, n in errors.items()) or "0"
 
 
-def _medians(measurements):
+def medians(measurements):
     result = {figure: median(getattr(m, figure) for m in measurements) for figure in FIGURES}
     result["errors"] = {}
     for measurement in measurements:

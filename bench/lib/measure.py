@@ -44,7 +44,7 @@ class LoadRunner:
         cpu_seconds = proxy.process.cpu_seconds() - before
         proxy.process.check()
         errors = dict(load.errors)
-        missing = missing_log_lines(proxy.access_log, load.logged)
+        missing = missing_log_lines(proxy.access_log, load.logged * scenario.log_lines)
         if missing:
             errors["unlogged"] = missing
         return Measurement(load.requests, cpu_seconds / max(1, load.requests) * 1e6, load.rate,

@@ -26,6 +26,7 @@ class Scenario:
     upload_bytes: int = 0
     streams: int = 1
     resume: bool = False
+    log_lines: int = 1  # For each request.
 
     @property
     def fixed_rate(self):

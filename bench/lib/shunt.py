@@ -87,11 +87,12 @@ class NatsServer:
 
 
 class Router:
-    """The shunt process alone, connected to `nats`; its routes are the caller's business."""
+    """The shunt process alone, connected to `nats`; its routes are the caller's business. `more` is
+    YAML for the end of its configuration."""
 
     name = "shunt"
 
-    def __init__(self, directory, executable, nats_port, stale_threshold="120s", certificate=None):
+    def __init__(self, directory, executable, nats_port, stale_threshold="120s", certificate=None, more=""):
         directory.mkdir(parents=True)
         self.port = free_port()
         self.status_port = free_port()
@@ -104,7 +105,7 @@ class Router:
         config.write_text(CONFIG.format(
             port=self.port, status_port=self.status_port, routes_port=free_port(),
             internal_port=free_port(), nats_port=nats_port, workers=WORKERS, start_delay="0s",
-            stale_threshold=stale_threshold, access_log=json.dumps(str(self.access_log))) + tls)
+            stale_threshold=stale_threshold, access_log=json.dumps(str(self.access_log))) + tls + more)
         self.process = Process(self.name, [executable, "-c", config], directory / "shunt.out")
         wait_for_listener(self.port, self.process)
         wait_until(lambda: request(self.status_port, "/health")[0] == 200, 60, "shunt healthy",

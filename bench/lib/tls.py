@@ -6,6 +6,8 @@ encrypt alike, whatever they would choose themselves.
 
 import subprocess
 
+from lib.network import LOOPBACK
+
 SERVER_NAME = "bench.test"
 SUITE = "TLS_AES_128_GCM_SHA256"
 GROUP = "X25519"
@@ -33,7 +35,8 @@ class Certificate:
         self.both = directory / "both.pem"
         self.client_config = directory / "client.cnf"
         command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                   "-days", "2", "-subj", f"/CN={SERVER_NAME}", "-addext", f"subjectAltName=DNS:{SERVER_NAME}",
+                   "-days", "2", "-subj", f"/CN={SERVER_NAME}", "-addext",
+                   f"subjectAltName=DNS:{SERVER_NAME},IP:{LOOPBACK}",
                    "-keyout", str(self.key), "-out", str(self.chain)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         if done.returncode != 0:
