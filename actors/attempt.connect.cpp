@@ -153,14 +153,18 @@ net::task<attempt_result> attempt::secure_backend() {
 }
 
 /// `endpoint_timeout` counts from the start of the attempt: what comes before the request may not
-/// outlast it.
+/// outlast it, nor the time that a route service has.
 std::pair<std::chrono::nanoseconds, bool>
 attempt::within_limit(std::chrono::nanoseconds patience) const {
-  const auto limit = time_limit();
-  if (limit.count() == 0)
+  auto end = net::steady_time::max();
+  if (const auto limit = time_limit(); limit.count() > 0)
+    end = of_.times_.attempt + limit;
+  if (asks_route_service())
+    end = std::min(end, of_.session_->facts().deadline());
+  if (end == net::steady_time::max())
     return {patience, false};
-  const auto left = std::max<std::chrono::nanoseconds>(
-    of_.times_.attempt + limit - std::chrono::steady_clock::now(), 1ns);
+  const auto left =
+    std::max<std::chrono::nanoseconds>(end - std::chrono::steady_clock::now(), 1ns);
   return patience.count() == 0 || left < patience ? std::pair{left, true}
                                                   : std::pair{patience, false};
 }

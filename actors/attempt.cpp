@@ -41,9 +41,12 @@ attempt::attempt(exchange& of, routing::leased_endpoint& to)
     tls_{tls_memory_of(to, asks_route_service() ? "route service " : "")} {
   to_.stats().in_flight.fetch_add(1, std::memory_order_relaxed);
   to_.stats().awaiting_headers.fetch_add(1, std::memory_order_relaxed);
+  if (asks_route_service())
+    of_.asking_ = this;
 }
 
 attempt::~attempt() {
+  of_.asking_ = nullptr;
   headers_arrived();
   to_.stats().in_flight.fetch_sub(1, std::memory_order_relaxed);
   client_.wire->watch(nullptr, nullptr);
@@ -87,7 +90,15 @@ std::chrono::nanoseconds attempt::time_limit() const {
   return websocket_ ? 0ns : of_.rules_->settings.endpoint_timeout_for(client_.http_major);
 }
 
+/// While it connects, `within_limit` sees to that.
+void attempt::give_up() {
+  if (up_)
+    up_->abort(asio::error::timed_out);
+}
+
 net::task<attempt_result> attempt::talk() {
+  if (asks_route_service() && of_.session_->has_given_up()) // While it connected.
+    co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
   if (const auto limit = time_limit(); limit.count() > 0)
     up_->receive_until(of_.times_.attempt + limit);
   if (of_.rules_->log_local_address)
@@ -298,6 +309,8 @@ net::task<attempt_result> attempt::read_response() {
   using counts = config::max_conns_counts;
   if (of_.held_ && of_.rules_->settings.backends.max_conns_counts == counts::awaiting_headers)
     of_.held_.reset(); // The endpoint may take the next one that waited for it.
+  if (asks_route_service())
+    of_.session_->answered();
   if (std::exchange(session_unkept_, false)) // In TLS 1.3 the ticket has come by now.
     tls_->session = net::resumable_session(carrier().tls()->session());
   up_->pin();

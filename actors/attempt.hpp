@@ -25,6 +25,8 @@ public:
   ~attempt();
 
   net::task<attempt_result> run();
+  /// Fails at once, if it is an attempt at a route service that has not begun to answer.
+  void give_up();
 
 private:
   /// Sets `up_`. `fresh`: by a new connection.

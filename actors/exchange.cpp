@@ -49,6 +49,7 @@ net::task<void> exchange::serve(client_connection& client) {
   } else {
     co_await proxy();
   }
+  leave_sessions();
   co_await finish_request_body();
   times_.ended = exchange_times::clock::now();
   if (!for_router)
@@ -78,6 +79,7 @@ void exchange::shrink() {
   trim(signature_.signature);
   trim(signature_.metadata);
   kept_head_ = {};
+  leave_sessions(); // They are left already, unless the request ended by an exception.
 }
 
 void exchange::begin(client_connection& client) {
@@ -97,7 +99,8 @@ void exchange::begin(client_connection& client) {
   own_body_bytes_ = 0;
   failed_attempts_ = 0;
   where_ = net::situation::unbound;
-  signed_ = false;
+  signed_ = bypassed_ = false;
+  service_times_ = {};
   tunnelled_ = client_gone_ = body_spent_ = answered_ = false;
   router_error_.clear();
   policy_rule_.clear();
@@ -235,14 +238,16 @@ net::task<void> exchange::proxy() {
     co_await respond(std::move(*refused));
     co_return;
   }
-  // A route with a route service is closed without it, never open: it may be what lets nobody in.
+  // A route with a route service is closed without it, unless it says otherwise: it may be what lets nobody in.
   if (bound && where_ != net::situation::from_route_service) {
     if (!lonely && admits_nowhere(*found.pool)) {
       co_await respond(net::describe(router_error::policy_denied, head.host));
       co_return;
     }
-    co_await ask_route_service(found.pool->traits().route_service_url);
-    co_return;
+    const auto& traits = found.pool->traits();
+    const bool bypassed = co_await ask_route_service(traits.route_service_url, fails_open(*found.pool));
+    if (!bypassed)
+      co_return;
   }
   if (bound) // While it was looked for what the signature names, the table may have changed.
     found = co_await find_route(head.host, head.target);
@@ -255,7 +260,8 @@ net::task<void> exchange::proxy() {
     co_await respond(no_route(found));
     co_return;
   }
-  times_.proxying = exchange_times::clock::now();
+  if (!bypassed_) // What the service took was not the router's own time either.
+    times_.proxying = exchange_times::clock::now();
   attempt_result last;
   last.ended = attempt_result::kind::failed;
   last.rule = routing::rule_of(routing::failure_class::no_endpoint);

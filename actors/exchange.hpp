@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/connection.hpp"
+#include "actors/route_service_sessions.hpp"
 #include "actors/route_services.hpp"
 #include "net/body.hpp"
 #include "net/forwarding.hpp"
@@ -60,6 +61,8 @@ struct attempt_progress {
   std::string local_address;
 };
 
+class attempt;
+
 class exchange {
 public:
   explicit exchange(loop_context& here) : here_{here} {}
@@ -102,11 +105,21 @@ private:
   net::task<std::optional<net::error_response>> judge_signature(bool bound);
   std::optional<net::error_response> refuse_signature(const routing::signature_verdict& verdict, bool bound);
   net::task<std::optional<net::error_response>> match_forwarded_url(std::string_view url);
+  net::task<std::optional<net::error_response>> judge_use(routing::session_id session, bool bound);
+  void begin_session();
   bool sign_request();
   /// Whether the request, as far as it has come, may be sent to an endpoint of that pool.
   bool may_go_to_app(const routing::leased_pool& pool) const;
   bool admits_nowhere(const routing::leased_pool& pool) const;
-  net::task<void> ask_route_service(std::string url);
+  /// Whether the service is down and the request is to go to the app without it.
+  net::task<bool> ask_route_service(std::string url, bool open);
+  static bool fails_open(const routing::leased_pool& pool);
+  bool is_down(const attempt_result& last) const;
+  void bypass_route_service();
+  /// The service's time is over.
+  static void session_expired(void* self);
+  /// Nothing is under way any more of which a session should know.
+  void leave_sessions();
   /// A host or address without what follows its first colon; an IP literal without its port.
   static std::string_view without_port(std::string_view host);
   void read_affinity();
@@ -151,6 +164,12 @@ private:
   bool signed_ = false; ///< It carries a valid signature of a route service's.
   route_service_ptr service_;              ///< While it is being asked.
   std::unique_ptr<held_requests::place> held_; ///< From the wait for an endpoint on.
+  open_session session_;                   ///< Since it was asked.
+  signature_use use_;                      ///< If the request came with a session's signature.
+  attempt* asking_ = nullptr;              ///< The attempt at the service that is under way.
+  routing::session_times service_times_;   ///< Once the service has been asked.
+  bool bypassed_ = false;                  ///< The service was down, and the route said not to mind.
+  std::string session_text_;
   routing::signature_texts signature_;
   std::string forwarded_url_;
   net::request_ids::text id_;

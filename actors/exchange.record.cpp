@@ -27,6 +27,11 @@ void exchange::count() {
     outcome.own = outcome.total - (times_.proxied - times_.proxying);
   }
   here_.metrics.request_ended(outcome);
+  if (service_times_.service < 0ns) [[likely]]
+    return;
+  here_.metrics.route_service_left(service_times_);
+  if (!bypassed_)
+    here_.metrics.route_service_response(status_);
 }
 
 // -- The access log.
@@ -97,6 +102,9 @@ void exchange::log() {
       record.local_address = local_address_;
     }
   }
+  record.route_service_time_ns = service_times_.service.count();
+  record.app_time_ns = service_times_.app.count();
+  record.route_service_bypassed = bypassed_;
   record.rx_bytes = tunnelled_ ? 0 : request_body_.bytes_taken();
   record.tx_bytes = tunnelled_ ? 0 : response_body_.bytes_taken() + own_body_bytes_;
   record.failed_attempts = failed_attempts_;

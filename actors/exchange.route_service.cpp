@@ -57,11 +57,47 @@ net::task<std::optional<net::error_response>> exchange::judge_signature(bool bou
     rules_->settings.route_services_timeout);
   if (verdict.outcome != routing::signature_outcome::valid)
     co_return refuse_signature(verdict, bound);
-  signed_ = true;
-  if (!bound)
-    co_return std::nullopt;
-  const std::string url{verdict.request.forwarded_url}; // The codec's own is gone with its next call.
-  auto refused = co_await match_forwarded_url(url);
+  // Both make up what vouches for the headers of a client: gorouter asks for both, too.
+  signed_ = !net::value_of(head.fields, x_cf_forwarded_url).empty();
+  const auto session = routing::session_id::parse(verdict.request.session);
+  std::optional<net::error_response> refused;
+  if (bound) {
+    const std::string url{verdict.request.forwarded_url}; // The codec's own is gone with its next call.
+    refused = co_await match_forwarded_url(url);
+  }
+  if (session && !refused)
+    refused = co_await judge_use(*session, bound);
+  co_return refused;
+}
+
+/// What the session of a genuine signature says to this use of it. A signature without one is gorouter's.
+net::task<std::optional<net::error_response>> exchange::judge_use(routing::session_id session, bool bound) {
+  auto verdict = co_await use_.begin(here_.sessions, session, bound);
+  // Its uses are not counted any more, so where they have a limit that is reached.
+  if (verdict == routing::use_verdict::over && bound
+      && rules_->settings.route_services.max_signature_uses > 0)
+    verdict = routing::use_verdict::used_up;
+  std::optional<net::error_response> refused;
+  std::string_view why;
+  switch (verdict) {
+    using enum routing::use_verdict;
+    case admitted:
+    case over:
+    case unknown: co_return refused;
+    case used_up:
+      why = "route service signature was used too often";
+      refused = refusal(502, why);
+      break;
+    case too_late:
+      why = "route service took too long";
+      refused = refusal(504, why);
+      break;
+    case looping:
+      why = "too many requests with this signature are under way at once";
+      refused = net::describe(router_error::route_service_loop, head.host);
+      break;
+  }
+  here_.requests.signature_refused(net::view(id_), why);
   co_return refused;
 }
 
@@ -107,8 +143,13 @@ net::task<std::optional<net::error_response>> exchange::match_forwarded_url(std:
 bool exchange::may_go_to_app(const routing::leased_pool& pool) const {
   if (pool.traits().route_service_url.empty()) [[likely]]
     return true;
-  return where_ == net::situation::from_route_service && pool.host() == route_host_
-         && pool.path() == route_path_;
+  const bool same = pool.host() == route_host_ && pool.path() == route_path_;
+  return same && (where_ == net::situation::from_route_service || (bypassed_ && fails_open(pool)));
+}
+
+bool exchange::fails_open(const routing::leased_pool& pool) {
+  const auto& options = pool.traits().options;
+  return options != nullptr && options->open_without_service;
 }
 
 /// False if there is no randomness.
@@ -123,24 +164,48 @@ bool exchange::sign_request() {
     forwarded_url_.append("/");
   forwarded_url_.append(head.path_and_query);
   return here_.route_services.codec(rules_->route_services)
-    .sign({.forwarded_url = forwarded_url_, .requested = times_.received_unix_ns}, nonce, signature_);
+    .sign({.forwarded_url = forwarded_url_, .requested = times_.received_unix_ns, .session = session_text_},
+          nonce, signature_);
 }
 
-net::task<void> exchange::ask_route_service(std::string url) {
+void exchange::begin_session() {
+  const auto& settings = rules_->settings.route_services;
+  const routing::session_limits limits{.timeout = settings.session_timeout,
+                                       .uses_max = static_cast<std::uint64_t>(settings.max_signature_uses)};
+  session_.begin(here_.sessions, limits, &exchange::session_expired, this);
+  session_text_.clear();
+  session_->id().append_to(session_text_);
+}
+
+void exchange::session_expired(void* context) {
+  const auto& self = *static_cast<exchange*>(context);
+  if (self.asking_ != nullptr)
+    self.asking_->give_up();
+}
+
+void exchange::leave_sessions() {
+  if (use_)
+    use_.end(times_.proxied.time_since_epoch().count() != 0 ? times_.proxied : exchange_times::clock::now());
+  session_.end();
+}
+
+net::task<bool> exchange::ask_route_service(std::string url, bool open) {
   const auto& services = rules_->route_services;
   if (services == nullptr) {
     co_await respond(net::describe(router_error::route_service_unsupported, head.host));
-    co_return;
+    co_return false;
   }
   if (is_websocket() && !rules_->settings.route_services.enable_websockets) {
     co_await respond(net::describe(router_error::route_service_websocket, head.host));
-    co_return;
+    co_return false;
   }
   service_ = here_.route_services.find(url);
+  if (service_ != nullptr)
+    begin_session();
   const bool ready = service_ != nullptr && sign_request();
   if (!ready) {
     co_await respond(net::describe(router_error::route_service_failed, head.host));
-    co_return;
+    co_return false;
   }
   where_ = net::situation::to_route_service;
   times_.proxying = exchange_times::clock::now();
@@ -150,18 +215,54 @@ net::task<void> exchange::ask_route_service(std::string url) {
     last = co_await try_endpoint(*service_->endpoint);
     if (last.ended != attempt_result::kind::failed)
       break;
+    const bool late = session_->has_given_up();
+    if (late && !client_gone_)
+      last.detail = "route service took too long";
     times_.last_failure = exchange_times::clock::now();
     ++failed_attempts_;
     here_.requests.route_service_failed(net::view(id_), service_->url.authority, last.detail);
-    if (!last.rule.retry || body_spent_)
+    if (!last.rule.retry || body_spent_ || late)
       break;
   }
   answered_ = last.ended == attempt_result::kind::answered;
   if (answered_ && (status_ < 200 || status_ > 299) && status_ != 101)
     here_.requests.route_service_answered(net::view(id_), service_->url.authority, status_);
-  if (!answered_)
+  const auto ended = exchange_times::clock::now();
+  service_times_ = session_->facts().times(ended);
+  if (open && is_down(last)) {
+    bypass_route_service();
+    co_return true;
+  }
+  if (answered_)
+    ;
+  else if (session_->facts().given_up() && last.ended == attempt_result::kind::failed && !client_gone_)
+    co_await respond(net::describe(router_error::route_service_timeout, head.host));
+  else
     co_await answer_failure(last);
   times_.proxied = exchange_times::clock::now();
+  co_return false;
+}
+
+/// Whether the service could not be asked, or broke off before it answered: another may do its work in its
+/// stead. Not if the app may have the request already, nor if there is nobody left to answer, or nothing of
+/// the request left to send.
+bool exchange::is_down(const attempt_result& last) const {
+  return last.ended == attempt_result::kind::failed
+         && last.why != routing::failure_class::response_header_limits && !client_gone_ && !body_spent_
+         && !session_->facts().has_come_back();
+}
+
+/// The request goes on as one of an unbound route. Its session stays open, to refuse the service that wakes
+/// up too late: the app would see the request twice.
+void exchange::bypass_route_service() {
+  bypassed_ = true;
+  where_ = net::situation::unbound;
+  service_ = nullptr;
+  session_->give_up_service();
+  std::erase_if(head.fields, [](const net::field& each) {
+    return each.id == x_cf_forwarded_url || each.id == x_cf_proxy_signature || each.id == x_cf_proxy_metadata;
+  });
+  here_.metrics.count(net::request_event::route_service_bypassed);
 }
 
 } // namespace shunt

@@ -58,7 +58,8 @@ template <class Handle, class State>
 using pinned_actor = caf::stateful_actor<State, pinned_base<Handle>>;
 
 /// Spawns `behaviour(self, arguments...)` pinned to `home`. Any thread.
-template <class Handle, class State, class Behaviour, class... Arguments>
+template <class Handle, class State, caf::spawn_options Options = caf::hidden, class Behaviour,
+          class... Arguments>
 Handle spawn_pinned(loop& home, Behaviour behaviour, Arguments... arguments) {
   using actor_type = pinned_actor<Handle, State>;
   caf::actor_config config{&home};
@@ -67,7 +68,7 @@ Handle spawn_pinned(loop& home, Behaviour behaviour, Arguments... arguments) {
       return behaviour(static_cast<actor_type*>(self), std::move(held)...).unbox();
     }};
   config.init_fun = std::move(begin);
-  return home.system().spawn_class<actor_type, caf::hidden>(config);
+  return home.system().spawn_class<actor_type, Options>(config);
 }
 
 } // namespace shunt

@@ -34,10 +34,12 @@ loop_context::loop_context(router_context& shared, loop& on, const policy& first
     leases{on, lease_options_of(first.settings, ids.random())},
     upstreams{upstream_limits_of(first.settings)},
     http2_upstreams{net::upstream_limits{}.idle_timeout},
+    sessions{on, shared.sessions},
     flush_{on.events().deadlines(),
            [](void* self) { static_cast<loop_context*>(self)->flush_access_log(); }, this} {
   if (router.access_log != nullptr)
     batch_ = router.access_log->take();
+  sessions.open();
 }
 
 loop_context::~loop_context() = default;

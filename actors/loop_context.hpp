@@ -6,6 +6,7 @@
 #include "actors/lease_cache.hpp"
 #include "actors/policy.hpp"
 #include "actors/request_log.hpp"
+#include "actors/route_service_sessions.hpp"
 #include "actors/route_services.hpp"
 #include "net/component_log.hpp"
 #include "net/error_page.hpp"
@@ -18,6 +19,7 @@
 
 #include <atomic>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -58,7 +60,10 @@ struct alignas(64) loop_counters {
 struct router_context {
   router_context(const config::settings& from, net::component_log& to, net::buffer_budget& budget)
     : settings{from}, log{to}, buffers{budget},
-      connections_max{static_cast<std::size_t>(from.limits.connections)}, request_metrics{from} {}
+      connections_max{static_cast<std::size_t>(from.limits.connections)}, request_metrics{from} {
+    std::random_device chance;
+    sessions.incarnation = std::uint64_t{chance()} << 32 | chance();
+  }
 
   const config::settings& settings; ///< With which the process started.
   net::component_log& log;
@@ -71,6 +76,7 @@ struct router_context {
   std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.
   net::request_metrics request_metrics;                 ///< What the next count, and under which labels.
   std::vector<std::unique_ptr<net::loop_metrics>> metrics; ///< One a loop.
+  session_directories sessions;                            ///< Of requests at their route services.
 
   /// What each of so many loops counts with. Before there is any.
   void count_for(std::size_t loops) {
@@ -78,6 +84,7 @@ struct router_context {
       counters.push_back(std::make_unique<loop_counters>());
       metrics.push_back(std::make_unique<net::loop_metrics>(request_metrics));
     }
+    sessions.by_loop.resize(loops);
   }
 
   std::size_t connections() const noexcept {
@@ -102,6 +109,7 @@ struct loop_context {
   net::upstream_pool upstreams;
   net::http2_pool http2_upstreams;
   shunt::route_services route_services;
+  route_service_sessions sessions;
   net::request_ids ids;
   net::http_date date;
   request_log requests{router.log};

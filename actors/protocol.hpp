@@ -10,6 +10,7 @@
 #include "routing/lease_table.hpp"
 #include "routing/registration.hpp"
 #include "routing/reservation.hpp"
+#include "routing/route_service_session.hpp"
 #include "routing/slice.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -327,6 +328,38 @@ using acceptor_actor =
                    caf::reacts_to<use_policy>, caf::reacts_to<drain_loop>, caf::reacts_to<cut_loop>,
                    caf::reacts_to<connection_ended>>;
 
+// -- Route service sessions: an actor for each request that left for its route service, and a directory of them
+// on each loop. What requests of one loop ask of another's sessions.
+
+/// A request carries the signature of that session. Answered by `use_judged`. Lost, or late: the request goes on
+/// as if nobody knew.
+struct signature_used;
+/// It is over.
+struct signature_use_ended {
+  std::uint64_t session = 0; ///< Its serial on the loop that is told.
+  bool came_back = false;
+  routing::time_point at{};
+};
+/// What becomes of the request that asked.
+struct use_judged {
+  std::uint64_t question = 0; ///< As the asker numbers them.
+  routing::use_verdict verdict = routing::use_verdict::unknown;
+};
+
+using session_directory_actor =
+  caf::typed_actor<caf::reacts_to<signature_used>, caf::reacts_to<signature_use_ended>,
+                   caf::reacts_to<use_judged>>;
+using route_service_session_actor =
+  caf::typed_actor<caf::reacts_to<signature_used>, caf::reacts_to<signature_use_ended>>;
+
+struct signature_used {
+  std::uint64_t session = 0; ///< Its serial on the loop that is asked.
+  bool comes_back = false;   ///< At the session's own route.
+  routing::time_point at{};
+  std::uint64_t question = 0;
+  session_directory_actor asker;
+};
+
 // -- The supervisor: start order, drain, and what happens when an actor dies.
 
 struct router_parts; // supervisor.hpp
@@ -413,10 +446,13 @@ CAF_ADD_TYPE_ID(shunt, (shunt::route_demand))
 CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
 CAF_ADD_TYPE_ID(shunt, (shunt::routing_api_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::shard_replaced))
+CAF_ADD_TYPE_ID(shunt, (shunt::signature_use_ended))
+CAF_ADD_TYPE_ID(shunt, (shunt::signature_used))
 CAF_ADD_TYPE_ID(shunt, (shunt::start_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::tend_access_log))
 CAF_ADD_TYPE_ID(shunt, (shunt::unreserve_routes))
+CAF_ADD_TYPE_ID(shunt, (shunt::use_judged))
 CAF_ADD_TYPE_ID(shunt, (shunt::use_policy))
 CAF_ADD_TYPE_ID(shunt, (shunt::write_reservations))
 
@@ -469,8 +505,11 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_demand)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::routing_api_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::signature_use_ended)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::signature_used)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::unreserve_routes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_policy)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::write_reservations)

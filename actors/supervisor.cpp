@@ -55,6 +55,9 @@ public:
       self_->monitor(each);
     for (const auto& each : parts().acceptors)
       self_->monitor(each);
+    for (const auto& each : parts().context->sessions.by_loop)
+      if (each)
+        self_->monitor(each);
     if (parts().access_writer)
       self_->monitor(parts().access_writer);
     if (parts().health_checker)
@@ -310,6 +313,10 @@ void router_parts::shut_down() {
     end(demand);
   std::for_each(lease_caches.begin(), lease_caches.end(), end);
   std::for_each(acceptors.begin(), acceptors.end(), end);
+  if (context != nullptr)
+    for (const auto& each : context->sessions.by_loop)
+      if (each)
+        end(each);
   if (health_checker)
     end(health_checker);
   if (reservation_keeper)

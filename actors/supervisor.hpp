@@ -2,7 +2,7 @@
 // actor dies. A route shard gets a successor, which the lease caches are told of and which learns
 // its slice from NATS; what is leased stays in use meanwhile. The registrar gets a successor too, and so
 // does the keeper of reservations, who tells its successor by the store.
-// Nothing replaces a loop's lease cache or acceptor, nor the health checker or the writer of the access log: without one the
+// Nothing replaces a loop's lease cache, acceptor or directory of sessions, nor the health checker or the writer of the access log: without one the
 // router stops with exit code 1, and whoever watches the process starts it anew.
 #pragma once
 

@@ -139,7 +139,8 @@ void add_requests(family_list& to, const metrics_snapshot& s) {
                            MetricType::Counter),
                     responses);
   add_status_groups(
-    to.add("responses_route_services", "Responses of route services", MetricType::Counter), {});
+    to.add("responses_route_services", "Responses of route services", MetricType::Counter),
+    s.requests.service_responses);
   to.counter("rejected_requests", "Requests that could not be routed", s.rejected_requests);
   to.counter("bad_gateways", "Requests that no endpoint could handle", s.bad_gateways);
   to.counter("backend_exhausted_conns", "Requests to routes at their connection limit",
@@ -155,6 +156,9 @@ void add_requests(family_list& to, const metrics_snapshot& s) {
              s.requests.event(backend_invalid_tls_cert));
   to.counter("backend_tls_handshake_failed", "Backends that do not speak TLS as the router does",
              s.requests.event(backend_tls_handshake_failed));
+  to.counter("shunt_route_service_bypassed_total",
+             "Requests that went to the app because the route service was down",
+             s.requests.event(route_service_bypassed));
 }
 
 void add_times(family_list& to, const metrics_snapshot& s) {
@@ -176,6 +180,12 @@ void add_times(family_list& to, const metrics_snapshot& s) {
   to.histogram("shunt_router_duration_seconds",
                "Seconds of a proxied request that were the router's own", s.bounds.duration,
                s.requests.own_duration);
+  to.histogram("shunt_route_service_duration_seconds",
+               "Seconds of a request that were its route service's", s.bounds.duration,
+               s.requests.service_duration);
+  to.histogram("shunt_route_service_app_duration_seconds",
+               "Seconds of a request that its route service sent back until it was answered",
+               s.bounds.duration, s.requests.service_app_duration);
 }
 
 void add_process(family_list& to, const metrics_snapshot& s) {

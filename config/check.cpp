@@ -20,10 +20,11 @@ namespace shunt::config {
 namespace {
 
 /// Fields that the access log knows (reference, section 10.8).
-constexpr std::array<std::string_view, 12> known_log_fields{
+constexpr std::array<std::string_view, 14> known_log_fields{
   "backend_time", "dial_time",       "dns_time",      "failed_attempts_time",
   "tls_time",     "failed_attempts", "local_address", "caller_cf_app",
-  "caller_cf_org", "caller_cf_space", "route_policy", "tls_sni"};
+  "caller_cf_org", "caller_cf_space", "route_policy", "tls_sni",
+  "app_time",     "route_service_time"};
 
 /// More cannot be counted, and nothing has so many.
 void clamp_connections(settings& s, const found_keys& keys, report& out) {

@@ -52,6 +52,8 @@ schema_of<settings> route_service_fields() {
     KEY(route_services.max_attempts, number{}),
     KEY(route_services.strict_signature_validation, flag{}),
     KEY(route_services.enable_websockets, flag{}),
+    KEY(route_services.session_timeout, period{}),
+    KEY(route_services.max_signature_uses, number{}),
     KEY(route_services.without_backends, flag{}),
     KEY(route_services.block_CIDRs, texts{}),
     KEY(route_services.cert_chain, text{}),

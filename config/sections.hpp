@@ -178,6 +178,8 @@ struct route_services_settings {
   std::int64_t max_attempts = 0; ///< 0 acts as 1.
   bool strict_signature_validation = false;
   bool enable_websockets = false;
+  nanoseconds session_timeout = 0s;   ///< For a route service to answer or send the request back; 0 = none.
+  std::int64_t max_signature_uses = 0; ///< Requests that may come back with one signature; 0 = any number.
   bool without_backends = true; ///< A bound route without backends still goes to its route service.
   std::vector<std::string> block_CIDRs = {"169.254.0.0/16", "fe80::/10"}; ///< No route service lives there.
   std::string cert_chain;  ///< PEM text.

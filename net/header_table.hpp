@@ -75,7 +75,7 @@ inline constexpr auto request_headers = [] {
     {proxy_authorization,     "Proxy-Authorization",     {drop,        drop,             drop}},
     // Who asks, and how.
     {x_forwarded_for,         "X-Forwarded-For",         {append,      append,           append}},
-    {x_forwarded_proto,       "X-Forwarded-Proto",       {scheme,      scheme,           pass}},
+    {x_forwarded_proto,       "X-Forwarded-Proto",       {scheme,      scheme,           scheme}},
     {x_forwarded_host,        "X-Forwarded-Host",        {pass,        pass,             pass}},
     {forwarded,               "Forwarded",               {pass,        pass,             pass}},
     {x_request_start,         "X-Request-Start",         {fill,        fill,             fill}},

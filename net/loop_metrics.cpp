@@ -46,7 +46,8 @@ status_group group_of(int status) noexcept {
 loop_metrics::loop_metrics(request_metrics& what)
   : what_{what}, components_{what.components}, sources_{what.sources}, apps_{what.apps},
     lookup_time_{what.lookup_time}, gorouter_time_{what.gorouter_time}, duration_{what.duration},
-    own_duration_{what.duration} {}
+    own_duration_{what.duration}, service_duration_{what.duration},
+    service_app_duration_{what.duration} {}
 
 void loop_metrics::attempt_began(const routing::metric_labels& to) {
   add_alone(components_.at(to.component, what_.latency).attempts);
@@ -83,6 +84,15 @@ void loop_metrics::record_app(const request_outcome& request) {
     add_alone(apps_.at(endpoint->app).requests);
 }
 
+void loop_metrics::route_service_left(const routing::session_times& times) noexcept {
+  if (!what_.per_request)
+    return;
+  if (times.service >= 0ns)
+    service_duration_.record(times.service);
+  if (times.app >= 0ns)
+    service_app_duration_.record(times.app);
+}
+
 void loop_metrics::endpoint_failure(int status) noexcept {
   switch (status) {
     case 503: count(request_event::backend_invalid_id); break;
@@ -112,6 +122,10 @@ void loop_metrics::add_to(request_totals& sum) const {
   sum.gorouter_time += gorouter_time_.read();
   sum.duration += duration_.read();
   sum.own_duration += own_duration_.read();
+  sum.service_duration += service_duration_.read();
+  sum.service_app_duration += service_app_duration_.read();
+  for (std::size_t i = 0; i < status_group_count; ++i)
+    sum.service_responses[i] += service_responses_[i].load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < request_event_count; ++i)
     sum.events[i] += events_[i].load(std::memory_order_relaxed);
 }

@@ -8,6 +8,7 @@
 #include "net/latency_histogram.hpp"
 #include "routing/endpoint.hpp"
 #include "routing/metric_labels.hpp"
+#include "routing/route_service_session.hpp"
 
 #include <array>
 #include <atomic>
@@ -73,8 +74,9 @@ enum class request_event : std::uint8_t {
   backend_invalid_id,
   backend_invalid_tls_cert,
   backend_tls_handshake_failed,
+  route_service_bypassed,
 };
-inline constexpr std::size_t request_event_count = 4;
+inline constexpr std::size_t request_event_count = 5;
 
 // -- What all loops have counted.
 
@@ -93,6 +95,9 @@ struct request_totals {
   histogram_values gorouter_time;
   histogram_values duration;     ///< Of all requests.
   histogram_values own_duration; ///< The router's own part of those that were proxied.
+  std::array<std::uint64_t, status_group_count> service_responses{}; ///< By way of route services.
+  histogram_values service_duration;     ///< The route service's part of such requests.
+  histogram_values service_app_duration; ///< And the app's.
   std::array<std::uint64_t, request_event_count> events{};
 
   std::uint64_t event(request_event which) const { return events[static_cast<std::size_t>(which)]; }
@@ -119,6 +124,12 @@ public:
   void request_ended(const request_outcome& request);
   /// The client is told, by `status`, that the endpoint failed; some of these have a counter.
   void endpoint_failure(int status) noexcept;
+  /// A request that was sent to its route service has been answered by `status`.
+  void route_service_response(int status) noexcept {
+    add_alone(service_responses_[static_cast<std::size_t>(group_of(status))]);
+  }
+  /// Whose the time was that it took; nobody's where negative.
+  void route_service_left(const routing::session_times& times) noexcept;
   void count(request_event what) noexcept {
     add_alone(events_[static_cast<std::size_t>(what)], std::uint64_t{1});
   }
@@ -148,6 +159,9 @@ private:
   latency_histogram gorouter_time_;
   latency_histogram duration_;
   latency_histogram own_duration_;
+  latency_histogram service_duration_;
+  latency_histogram service_app_duration_;
+  alignas(64) std::array<std::atomic<std::uint64_t>, status_group_count> service_responses_{};
   alignas(64) std::array<std::atomic<std::uint64_t>, request_event_count> events_{};
 };
 

@@ -88,6 +88,11 @@ error_response describe(router_error error, std::string_view host) {
       return plain(503, "route_service_unsupported",
                    "Websocket requests are not supported for routes bound to Route Services.", {});
     case route_service_failed: return plain(500, {}, "Route service request failed.", {});
+    case route_service_timeout:
+      return plain(504, "route_service_timeout", "Route service did not answer in time.", {});
+    case route_service_loop:
+      return plain(508, "route_service_loop",
+                   "Too many requests with one Route Service Signature are under way at once.", {});
     case endpoint_failure: return net::endpoint_failure(502, {});
     case bad_upgrade: return empty(502, {});
     case overloaded: {

@@ -30,6 +30,8 @@ enum class router_error : std::uint8_t {
   route_service_unsupported,
   route_service_websocket,
   route_service_failed,
+  route_service_timeout,
+  route_service_loop,
   endpoint_failure,
   bad_upgrade,
   overloaded,

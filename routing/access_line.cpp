@@ -348,6 +348,7 @@ void put_duration(line_writer& line, std::string_view label, std::int64_t ns) {
 
 void put_extra_field(line_writer& line, const access_record& record, access_field field) {
   switch (field) {
+    case access_field::app_time: return put_duration(line, " app_time:", record.app_time_ns);
     case access_field::backend_time:
       return put_duration(line, " backend_time:", record.backend_time_ns);
     case access_field::caller_cf_app:
@@ -367,6 +368,8 @@ void put_extra_field(line_writer& line, const access_record& record, access_fiel
       return put_text(line, " local_address:", record.local_address);
     case access_field::route_policy:
       return put_text(line, " route_policy:", record.route_policy);
+    case access_field::route_service_time:
+      return put_duration(line, " route_service_time:", record.route_service_time_ns);
     case access_field::tls_sni: return put_text(line, " tls_sni:", record.tls_sni);
     case access_field::tls_time: return put_duration(line, " tls_time:", record.tls_time_ns);
   }
@@ -428,12 +431,15 @@ void put_labelled(line_writer& line, const access_record& record, const access_f
     put_extra_field(line, record, field);
   put_text(line, " x_cf_routererror:", record.x_cf_routererror);
   put_extra_headers(line, record, format);
+  if (record.route_service_bypassed) [[unlikely]]
+    line.put(R"( x_cf_route_service_bypassed:"true")");
 }
 
 } // namespace
 
 std::optional<access_field> access_field_named(std::string_view name) {
   constexpr std::pair<std::string_view, access_field> fields[] = {
+    {"app_time", access_field::app_time},
     {"backend_time", access_field::backend_time},
     {"caller_cf_app", access_field::caller_cf_app},
     {"caller_cf_org", access_field::caller_cf_org},
@@ -444,6 +450,7 @@ std::optional<access_field> access_field_named(std::string_view name) {
     {"failed_attempts_time", access_field::failed_attempts_time},
     {"local_address", access_field::local_address},
     {"route_policy", access_field::route_policy},
+    {"route_service_time", access_field::route_service_time},
     {"tls_sni", access_field::tls_sni},
     {"tls_time", access_field::tls_time},
   };

@@ -21,6 +21,7 @@ enum class query_redaction : std::uint8_t {
 
 /// A field that is logged only on demand (`logging.extra_access_log_fields`).
 enum class access_field : std::uint8_t {
+  app_time,
   backend_time,
   caller_cf_app,
   caller_cf_org,
@@ -31,6 +32,7 @@ enum class access_field : std::uint8_t {
   failed_attempts_time,
   local_address,
   route_policy,
+  route_service_time,
   tls_sni,
   tls_time,
 };

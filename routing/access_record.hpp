@@ -52,10 +52,13 @@ struct access_record {
   std::int64_t tls_time_ns = not_applicable;
   /// Start of proxying to the end of the last failed attempt.
   std::int64_t failed_attempts_time_ns = not_applicable;
+  std::int64_t route_service_time_ns = not_applicable; ///< Of the whole, the route service's part,
+  std::int64_t app_time_ns = not_applicable; ///< and the app's, behind a route service.
   std::uint64_t rx_bytes = 0; ///< Of the request's body, read.
   std::uint64_t tx_bytes = 0; ///< Of the response's body, sent; 0 for upgrades.
   std::uint32_t failed_attempts = 0;
   std::uint16_t status = 0; ///< 0: none was sent.
+  bool route_service_bypassed = false; ///< It went to the app though its route has a route service.
 };
 
 /// Records one after the other in one piece of memory, text included. Append and read back; it

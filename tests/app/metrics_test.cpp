@@ -254,6 +254,18 @@ shunt_health_checks_total{result="bad_status"} 0
 shunt_health_checks_total{result="timeout"} 0
 shunt_health_checks_total{result="error"} 0
 shunt_health_checks_total{result="not_asked"} 0
+# HELP shunt_held_requests_total Requests that were to wait for the first backend of their route
+# TYPE shunt_held_requests_total counter
+shunt_held_requests_total 0
+# HELP shunt_hold_refusals_total Those of them for which there was no room to wait in
+# TYPE shunt_hold_refusals_total counter
+shunt_hold_refusals_total 0
+# HELP shunt_hold_timeouts_total Those of them for which no backend came in time
+# TYPE shunt_hold_timeouts_total counter
+shunt_hold_timeouts_total 0
+# HELP shunt_holding_requests Requests that wait for a backend now
+# TYPE shunt_holding_requests gauge
+shunt_holding_requests 0
 # HELP shunt_http2_streams_total Streams that clients opened
 # TYPE shunt_http2_streams_total counter
 shunt_http2_streams_total 0
@@ -282,6 +294,23 @@ shunt_reservation_write_failures_total 0
 # HELP shunt_reservations Routes that are reserved
 # TYPE shunt_reservations gauge
 shunt_reservations 0
+# HELP shunt_route_service_app_duration_seconds Seconds of a request that its route service sent back until it was answered
+# TYPE shunt_route_service_app_duration_seconds histogram
+shunt_route_service_app_duration_seconds_count 0
+shunt_route_service_app_duration_seconds_sum 0
+shunt_route_service_app_duration_seconds_bucket{le="0.0001"} 0
+shunt_route_service_app_duration_seconds_bucket{le="60"} 0
+shunt_route_service_app_duration_seconds_bucket{le="+Inf"} 0
+# HELP shunt_route_service_bypassed_total Requests that went to the app because the route service was down
+# TYPE shunt_route_service_bypassed_total counter
+shunt_route_service_bypassed_total 0
+# HELP shunt_route_service_duration_seconds Seconds of a request that were its route service's
+# TYPE shunt_route_service_duration_seconds histogram
+shunt_route_service_duration_seconds_count 0
+shunt_route_service_duration_seconds_sum 0
+shunt_route_service_duration_seconds_bucket{le="0.0001"} 0
+shunt_route_service_duration_seconds_bucket{le="60"} 0
+shunt_route_service_duration_seconds_bucket{le="+Inf"} 0
 # HELP shunt_router_duration_seconds Seconds of a proxied request that were the router's own
 # TYPE shunt_router_duration_seconds histogram
 shunt_router_duration_seconds_count 0

@@ -136,6 +136,10 @@ TEST(Check, LogFieldsOfRoutePoliciesAreKnown) {
               IsEmpty());
 }
 
+TEST(Check, LogFieldsOfRouteServicesAreKnown) {
+  EXPECT_THAT(warnings_of("logging: {extra_access_log_fields: [route_service_time, app_time]}"), IsEmpty());
+}
+
 TEST(Check, OneMistakeIsNotToldTwice) {
   const auto text = errors_of("nats: {hosts: [{hostname: a, port: 0}]}");
   EXPECT_EQ(text, "f.yml:1: nats.hosts[0].port: found 0, allowed is 1 to 65535");

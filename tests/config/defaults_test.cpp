@@ -129,6 +129,8 @@ const std::map<std::string, std::string>& expected_defaults() {
     {"route_services.max_attempts", "0"},
     {"route_services.strict_signature_validation", "false"},
     {"route_services.enable_websockets", "false"},
+    {"route_services.session_timeout", "0s"},
+    {"route_services.max_signature_uses", "0"},
     {"route_services.without_backends", "true"},
     {"route_services.block_CIDRs", "[169.254.0.0/16, fe80::/10]"},
     {"route_services.cert_chain", ""},

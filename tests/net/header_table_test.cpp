@@ -40,7 +40,7 @@ const std::vector<row>& request_rows() {
     {"Upgrade", "websocket", "", {on_demand, on_demand, on_demand}},
     {"X-Forwarded-For", "203.0.113.5", "192.0.2.7", {appended, appended, appended}},
     // Ours where they send nothing: the rest is in the tests of the scheme.
-    {"X-Forwarded-Proto", "gopher", "http", {completed, completed, passed}},
+    {"X-Forwarded-Proto", "gopher", "http", {completed, completed, completed}},
     {"X-Forwarded-Host", "a.example", "", {passed, passed, passed}},
     {"Forwarded", "for=x", "", {passed, passed, passed}},
     {"X-Request-Start", "7", "1700000000123", {completed, completed, completed}},
@@ -245,27 +245,25 @@ TEST(RequestToARouteService, IsThis) {
 struct scheme_row {
   const char* source;
   proto_source by;
-  std::string absent, empty, given; ///< On an unbound route, over TLS; the client says "gopher".
+  std::string absent, empty, given; ///< Over TLS; the client says "gopher".
 };
 
 class SchemeCell : public testing::TestWithParam<std::tuple<scheme_row, int>> {};
 
 TEST_P(SchemeCell, Holds) {
   const auto& [of, column] = GetParam();
-  // A signature has been verified: what the client said the first time has come back.
-  const bool back = static_cast<situation>(column) == situation::from_route_service;
   auto facts = plain_facts();
   facts.tls = true;
   facts.proto = of.by;
   const auto seen = [&](const std::string& fields) {
     return values(forward(fields, facts, column), "X-Forwarded-Proto");
   };
-  EXPECT_EQ(seen(""), back ? "-" : of.absent);
-  EXPECT_EQ(seen("X-Forwarded-Proto:\r\n"), back ? "-" : of.empty);
-  EXPECT_EQ(seen("X-Forwarded-Proto: gopher\r\n"), back ? "gopher" : of.given);
+  EXPECT_EQ(seen(""), of.absent);
+  EXPECT_EQ(seen("X-Forwarded-Proto:\r\n"), of.empty);
+  EXPECT_EQ(seen("X-Forwarded-Proto: gopher\r\n"), of.given);
   EXPECT_EQ(seen("Connection: X-Forwarded-Proto\r\nX-Forwarded-Proto: gopher\r\n"), "-");
   facts.tls = false;
-  if (of.absent == "https" && !back) {
+  if (of.absent == "https") {
     EXPECT_EQ(seen(""), of.by == proto_source::https ? "https" : "http");
   }
 }

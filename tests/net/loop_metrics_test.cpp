@@ -107,19 +107,36 @@ TEST(LoopMetrics, MeasuresNoProxyingThatDidNotHappen) {
   EXPECT_EQ(totals.gorouter_time.count(), 0u);
 }
 
+TEST(LoopMetrics, TellsRouteServicesFromTheirApps) {
+  request_metrics what{settings_with(false)};
+  loop_metrics loop{what};
+  loop.route_service_left({.service = 3ms, .app = 20ms});
+  loop.route_service_left({.service = 5ms}); // Which answered by itself.
+  for (const int status : {200, 302, 404, 502, 504, 101})
+    loop.route_service_response(status);
+  const auto totals = totals_of(loop);
+  EXPECT_EQ(totals.service_duration.count(), 2u);
+  EXPECT_DOUBLE_EQ(totals.service_duration.sum, 0.008);
+  EXPECT_EQ(totals.service_app_duration.count(), 1u);
+  EXPECT_DOUBLE_EQ(totals.service_app_duration.sum, 0.02);
+  EXPECT_EQ(totals.service_responses, (groups{1, 1, 1, 2, 1}));
+}
+
 TEST(LoopMetrics, MeasuresNothingIfTheOperatorDoesNotWantIt) {
   request_metrics what{settings_with(false, false, false)};
   loop_metrics loop{what};
   const auto endpoint = labels_with(what, "c", "app-1", "app-1");
   EXPECT_FALSE(loop.times_lookups());
   loop.route_found(1us);
+  loop.route_service_left({.service = 3ms, .app = 20ms});
   loop.request_ended(
     {.endpoint = &endpoint, .status = 200, .total = 3ms, .proxied = 2ms, .own = 1ms});
   const auto totals = totals_of(loop);
   EXPECT_EQ(totals.components.at("c").responses[0], 1u) << "counting goes on";
   EXPECT_EQ(totals.components.at("c").latency.count(), 0u);
   EXPECT_EQ(totals.lookup_time.count() + totals.gorouter_time.count() + totals.duration.count()
-              + totals.own_duration.count(),
+              + totals.own_duration.count() + totals.service_duration.count()
+              + totals.service_app_duration.count(),
             0u);
   EXPECT_TRUE(totals.http_latency.empty());
   EXPECT_TRUE(totals.app_requests.empty());

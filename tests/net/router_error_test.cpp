@@ -50,6 +50,10 @@ TEST(RouterError, SaysWhatTheTableSays) {
     {route_service_unsupported, 502, "route_service_unsupported",
      "502 Bad Gateway: Support for route services is disabled.\n", ""},
     // What gorouter does not know.
+    {route_service_timeout, 504, "route_service_timeout",
+     "504 Gateway Timeout: Route service did not answer in time.\n", ""},
+    {route_service_loop, 508, "route_service_loop",
+     "508 Loop Detected: Too many requests with one Route Service Signature are under way at once.\n", ""},
     {not_in_sync, 503, "not_in_sync",
      "503 Service Unavailable: Requested route ('App.example:80') is not known yet.\n", no_store,
      5s},

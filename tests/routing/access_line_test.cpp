@@ -338,6 +338,28 @@ TEST(AccessLine, TellsWhoTheClientIsOnDemand) {
             R"(tls_sni:"-" caller_cf_app:"-" caller_cf_space:"-" caller_cf_org:"-" route_policy:"-")");
 }
 
+TEST(AccessLine, TellsWhatARouteServiceTookOnDemand) {
+  auto record = example();
+  record.route_service_time_ns = 1'500'000;
+  record.app_time_ns = 2'000'000;
+  EXPECT_EQ(line_of(record), line_of(example())) << "and not otherwise";
+  access_format format;
+  for (const auto name : {"route_service_time", "app_time"})
+    format.extra_fields.push_back(access_field_named(name).value());
+  EXPECT_EQ(part(line_of(record, format), R"(instance_id:"ins-1" )", " x_cf_routererror"),
+            "route_service_time:0.001500 app_time:0.002000");
+  EXPECT_EQ(part(line_of(example(), format), R"(instance_id:"ins-1" )", " x_cf_routererror"),
+            R"(route_service_time:"-" app_time:"-")");
+}
+
+TEST(AccessLine, SaysWhenARouteServiceWasBypassed) {
+  auto record = example();
+  record.route_service_bypassed = true;
+  EXPECT_EQ(part(line_of(record), R"(x_cf_routererror:"-")", "\n"),
+            R"( x_cf_route_service_bypassed:"true")");
+  EXPECT_EQ(part(line_of(example()), R"(x_cf_routererror:"-")", "\n"), "");
+}
+
 TEST(AccessLine, KnowsNoOtherExtraFields) {
   EXPECT_EQ(access_field_named("tls_times"), std::nullopt);
   EXPECT_EQ(access_field_named(""), std::nullopt);
@@ -386,10 +408,13 @@ auto fields_of(const access_record& r) {
                     r.dns_time_ns,
                     r.tls_time_ns,
                     r.failed_attempts_time_ns,
+                    r.route_service_time_ns,
+                    r.app_time_ns,
                     r.rx_bytes,
                     r.tx_bytes,
                     r.failed_attempts,
-                    r.status};
+                    r.status,
+                    r.route_service_bypassed};
 }
 
 /// No two fields alike, so that none can be taken for another.
@@ -418,13 +443,15 @@ access_record distinct() {
                   {}};
   std::int64_t* const numbers[] = {
     &r.started_at_ns, &r.response_time_ns, &r.gorouter_time_ns, &r.backend_time_ns,
-    &r.dial_time_ns,  &r.dns_time_ns,      &r.tls_time_ns,      &r.failed_attempts_time_ns};
+    &r.dial_time_ns,  &r.dns_time_ns,      &r.tls_time_ns,      &r.failed_attempts_time_ns,
+    &r.route_service_time_ns, &r.app_time_ns};
   for (std::int64_t next = 100; auto* number : numbers)
     *number = next++;
   r.rx_bytes = 200;
   r.tx_bytes = 201;
   r.failed_attempts = 202;
   r.status = 203;
+  r.route_service_bypassed = true;
   return r;
 }
 
