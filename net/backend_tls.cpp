@@ -1,6 +1,7 @@
 // How a backend is greeted, and what its certificate must be like.
 #include "net/backend_tls.hpp"
 
+#include "net/loopback_certificates.hpp"
 #include "net/tls_certificates.hpp"
 #include "net/tls_context.hpp"
 #include "net/tls_names.hpp"
@@ -89,6 +90,12 @@ void set_client_certificate(SSL_CTX* context, const std::string& cert_chain,
   SSL_CTX_set_cert_cb(context, present_certificate, nullptr);
 }
 
+void trust(SSL_CTX* context, std::initializer_list<const certificate_list*> cas) {
+  SSL_CTX_set1_cert_store(context, make_trust_store(cas).get());
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(context, verify_backend, nullptr);
+}
+
 void set_trust(SSL_CTX* context, const std::vector<std::string>& ca_certs,
                const certificate_list& system_cas) {
   certificate_list cas;
@@ -96,9 +103,7 @@ void set_trust(SSL_CTX* context, const std::vector<std::string>& ca_certs,
     auto found = read_certificates(pem).list;
     std::move(found.begin(), found.end(), std::back_inserter(cas));
   }
-  SSL_CTX_set1_cert_store(context, make_trust_store({&cas, &system_cas}).get());
-  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_cert_verify_callback(context, verify_backend, nullptr);
+  trust(context, {&cas, &system_cas});
 }
 
 // -- The name
@@ -202,6 +207,14 @@ backend_tls::for_route_services(const config::settings& s, const certificate_lis
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_NONE, nullptr);
   set_client_certificate(context.get(), s.route_services.cert_chain, s.route_services.private_key,
                          "route_services");
+  return std::shared_ptr<const backend_tls>{new backend_tls{std::move(context)}};
+}
+
+std::shared_ptr<const backend_tls> backend_tls::for_loopback(const loopback_certificates& own) {
+  using config::tls_version;
+  auto context = make_tls_context(TLS_client_method(), {tls_version::tls_1_3, tls_version::tls_1_3, {}});
+  trust(context.get(), {&own.cas});
+  use_certified_key(context.get(), own.client, "loopback");
   return std::shared_ptr<const backend_tls>{new backend_tls{std::move(context)}};
 }
 

@@ -14,6 +14,8 @@
 
 namespace shunt::net {
 
+struct loopback_certificates;
+
 class backend_tls {
 public:
   /// `system_cas` is what the machine trusts; it is used while reading only. Throws
@@ -23,6 +25,8 @@ public:
   /// The same for route services: by `skip_ssl_validation` any certificate will do.
   static std::shared_ptr<const backend_tls> for_route_services(const config::settings& s,
                                                                const certificate_list& system_cas);
+  /// The same for a listener of the process's own, which has a `front_tls::for_loopback`.
+  static std::shared_ptr<const backend_tls> for_loopback(const loopback_certificates& own);
 
   /// A session that begins with our hello, without a transport yet. `name`, a DNS name or an IP
   /// address, is what the backend's certificate must carry, and what is asked for by SNI unless it

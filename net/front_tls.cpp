@@ -2,6 +2,7 @@
 // certificate will do.
 #include "net/front_tls.hpp"
 
+#include "net/loopback_certificates.hpp"
 #include "net/tls_certificates.hpp"
 #include "net/tls_ciphers.hpp"
 #include "net/tls_context.hpp"
@@ -396,6 +397,17 @@ std::shared_ptr<const front_tls> front_tls::for_prometheus(const config::setting
   set_server_habits(context.get());
   trust(context.get(), {&cas});
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  return std::shared_ptr<const front_tls>{new front_tls{std::move(context)}};
+}
+
+std::shared_ptr<const front_tls> front_tls::for_loopback(const loopback_certificates& own) {
+  using config::tls_version;
+  auto context = make_tls_context(TLS_server_method(), {tls_version::tls_1_3, tls_version::tls_1_3, {}});
+  use_certified_key(context.get(), own.server, "loopback");
+  set_server_habits(context.get());
+  trust(context.get(), {&own.cas});
+  SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   return std::shared_ptr<const front_tls>{new front_tls{std::move(context)}};
 }
 

@@ -13,6 +13,8 @@
 
 namespace shunt::net {
 
+struct loopback_certificates;
+
 class front_tls {
 public:
   /// For `ssl_port`, on so many loops, which share no more than the keys of their tickets. `system_cas` is
@@ -28,6 +30,10 @@ public:
   /// For `prometheus`: reads the files that it names. Whoever asks for metrics shows a certificate of
   /// `ca_path`'s. Only if `cert_path` is set.
   static std::shared_ptr<const front_tls> for_prometheus(const config::settings& s);
+
+  /// For a listener that the process itself connects to, by `backend_tls::for_loopback`, and nobody else
+  /// can: TLS 1.3, HTTP/2 or HTTP/1.1. Throws std::runtime_error.
+  static std::shared_ptr<const front_tls> for_loopback(const loopback_certificates& own);
 
   /// A session that waits for a client's hello, without a transport yet. Empty without memory. Any
   /// thread may ask, for the loop of that index; the session belongs to one thread at a time.

@@ -83,14 +83,17 @@ int open_listening_socket(const std::string& address, std::uint16_t port) {
 }
 
 std::vector<int> open_listening_sockets(std::uint16_t port, std::size_t count) {
-  const auto any = has_ipv6() ? asio::ip::address{asio::ip::address_v6::any()}
-                              : asio::ip::address{asio::ip::address_v4::any()};
+  return open_listening_sockets(has_ipv6() ? "::" : "0.0.0.0", port, count);
+}
+
+std::vector<int> open_listening_sockets(const std::string& address, std::uint16_t port, std::size_t count) {
+  const auto local = asio::ip::make_address(address);
   // SO_REUSEPORT would let a second router share the port in silence: see first whether it is free.
-  ::close(bind_one({any, port}, false));
+  ::close(bind_one({local, port}, false));
   std::vector<int> opened;
   try {
     for (std::size_t i = 0; i < count; ++i) {
-      opened.push_back(listen_on(bind_one({any, port}, true)));
+      opened.push_back(listen_on(bind_one({local, port}, true)));
       port = port_of(opened.front());
     }
   } catch (...) {

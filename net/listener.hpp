@@ -15,6 +15,9 @@ namespace shunt::net {
 /// Throws boost::system::system_error.
 std::vector<int> open_listening_sockets(std::uint16_t port, std::size_t count);
 
+/// The same on `address` (an IP literal) alone.
+std::vector<int> open_listening_sockets(const std::string& address, std::uint16_t port, std::size_t count);
+
 /// Opens one listening socket on `address` (an IP literal) alone. Throws as above.
 int open_listening_socket(const std::string& address, std::uint16_t port);
 

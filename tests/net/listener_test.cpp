@@ -120,6 +120,22 @@ TEST_F(Listener, HearsOnlyTheAddressThatItWasGiven) {
   EXPECT_GE(peer_socket{connect_to(other_port, true)}.descriptor(), 0);
 }
 
+TEST_F(Listener, SharesThePortOfOneAddressAmongAllLoops) {
+  const auto sockets = open_listening_sockets("127.0.0.1", 0, 3);
+  ASSERT_EQ(sockets.size(), 3u);
+  const auto port = port_of(sockets[0]);
+  std::vector<std::unique_ptr<listener>> doors;
+  for (const int each : sockets) {
+    EXPECT_EQ(port_of(each), port);
+    doors.push_back(listen_on(each));
+  }
+  EXPECT_LT(peer_socket{connect_to(port, true)}.descriptor(), 0) << "there alone";
+  std::vector<peer_socket> clients;
+  for (int i = 0; i < 50; ++i)
+    ASSERT_GE(clients.emplace_back(connect_to(port)).descriptor(), 0);
+  EXPECT_TRUE(accepts(50));
+}
+
 TEST_F(Listener, SharesOnePortAmongAllLoops) {
   const auto sockets = open_listening_sockets(0, 4);
   ASSERT_EQ(sockets.size(), 4u);
