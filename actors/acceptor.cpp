@@ -40,13 +40,14 @@ public:
   void open(const open_listener& m) const {
     auto& opened = self_->state.listeners.emplace_back(std::make_unique<net::listener>(
       here_->home.events(), m.descriptor,
-      [*this, tls = m.tls](int accepted) { accept({accepted, tls}); },
+      [*this, m](int accepted) { accept({accepted, m.tls, m.internal}); },
       [*this](net::error_code reason) { paused(reason); }));
     opened->open();
   }
 
   void accept(const adopt_connection& accepted) const {
-    if (here_->router.connections() >= here_->router.connections_max) {
+    // What the router asks itself for, it let in before.
+    if (!accepted.internal && here_->router.connections() >= here_->router.connections_max) {
       shed(accepted);
       return;
     }
@@ -98,7 +99,7 @@ private:
   void serve(const adopt_connection& accepted) const {
     const auto id = self_->state.next_id++;
     loop_counters::add(here_->counters.connections, std::size_t{1});
-    auto connection = spawn_connection(*here_, accepted.descriptor, accepted.tls, self_, id);
+    auto connection = spawn_connection(*here_, accepted, self_, id);
     if (self_->state.ending) // It came after the others were told.
       caf::anon_send(connection, drain_connection{});
     self_->state.connections.emplace(id, std::move(connection));

@@ -113,7 +113,8 @@ net::task<attempt_result> attempt::dial_backend() {
   const auto dialled =
     co_await net::dial(here_.home.events(), std::string{target.host()}, target.port(),
                        {patience, settings.endpoint_keep_alive_probe_interval,
-                        asks_route_service() ? &of_.rules_->blocked_route_services : nullptr});
+                        asks_route_service() && !hairpins() ? &of_.rules_->blocked_route_services
+                                                            : nullptr});
   of_.times_.dial = dialled.connect_time;
   of_.times_.resolve = dialled.resolve_time;
   if (!dialled.connection && cut_short && dialled.code == asio::error::timed_out)
@@ -132,9 +133,15 @@ net::task<attempt_result> attempt::dial_backend() {
   co_return secured;
 }
 
+const net::backend_tls* attempt::tls_rules() const {
+  if (!asks_route_service())
+    return of_.rules_->backend_tls.get();
+  return hairpins() ? here_.router.internal->client.get() : of_.rules_->route_services->tls.get();
+}
+
 net::task<attempt_result> attempt::secure_backend() {
   const auto& rules = *of_.rules_;
-  const auto* tls = asks_route_service() ? rules.route_services->tls.get() : rules.backend_tls.get();
+  const auto* tls = tls_rules();
   auto session =
     tls == nullptr ? nullptr : tls->new_session(tls_->name, wants_http2(), tls_->session.get());
   if (!session)

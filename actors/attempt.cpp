@@ -19,7 +19,7 @@ constexpr auto continue_wait = 1s; ///< For a backend's 100 (gorouter's value).
 constexpr int interim_max = 64;    ///< 1xx responses before a final one; more is abuse.
 
 /// The memory of a TLS endpoint; null for a plain one. A route service is not trusted as a backend of the
-/// same name would be, so `kind` keeps their connections apart.
+/// same name would be, nor as the router itself is, so `kind` keeps their connections apart.
 tls_memory* tls_memory_of(routing::leased_endpoint& endpoint, std::string_view kind) {
   const auto& about = endpoint.about();
   if (!about.tls())
@@ -38,7 +38,7 @@ tls_memory* tls_memory_of(routing::leased_endpoint& endpoint, std::string_view k
 
 attempt::attempt(exchange& of, routing::leased_endpoint& to)
   : of_{of}, here_{of.here_}, client_{*of.client_}, to_{to}, address_{to.about().address()},
-    tls_{tls_memory_of(to, asks_route_service() ? "route service " : "")} {
+    tls_{tls_memory_of(to, hairpins() ? "internal " : asks_route_service() ? "route service " : "")} {
   to_.stats().in_flight.fetch_add(1, std::memory_order_relaxed);
   to_.stats().awaiting_headers.fetch_add(1, std::memory_order_relaxed);
   if (asks_route_service())

@@ -47,6 +47,8 @@ private:
   void hand_back(bool response_complete);
 
   bool asks_route_service() const { return of_.where_ == net::situation::to_route_service; }
+  bool hairpins() const { return asks_route_service() && of_.hairpinned_; }
+  const net::backend_tls* tls_rules() const; ///< By which the endpoint is trusted.
   /// Where its idle connections are kept.
   std::string_view pool_key() const { return tls_ != nullptr ? tls_->pool_key : address_; }
   /// The connection, of which `up_` may be a stream.

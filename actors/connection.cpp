@@ -35,8 +35,9 @@ private:
 };
 
 /// The frame owns the session; the actor merely points at it.
-net::task<void> run(connection_self* self, loop_context& here, net::wire_ptr wire, bool tls) {
-  session serving{here, std::move(wire), tls};
+net::task<void> run(connection_self* self, loop_context& here, net::wire_ptr wire,
+                    adopt_connection accepted) {
+  session serving{here, std::move(wire), accepted};
   const running_mark mark{self->state.running, serving};
   co_await serving.run();
 }
@@ -51,14 +52,15 @@ std::string reason_of(const std::exception_ptr& thrown) {
   }
 }
 
-connection_actor::behavior_type behave(connection_self* self, loop_context* here, int descriptor,
-                                       bool tls, acceptor_actor owner, std::uint64_t id) {
+connection_actor::behavior_type behave(connection_self* self, loop_context* here,
+                                       adopt_connection accepted, acceptor_actor owner,
+                                       std::uint64_t id) {
   net::tcp_socket socket{here->home.events().get_executor()};
   error_code failed;
-  socket.assign(net::tcp::v6(), descriptor, failed);
+  socket.assign(net::tcp::v6(), accepted.descriptor, failed);
   net::wire_ptr wire{new net::wire{here->home.events(), std::move(socket)}};
   // Until the coroutine has ended, the actor must not, whoever lets go of it.
-  net::start(run(self, *here, std::move(wire), tls), [keep = caf::strong_actor_ptr{self->ctrl()}, here,
+  net::start(run(self, *here, std::move(wire), accepted), [keep = caf::strong_actor_ptr{self->ctrl()}, here,
                                                  owner, id](const std::exception_ptr& thrown) {
     if (thrown)
       here->router.log.error(".connection", "connection-failed", {{"error", reason_of(thrown)}});
@@ -79,9 +81,9 @@ connection_actor::behavior_type behave(connection_self* self, loop_context* here
 
 } // namespace
 
-connection_actor spawn_connection(loop_context& here, int descriptor, bool tls,
+connection_actor spawn_connection(loop_context& here, const adopt_connection& accepted,
                                   acceptor_actor owner, std::uint64_t id) {
-  return spawn_pinned<connection_actor, connection_state>(here.home, behave, &here, descriptor, tls,
+  return spawn_pinned<connection_actor, connection_state>(here.home, behave, &here, accepted,
                                                           std::move(owner), id);
 }
 

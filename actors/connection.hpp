@@ -16,6 +16,7 @@ struct client_identity {
   std::string ip;      ///< Of the peer; an IPv4 address as such, even on an IPv6 socket.
   std::string address; ///< ip:port; [ip]:port for IPv6.
   bool tls = false;
+  bool internal = false;     ///< It is this router, by its internal listener.
   bool speaks_http2 = false; ///< As agreed during the handshake.
   bool mutual_tls = false;   ///< The client showed a certificate, which was verified.
   /// The name of the domain of `domains` that it asked for and whose CAs verified its certificate.
@@ -38,8 +39,8 @@ struct client_connection {
   bool unread = false;      ///< A part of the last request was never read.
 };
 
-/// Spawns the actor for an accepted socket, which speaks TLS or not. It tells `owner` with `connection_ended{id}` at its end.
-connection_actor spawn_connection(loop_context& here, int descriptor, bool tls, acceptor_actor owner,
-                                  std::uint64_t id);
+/// Spawns the actor for an accepted socket, which it takes over. It tells `owner` with `connection_ended{id}` at its end.
+connection_actor spawn_connection(loop_context& here, const adopt_connection& accepted,
+                                  acceptor_actor owner, std::uint64_t id);
 
 } // namespace shunt

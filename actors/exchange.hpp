@@ -120,6 +120,7 @@ private:
   static void session_expired(void* self);
   /// Nothing is under way any more of which a session should know.
   void leave_sessions();
+  net::task<bool> may_hairpin();
   /// A host or address without what follows its first colon; an IP literal without its port.
   static std::string_view without_port(std::string_view host);
   void read_affinity();
@@ -170,6 +171,7 @@ private:
   routing::session_times service_times_;   ///< Once the service has been asked.
   bool bypassed_ = false;                  ///< The service was down, and the route said not to mind.
   std::string session_text_;
+  bool hairpinned_ = false;                ///< By the internal listener.
   routing::signature_texts signature_;
   std::string forwarded_url_;
   net::request_ids::text id_;

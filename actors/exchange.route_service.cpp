@@ -207,12 +207,16 @@ net::task<bool> exchange::ask_route_service(std::string url, bool open) {
     co_await respond(net::describe(router_error::route_service_failed, head.host));
     co_return false;
   }
+  hairpinned_ = false;
+  if (here_.router.internal)
+    hairpinned_ = co_await may_hairpin();
+  auto& endpoint = hairpinned_ ? here_.route_services.internal(here_.router.internal->port) : *service_->endpoint;
   where_ = net::situation::to_route_service;
   times_.proxying = exchange_times::clock::now();
   attempt_result last;
   for (std::size_t made = 0; made < services->attempts_max; ++made) {
     times_.attempt = exchange_times::clock::now();
-    last = co_await try_endpoint(*service_->endpoint);
+    last = co_await try_endpoint(endpoint);
     if (last.ended != attempt_result::kind::failed)
       break;
     const bool late = session_->has_given_up();

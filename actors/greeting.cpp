@@ -97,9 +97,15 @@ void note_certificate(const SSL* session, const policy& rules, client_identity& 
     who.certificate = client_cert_value_of(session, format);
 }
 
+/// Whose certificates the client is met with.
+const net::front_tls* tls_for(const client_identity& who, const loop_context& here, const policy& rules) {
+  return who.internal ? here.router.internal->server.get() : rules.front_tls.get();
+}
+
 net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity& who) {
   const auto rules = here.rules;
-  auto session = rules->front_tls == nullptr ? nullptr : rules->front_tls->new_session(wire.loop().index());
+  const auto* tls = tls_for(who, here, *rules);
+  auto session = tls == nullptr ? nullptr : tls->new_session(wire.loop().index());
   if (!session)
     co_return false;
   const auto failed = co_await wire.secure(
@@ -133,7 +139,8 @@ net::task<bool> greet(loop_context& here, net::wire& wire, client_identity& who)
   if (unknown)
     co_return false;
   name_client(who, peer);
-  if (here.rules->settings.enable_proxy && believes(here.rules->proxy_senders, peer.address())) {
+  if (here.rules->settings.enable_proxy && !who.internal
+      && believes(here.rules->proxy_senders, peer.address())) {
     const bool fine = co_await read_proxy_header(here, wire, who);
     if (!fine)
       co_return false;

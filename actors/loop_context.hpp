@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/access_log_writer.hpp"
+#include "actors/internal_listener.hpp"
 #include "actors/lease_cache.hpp"
 #include "actors/policy.hpp"
 #include "actors/request_log.hpp"
@@ -72,6 +73,7 @@ struct router_context {
   access_log_queue* access_log = nullptr; ///< Null: no access log.
   std::string own_ip;
   std::shared_ptr<routing::hold_room> hold_room = std::make_shared<routing::hold_room>();
+  std::optional<internal_listener> internal; ///< Empty: no hairpinning. Set before any request comes.
   std::atomic<health> state{health::initializing};
   std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.
   net::request_metrics request_metrics;                 ///< What the next count, and under which labels.

@@ -60,6 +60,14 @@ net::address_prefixes prefixes_of(const std::vector<std::string>& list, const ch
   return std::move(*prefixes);
 }
 
+routing::hairpin_allowlist hairpins_of(const config::settings& settings) {
+  std::string error;
+  auto list = routing::hairpin_allowlist::parse(settings.route_services_hairpinning_allowlist, error);
+  if (!list)
+    throw std::runtime_error{std::string{"route_services_hairpinning_allowlist: "}.append(error)};
+  return std::move(*list);
+}
+
 } // namespace
 
 policy::policy(config::settings from)
@@ -68,7 +76,7 @@ policy::policy(config::settings from)
                settings.secure_cookies},
     error_page{error_page_of(settings)}, proxy_senders{prefixes_of(settings.proxy_senders, "proxy_senders")},
     blocked_route_services{prefixes_of(settings.route_services.block_CIDRs, "route_services.block_CIDRs")},
-    balancing{balance_rules_of(settings)}, outliers{outlier_settings_of(settings)},
+    hairpins{hairpins_of(settings)}, balancing{balance_rules_of(settings)}, outliers{outlier_settings_of(settings)},
     attempts_max{static_cast<std::size_t>(settings.backend_attempts_max())},
     logged_headers{access_log_headers(settings)},
     log_local_address{logs(settings, "local_address")},

@@ -11,6 +11,7 @@
 #include "net/tls_names.hpp"
 #include "net/tracing.hpp"
 #include "routing/balance.hpp"
+#include "routing/hairpin_allowlist.hpp"
 #include "routing/route_service_signature.hpp"
 
 #include <boost/smart_ptr/local_shared_ptr.hpp>
@@ -54,6 +55,7 @@ struct policy {
   net::sni_index domains; ///< Positions in `settings.domains`.
   net::address_prefixes proxy_senders; ///< Whose headers of the PROXY protocol are believed; empty: everybody's.
   net::address_prefixes blocked_route_services; ///< Addresses that no route service may have.
+  routing::hairpin_allowlist hairpins; ///< `route_services_hairpinning_allowlist`
   routing::balance_rules balancing;
   routing::outlier_settings outliers;
   std::size_t attempts_max;

@@ -304,11 +304,13 @@ using connection_actor =
 struct open_listener {
   int descriptor = -1;
   bool tls = false;
+  bool internal = false; ///< Of `internal_listener`: for the router itself.
 };
 /// Takes over a connection that another loop accepted, because this one has fewer.
 struct adopt_connection {
   int descriptor = -1;
   bool tls = false;
+  bool internal = false; ///< As its listener.
 };
 /// Connections and requests that begin from now on follow these rules; others go on with theirs.
 struct use_policy {

@@ -9,6 +9,7 @@
 #include <boost/smart_ptr/local_shared_ptr.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,6 +29,8 @@ class route_services {
 public:
   /// Null if `url` is none that can be asked.
   route_service_ptr find(std::string_view url);
+  /// The internal listener on that port, where services are asked that are routes of this router.
+  routing::leased_endpoint& internal(std::uint16_t port);
   /// By the secrets of `rules`.
   routing::signature_codec& codec(const std::shared_ptr<const route_service_rules>& rules);
 
@@ -42,6 +45,7 @@ private:
   /// Urls come from registrations. Beyond so many, all are taken apart anew.
   static constexpr std::size_t targets_max = 4096;
   std::unordered_map<std::string, route_service_ptr, hash, std::equal_to<>> targets_;
+  routing::leased_endpoint_ptr internal_;
   std::shared_ptr<const route_service_rules> codec_of_;
   std::optional<routing::signature_codec> codec_;
 };

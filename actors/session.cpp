@@ -70,8 +70,10 @@ private:
 
 } // namespace
 
-session::session(loop_context& here, net::wire_ptr wire, bool tls) : here_{here} {
-  identity_.tls = tls;
+session::session(loop_context& here, net::wire_ptr wire, const adopt_connection& accepted)
+  : here_{here} {
+  identity_.tls = accepted.tls;
+  identity_.internal = accepted.internal;
   client_.who = &identity_;
   client_.wire = std::move(wire);
   client_.wire->stall_limit(here.rules->settings.write_timeout);

@@ -15,7 +15,7 @@ class exchange;
 class session {
 public:
   /// For a client that was accepted.
-  session(loop_context& here, net::wire_ptr wire, bool tls);
+  session(loop_context& here, net::wire_ptr wire, const adopt_connection& accepted);
   /// For one stream of a client, whose identity outlives it.
   session(loop_context& here, net::wire_ptr stream, const client_identity& who);
   session(const session&) = delete;

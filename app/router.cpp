@@ -3,6 +3,7 @@
 #include "actors/acceptor.hpp"
 #include "actors/demand_publisher.hpp"
 #include "actors/health_checker.hpp"
+#include "actors/internal_listener.hpp"
 #include "actors/registrar.hpp"
 #include "actors/route_shard.hpp"
 #include "actors/scheduler.hpp"
@@ -291,6 +292,7 @@ int run_router(const config::settings& settings, const std::string& file,
   std::optional<loops_end> ending{std::in_place, *parts, loops, supervisor, access_writer};
 
   bridge.open(parts->registrar, parts->shards, supervisor);
+  open_internal_listener(context, parts->acceptors);
   const auto keep_reservations = [&, options = reservation_keeper_options_of(settings, log)](
                                    const std::vector<route_shard_actor>& shards) {
     auto keeper = spawn_reservation_keeper(system, shards, options, log, reservation_counts);

@@ -13,16 +13,12 @@ struct inert_key {
   std::string_view reason;
 };
 
-constexpr std::string_view no_hairpinning = "route services are always reached by way of the network";
 constexpr std::string_view no_envelopes = "nothing is sent to Loggregator yet";
 constexpr std::string_view unread = "the router does not act on it yet";
 
 constexpr std::array keys{
   inert_key{"enable_http1_concurrent_read_write", unread},
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
-  inert_key{"route_services_hairpinning", no_hairpinning},
-  inert_key{"route_services_hairpinning_allowlist", no_hairpinning},
-  inert_key{"route_services_internal_server_port", no_hairpinning},
   inert_key{"debug_addr", "the debug server is not served yet"},
   inert_key{"logging.loggregator_enabled", no_envelopes},
   inert_key{"logging.metron_address", no_envelopes},

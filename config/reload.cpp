@@ -28,6 +28,7 @@ constexpr std::string_view fixed_keys[] = {
   "prometheus.port",
   "prometheus.meters.",
   "debug_addr",
+  "route_services_hairpinning",
   "route_services_internal_server_port",
   // Threads and pools.
   "go_max_procs",

@@ -49,6 +49,8 @@ TEST(Check, RefusesWhatCannotWorkTogether) {
     {"status:\n  port: 8081", "f.yml:2: status.port: found 8081, which is already used by port"},
     {"status: {port: 9, routes: {port: 9}}",
      "f.yml:1: status.routes.port: found 9, which is already used by status.port"},
+    {"route_services_hairpinning: true\nport: 7070",
+     "f.yml:2: route_services_internal_server_port: found 7070, which is already used by port"},
     {"http_rewrite: {responses: {add_headers_if_not_present: [{name: \"a b\", value: c}]}}",
      "\"a b\" is no valid header name"},
     {"http_rewrite: {responses: {add_headers_if_not_present: [{name: a, value: \"b\\r\\nc\"}]}}",

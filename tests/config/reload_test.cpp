@@ -19,6 +19,12 @@ TEST(Reload, FindsNothingInTheSameFile) {
   EXPECT_THAT(same.at_next_start, IsEmpty());
 }
 
+TEST(Reload, OpensAndClosesNoInternalListener) {
+  EXPECT_TRUE(needs_restart("route_services_hairpinning"));
+  EXPECT_TRUE(needs_restart("route_services_internal_server_port"));
+  EXPECT_FALSE(needs_restart("route_services_hairpinning_allowlist"));
+}
+
 TEST(Reload, TellsWhatAppliesAtOnceFromWhatDoesNot) {
   const settings before;
   settings after;

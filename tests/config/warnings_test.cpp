@@ -61,7 +61,6 @@ TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
   const std::vector<refusal> table{
     {"\ndebug_addr: a:1",
      "f.yml:2: debug_addr: has no effect: the debug server is not served yet"},
-    {"route_services_hairpinning: true", "route_services_hairpinning: has no effect"},
     {"debug_addr: a:1", "debug_addr: has no effect"},
     {"logging: {loggregator_enabled: true}", "logging.loggregator_enabled: has no effect"},
   };
@@ -87,6 +86,8 @@ TEST(Warnings, KeysThatWorkAreSilent) {
                           "isolation_segments: [a]\nlimits: {connections: 5}\n"
                           "prometheus: {port: 9100, meters: {gorouter_time_histogram_buckets: [1]}}\n"
                           "per_request_metrics_reporting: false\n"
+                          "route_services_hairpinning: true\nroute_services_hairpinning_allowlist: [a.b]\n"
+                          "route_services_internal_server_port: 0\n"
                           "oauth: {client_name: x}\ntoken_fetcher_max_retries: 7\n"
                           "per_app_prometheus_http_metrics_reporting: true\n"),
               IsEmpty());
