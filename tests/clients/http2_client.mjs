@@ -107,6 +107,14 @@ await run({
     return { stuck: facts(await stuck.answer), other: facts(other), closed: session.closed };
   },
 
+  /** A stream that is cut off in the middle by a field `options.cut_by`, and what becomes of the next. */
+  async cut(options) {
+    const session = await connected(options);
+    const cut = await ask(session, options, '/cut', { fields: { [options.cut_by]: 'yes' } }).answer;
+    const after = await ask(session, options, '/after').answer;
+    return { cut: facts(cut), after: facts(after), closed: session.closed };
+  },
+
   /** Waits for the router's goodbye; the stream that is open then is finished. */
   async goodbye(options) {
     const session = await connected(options);

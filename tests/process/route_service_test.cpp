@@ -1,6 +1,7 @@
 // Route services: a request of a bound route goes to the service, signed, and reaches the app only when it
 // comes back from there.
 #include "tests/process/harness/answers.hpp"
+#include "tests/process/harness/bound_routes.hpp"
 #include "tests/process/harness/environment.hpp"
 #include "tests/process/harness/stage.hpp"
 #include "tests/process/harness/tls_backend.hpp"
@@ -19,31 +20,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr std::string_view secret = "the-secret";
-constexpr std::string_view old_secret = "the-old-secret";
-
-const tls_kit::minted& service_ca() {
-  static const auto ca = tls_kit::mint_ca("service-ca");
-  return ca;
-}
-
-const tls_kit::minted& service_certificate() {
-  static const auto own =
-    tls_kit::mint({.common_name = "service", .ips = {"127.0.0.1"}, .issuer = &service_ca()});
-  return own;
-}
-
-nlohmann::json settings(const nlohmann::json& more = nlohmann::json::object()) {
-  nlohmann::json all{{"route_services_secret", secret},
-                     {"route_services_secret_decrypt_only", old_secret},
-                     {"route_services_recommend_https", true},
-                     {"route_services", {{"max_attempts", 3}}},
-                     {"disable_keep_alives", false},
-                     {"max_tls_version", "TLSv1.3"},
-                     {"ca_certs", {service_ca().pem()}}};
-  all.merge_patch(more);
-  return all;
-}
+using namespace bound_routes;
 
 /// The fields that bring a request back, as a router with that secret makes them.
 std::string signed_fields(const std::string& url, std::string_view by = secret,

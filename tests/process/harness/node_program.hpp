@@ -24,6 +24,8 @@ public:
   nlohmann::json wait_for(const std::string& key);
   /// The first one where `key` has that value.
   nlohmann::json wait_for(const std::string& key, const nlohmann::json& value);
+  /// Everything told so far, in order.
+  std::vector<nlohmann::json> facts() const;
   /// Where a server listens.
   std::uint16_t port() { return wait_for("port").at("port"); }
   /// Its last facts, when it has ended. Throws if it fails or takes too long.
@@ -32,7 +34,6 @@ public:
 private:
   template <class Predicate>
   nlohmann::json first(Predicate wanted, const std::string& what);
-  std::vector<nlohmann::json> facts() const;
 
   temporary_directory files_;
   child_process process_;
