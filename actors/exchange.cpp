@@ -199,7 +199,10 @@ net::task<void> exchange::proxy() {
     co_await respond(unknown_instance());
     co_return;
   }
-  const bool bound = found.pool != nullptr && !found.pool->traits().route_service_url.empty();
+  const auto has_service = [](const route& of) {
+    return of.pool != nullptr && !of.pool->traits().route_service_url.empty();
+  };
+  bool bound = has_service(found);
   // Without endpoints nobody can tell whether a policy's scope would let the client in.
   const bool lonely = bound && found.found == route::kind::empty && found.pool->policy() == nullptr
                       && rules_->settings.route_services.without_backends;
@@ -207,6 +210,7 @@ net::task<void> exchange::proxy() {
     found = co_await await_endpoint(found);
     if (client_gone_)
       co_return;
+    bound = has_service(found);
   }
   if (found.found != route::kind::found && !lonely) {
     co_await respond(no_route(found));
@@ -215,8 +219,11 @@ net::task<void> exchange::proxy() {
   note_route(*found.pool);
   routing::attempt_state attempts;
   attempts.only = certain ? &wanted_.only : nullptr;
-  if (const auto& name = found.pool->traits().hash_header; !name.empty())
-    attempts.hash_value = net::value_of(head.fields, name);
+  const auto hash_value = [this](const routing::leased_pool& of) {
+    const auto& name = of.traits().hash_header;
+    return name.empty() ? std::string_view{} : net::value_of(head.fields, name);
+  };
+  attempts.hash_value = hash_value(*found.pool);
   if (is_denied(*found.pool, nullptr)) { // The log names the app all the same.
     endpoint_ = routing::leased_endpoint_ptr{choose(*found.pool, attempts)};
     co_await respond(net::describe(router_error::policy_denied, head.host));
@@ -260,6 +267,7 @@ net::task<void> exchange::proxy() {
     co_await respond(no_route(found));
     co_return;
   }
+  attempts.hash_value = hash_value(*found.pool);
   if (!bypassed_) // What the service took was not the router's own time either.
     times_.proxying = exchange_times::clock::now();
   attempt_result last;

@@ -32,6 +32,7 @@ struct exchange_times {
   clock::time_point attempt;       ///< The latest attempt began.
   clock::time_point last_failure;  ///< The latest failed attempt ended.
   clock::time_point ended;         ///< Nothing is left to do.
+  std::chrono::nanoseconds held{0}; ///< Waited for an endpoint.
   std::chrono::nanoseconds dial{-1};
   std::chrono::nanoseconds resolve{-1};
   std::chrono::nanoseconds handshake{-1};

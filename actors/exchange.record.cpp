@@ -24,7 +24,7 @@ void exchange::count() {
   outcome.total = times_.ended - times_.received;
   if (times_.proxied.time_since_epoch().count() != 0) {
     outcome.proxied = times_.proxied - times_.received;
-    outcome.own = outcome.total - (times_.proxied - times_.proxying);
+    outcome.own = outcome.total - (times_.proxied - times_.proxying) - times_.held;
   }
   here_.metrics.request_ended(outcome);
   if (service_times_.service < 0ns) [[likely]]
@@ -91,7 +91,8 @@ void exchange::log() {
   record.started_at_ns = times_.received_unix_ns;
   record.response_time_ns = ns(times_.ended - times_.received);
   if (proxied) {
-    record.gorouter_time_ns = record.response_time_ns - ns(times_.proxied - times_.proxying);
+    record.gorouter_time_ns =
+      record.response_time_ns - ns(times_.proxied - times_.proxying) - times_.held.count();
     if (failed_attempts_ > 0)
       record.failed_attempts_time_ns = ns(times_.last_failure - times_.proxying);
     if (answered_) { // These tell of the successful attempt alone.

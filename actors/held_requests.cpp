@@ -15,7 +15,7 @@ void held_requests::ask_again(const std::function<bool(std::string_view)>& conce
   for (const auto& [id, each] : places_)
     if (each->awaiting_ && concerns(each->host_))
       caf::anon_send(owner_(each->host_),
-                     hold_request{each->host_, each->path_, id, each->bytes_, self_});
+                     hold_request{each->host_, each->path_, id, each->bytes_, false, self_});
 }
 
 held_requests::place::place(held_requests& among, std::string host, std::string path,
@@ -28,12 +28,15 @@ held_requests::place::~place() {
   release();
 }
 
-void held_requests::place::ask() {
-  release();
-  id_ = ++among_.last_id_;
-  among_.places_.emplace(id_, this);
+void held_requests::place::ask(bool again) {
+  again = again && id_ != 0;
+  if (!again) {
+    release();
+    id_ = ++among_.last_id_;
+    among_.places_.emplace(id_, this);
+  }
   limit_.expires_at(until_);
-  caf::anon_send(among_.owner_(host_), hold_request{host_, path_, id_, bytes_, among_.self_});
+  caf::anon_send(among_.owner_(host_), hold_request{host_, path_, id_, bytes_, again, among_.self_});
 }
 
 void held_requests::place::release() {

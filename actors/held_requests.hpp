@@ -48,8 +48,9 @@ public:
     bool is_for(std::string_view host, std::string_view path) const {
       return host == host_ && path == path_;
     }
-    /// Suspends until there is an outcome. May be awaited again after `over`, for what is left of the time.
-    auto wait();
+    /// Suspends until there is an outcome. May be awaited again after `over`, for what is left of the time:
+    /// `again` if the endpoints that came were filled by others.
+    auto wait(bool again = false);
     /// The client has left: ends the wait at once.
     void leave() { end(outcome::left); }
 
@@ -57,7 +58,7 @@ public:
     friend class held_requests;
     struct awaiter;
 
-    void ask();
+    void ask(bool again);
     void release();
     void end(outcome how);
 
@@ -83,17 +84,18 @@ private:
 
 struct held_requests::place::awaiter {
   place& self;
+  bool again;
 
   bool await_ready() const noexcept { return self.left_; }
   void await_suspend(std::coroutine_handle<> awaiting) {
     self.awaiting_ = awaiting;
-    self.ask();
+    self.ask(again);
   }
   outcome await_resume() const noexcept { return self.left_ ? outcome::left : self.outcome_; }
 };
 
-inline auto held_requests::place::wait() {
-  return awaiter{*this};
+inline auto held_requests::place::wait(bool again) {
+  return awaiter{*this, again};
 }
 
 } // namespace shunt

@@ -136,7 +136,8 @@ struct hold_request {
   std::string host;
   std::string path;
   std::uint64_t id = 0; ///< The holder's.
-  std::size_t bytes = 0; ///< That it occupies while it waits.
+  std::size_t bytes = 0; ///< That it may occupy while it waits.
+  bool again = false; ///< It was sent off, and met endpoints that others had filled.
   lease_cache_actor holder;
 };
 /// The request left, waited long enough, or was sent on and is through.
@@ -240,6 +241,7 @@ struct route_demand {
   std::string uri;
   std::string app; ///< GUID of whoever was or will be behind it; may be empty.
   std::size_t waiting = 0;
+  std::chrono::steady_clock::time_point said = std::chrono::steady_clock::now();
 };
 
 using demand_publisher_actor = caf::typed_actor<caf::reacts_to<route_demand>>;

@@ -80,6 +80,7 @@ public:
     const auto now_ns = unix_now_ns();
     const std::span all{*batch.registrations};
     std::vector<const routing::registration*> awaited;
+    const auto known_before = state().slice->route_count();
     for (std::size_t i = 0; i < all.size(); ++i) {
       if (i % warmed_together == 0)
         state().slice->warm(all.subspan(i, std::min(warmed_together, all.size() - i)));
@@ -99,8 +100,13 @@ public:
     count_routes();
     tell_checker();
     push_soon();
-    for (const auto* each : awaited)
+    for (const auto* each : awaited) {
       let_go(each->host(), each->path());
+      for (const auto& below : state().holds->below(uri_of(each->host(), each->path())))
+        send_off(state().holds->dismiss(below)); // For longer paths without endpoints it may serve.
+    }
+    if (state().slice->route_count() < known_before)
+      dismiss_strays();
   }
 
   void reserve(const reserve_routes& reservations) const {
@@ -148,7 +154,13 @@ public:
   void hold(const hold_request& asked) const {
     const auto route = state().slice->state_of(asked.host, asked.path);
     const routing::hold_ticket who{know(asked.holder), asked.id};
-    if (!route.known || route.endpoints > 0) {
+    if (asked.again && route.endpoints > 0) {
+      state().holds->rejoin(uri_of(asked.host, asked.path), who, asked.bytes);
+      look_again_soon();
+      return;
+    }
+    // A successor that does not know the route yet may be about to hear of it.
+    if (route.endpoints > 0 || (!route.known && state().in_sync)) {
       push(); // So that the holder sees what it was late to hear of.
       self_->send(asked.holder, hold_over{asked.id});
       return;
@@ -184,6 +196,8 @@ public:
 
   /// Nobody waits for a route that is not known any more.
   void dismiss_strays() const {
+    if (!state().in_sync)
+      return;
     std::vector<std::string> gone;
     state().holds->for_each([&](std::string_view uri, std::size_t) {
       const auto [host, path] = key_of(uri);
@@ -199,10 +213,14 @@ public:
     auto& s = state();
     if (!options_.demand)
       return;
-    if (!std::exchange(s.announcing, true))
-      self_->delayed_send(self_, announce_every, announce_demand{});
+    look_again_soon();
     if (s.announced.size() < announced_at_once_max && s.announced.emplace(uri).second)
       self_->send(options_.demand, route_demand{std::string{uri}, std::string{app}, waiting});
+  }
+
+  void look_again_soon() const {
+    if (!std::exchange(state().announcing, true))
+      self_->delayed_send(self_, announce_every, announce_demand{});
   }
 
   void announce_all() const {
@@ -217,11 +235,22 @@ public:
     std::rotate(due.begin(), from, due.end());
     if (due.size() > announced_at_once_max)
       due.resize(announced_at_once_max);
+    s.announced_last = due.empty() ? std::string{} : std::string{due.back().first};
+    std::vector<std::string> filled; // By requests that never waited, of whose ends nobody tells.
     for (const auto& [uri, waiting] : due) {
       const auto [host, path] = key_of(uri);
-      announce(uri, s.slice->state_of(host, path).app, waiting);
+      const auto route = s.slice->state_of(host, path);
+      if (route.endpoints > 0)
+        filled.emplace_back(uri);
+      else
+        announce(uri, route.app, waiting);
     }
-    s.announced_last = due.empty() ? std::string{} : std::string{due.back().first};
+    if (!filled.empty())
+      look_again_soon();
+    for (const auto& uri : filled) {
+      const auto [host, path] = key_of(uri);
+      let_go(host, path);
+    }
   }
 
   // -- Leases.
@@ -317,6 +346,7 @@ public:
     if (since.generation != state().doubts)
       return;
     state().in_sync = state().sync_changed = true;
+    dismiss_strays();
     push_soon();
   }
 

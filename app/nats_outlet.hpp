@@ -25,7 +25,9 @@ public:
   publish_function publisher() const {
     return [behind = behind_](std::string_view subject, std::string_view payload) {
       const std::lock_guard lock{behind->mutex};
-      return behind->bus != nullptr && behind->bus->publish(subject, payload);
+      // While there is no connection it would wait in a buffer, and be said when it is not true any more.
+      return behind->bus != nullptr && behind->bus->connected()
+             && behind->bus->publish(subject, payload);
     };
   }
 

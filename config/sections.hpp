@@ -131,9 +131,9 @@ struct empty_pool_settings {
 /// How much may wait for the first backend of a route whose option `hold` asks for that.
 struct hold_settings {
   std::int64_t requests_per_route = 1'000;
-  std::int64_t bytes_per_route = 16 << 20; ///< What the requests occupy in the router's memory.
+  std::int64_t bytes_per_route = 64 << 20; ///< What the requests may occupy in the router's memory.
   std::int64_t requests = 10'000;          ///< Of the node.
-  std::int64_t bytes = 256 << 20;          ///< Of the node.
+  std::int64_t bytes = 512 << 20;          ///< Of the node.
 };
 
 // -- Reservations

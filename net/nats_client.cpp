@@ -71,6 +71,9 @@ void set_times(natsOptions* to, const nats_options& from) {
   check(natsOptions_SetTimeout(to, from.connect_timeout.count()), "connect timeout");
   check(natsOptions_SetPingInterval(to, from.ping_interval.count()), "nats_client_ping_interval");
   check(natsOptions_SetMaxPingsOut(to, from.pings_unanswered_max), "pings");
+  // Else a server that takes no more holds up whoever publishes for ever, and with it the pings by which
+  // it would be found to be gone.
+  check(natsOptions_SetWriteDeadline(to, from.write_timeout.count()), "write timeout");
   check(natsOptions_SetAllowReconnect(to, true), "reconnect");
   check(natsOptions_SetMaxReconnect(to, -1), "reconnect");
   check(natsOptions_SetReconnectWait(to, from.reconnect_wait.count()), "reconnect wait");

@@ -33,6 +33,7 @@ struct nats_options {
   std::chrono::milliseconds ping_interval{20'000};
   int pings_unanswered_max = 2;
   std::chrono::milliseconds connect_timeout{2000}; ///< Per server.
+  std::chrono::milliseconds write_timeout{1000};   ///< Without a byte taken; then it is gone.
   int connect_rounds = 3;                          ///< Through all servers, at first.
   std::chrono::milliseconds connect_pause{100};    ///< Between those rounds.
   std::chrono::milliseconds reconnect_wait{2000};

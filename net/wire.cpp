@@ -335,6 +335,8 @@ void wire::abort(error_code reason) noexcept {
     abort_stream();
   else
     socket_.cancel(ignored);
+  if (!stream_ && reading_ == phase::none && watcher_ != nullptr) // Else whoever reads tells it.
+    loop_.post([self = wire_ptr{this}] { self->tell(); });
 }
 
 void wire::close() noexcept {

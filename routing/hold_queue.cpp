@@ -28,6 +28,15 @@ bool hold_queue::join(std::string_view route, hold_ticket who, std::size_t bytes
   return true;
 }
 
+void hold_queue::rejoin(std::string_view route, hold_ticket who, std::size_t bytes) {
+  auto& joined = routes_[std::string{route}];
+  std::erase(joined.gone, who);
+  shared_->requests.fetch_add(1);
+  shared_->bytes.fetch_add(bytes);
+  joined.waiting.push_front({who, bytes});
+  joined.bytes += bytes;
+}
+
 /// Of the node, which others take from at the same time.
 bool hold_queue::take_room(std::size_t bytes) {
   const auto requests = shared_->requests.fetch_add(1) + 1;
@@ -84,6 +93,17 @@ std::vector<hold_ticket> hold_queue::let_go(std::string_view route, std::size_t 
   gone.insert(gone.end(), off.begin(), off.end());
   settle(at);
   return off;
+}
+
+std::vector<std::string> hold_queue::below(std::string_view route) const {
+  auto prefix = std::string{route};
+  if (!prefix.ends_with('/')) // "host/" stands for the root.
+    prefix += '/';
+  std::vector<std::string> found;
+  for (auto at = routes_.lower_bound(prefix); at != routes_.end() && at->first.starts_with(prefix); ++at)
+    if (at->first != route && !at->second.waiting.empty())
+      found.push_back(at->first);
+  return found;
 }
 
 std::vector<hold_ticket> hold_queue::dismiss(std::string_view route) {

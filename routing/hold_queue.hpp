@@ -15,9 +15,9 @@ namespace shunt::routing {
 
 struct hold_limits {
   std::size_t requests_per_route = 1'000;
-  std::size_t bytes_per_route = 16 * 1024 * 1024;
+  std::size_t bytes_per_route = 64 * 1024 * 1024;
   std::size_t requests = 10'000; ///< Of the node.
-  std::size_t bytes = 256 * 1024 * 1024;
+  std::size_t bytes = 512 * 1024 * 1024;
 };
 
 /// What waits on a node, of all shards. Any thread.
@@ -48,6 +48,8 @@ public:
 
   /// Joins those who wait for `route` ("host/path") with what its request occupies. False if there is no room.
   bool join(std::string_view route, hold_ticket who, std::size_t bytes);
+  /// One who went met endpoints that others had filled, and waits again, before all others.
+  void rejoin(std::string_view route, hold_ticket who, std::size_t bytes);
   /// `who` waits no longer, or has gone and is through. Unknown ones are ignored.
   void leave(std::string_view route, hold_ticket who);
   /// Those who may go now that the route has so many endpoints: as many as these take beside the ones who
@@ -55,6 +57,8 @@ public:
   std::vector<hold_ticket> let_go(std::string_view route, std::size_t endpoints);
   /// All who wait: the route is not what they wait for any more.
   std::vector<hold_ticket> dismiss(std::string_view route);
+  /// The routes below `route` for which somebody waits, itself not among them.
+  std::vector<std::string> below(std::string_view route) const;
 
   /// `visit(route, waiting)` for each route for which somebody waits.
   template <class Visit>

@@ -256,8 +256,12 @@ match_result lease_table::judge(leased_host& h, std::string_view path,
                                 leased_pool*& met_empty) const {
   using enum match_result::kind;
   const auto [live, without, vacant] = h.meet(path);
-  if (live != nullptr)
-    return {vacant ? empty : found, live};
+  if (live != nullptr && !vacant)
+    return {found, live};
+  if (live != nullptr) { // What is known of longer paths, or of the host itself, says more of the request.
+    auto* nearer = met_empty != nullptr ? met_empty : without;
+    return {empty, nearer != nullptr ? nearer : live};
+  }
   if (without == nullptr)
     return {};
   const bool reserved = without->traits().reserved != route_traits::reservation_kind::none;

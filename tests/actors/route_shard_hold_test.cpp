@@ -29,7 +29,7 @@ protected:
     tell(shard, reserve_routes{std::move(made)});
   }
   void hold(const std::string& host, std::uint64_t id, const lease_cache_actor& of) {
-    tell(shard, hold_request{host, "", id, 100, of});
+    tell(shard, hold_request{host, "", id, 100, false, of});
   }
   void release(const std::string& host, std::uint64_t id) {
     tell(shard, release_hold{host, "", id, holder});

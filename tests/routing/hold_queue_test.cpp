@@ -115,6 +115,28 @@ TEST_F(HoldQueue, NamesTheRoutesForWhichSomebodyWaits) {
   EXPECT_EQ(named, (std::vector<std::pair<std::string, std::size_t>>{{"a/", 2}}));
 }
 
+TEST_F(HoldQueue, PutsThoseWhoCameBackBeforeAllOthersAndCountsThemAsWaiting) {
+  for (const std::uint64_t id : {1, 2, 3})
+    ASSERT_TRUE(two.join("a/", {0, id}, 10));
+  two.let_go("a/", 1);
+  two.rejoin("a/", {0, 2}, 10);
+  EXPECT_EQ(two.waiting("a/"), 2u);
+  EXPECT_EQ(room.bytes, 20u);
+  EXPECT_EQ(ids(two.let_go("a/", 1)), (list{2})) << "1 is still on its way";
+}
+
+TEST_F(HoldQueue, KnowsTheRoutesBelowAnother) {
+  hold_room large;
+  hold_queue all{{}, 0, large};
+  std::uint64_t id = 0;
+  for (const std::string route : {"a/", "a/x", "a/x/y", "a/xy", "aa/", "b/"})
+    ASSERT_TRUE(all.join(route, {0, ++id}, 0));
+  using names = std::vector<std::string>;
+  EXPECT_EQ(all.below("a/"), (names{"a/x", "a/x/y", "a/xy"}));
+  EXPECT_EQ(all.below("a/x"), (names{"a/x/y"}));
+  EXPECT_EQ(all.below("b/"), names{});
+}
+
 TEST_F(HoldQueue, GivesItsRoomBackWhenItEnds) {
   {
     hold_queue dies{limits, 0, room};

@@ -78,7 +78,7 @@ struct model {
           return at->first;
         const auto claimed = reserved.find(join(name, prefix));
         if (claimed != reserved.end() && !claimed->second.fallback)
-          return at->first + "!";
+          return without.empty() ? at->first + "!" : without;
         if (at != routes.end() && without.empty())
           without = at->first + "!";
         if (prefix.empty())

@@ -268,6 +268,19 @@ TEST_F(ReservedMatch, IsBeatenByLongerPathsWithEndpoints) {
   EXPECT_EQ(met("a.com", "x"), "a.com/x!");
 }
 
+TEST_F(ReservedMatch, LeavesWhatIsKnownOfLongerPathsAndOfTheHostItselfInPlace) {
+  table->reserve(wanted("a.com"), now);
+  table->reserve(wanted("*.com"), now);
+  for (const std::string uri : {"a.com/x", "b.com"}) {
+    put(uri, 1);
+    take(uri, 1);
+  }
+  EXPECT_EQ(met("a.com", "x/y"), "a.com/x!");
+  EXPECT_EQ(met("a.com", ""), "a.com/!");
+  EXPECT_EQ(met("b.com", ""), "b.com/!");
+  EXPECT_EQ(met("c.com", ""), "*.com/!");
+}
+
 TEST_F(ReservedMatch, ServesWithItsEndpointsAsAnyRoute) {
   table->reserve(wanted("a.com"), now);
   put("a.com", 1);
