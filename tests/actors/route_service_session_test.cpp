@@ -34,7 +34,7 @@ protected:
   routing::session_id begin(const routing::session_limits& limits = {}) {
     routing::session_id id;
     on(0, [&](loop_context& here) {
-      session.begin(here.sessions, limits, [](void* fired) { ++*static_cast<std::atomic<int>*>(fired); }, &fired);
+      session.begin(here.sessions, limits, [](void* counter) { ++*static_cast<std::atomic<int>*>(counter); }, &fired);
       id = session->id();
     });
     return id;
