@@ -166,8 +166,11 @@ attempt::within_limit(std::chrono::nanoseconds patience) const {
   auto end = net::steady_time::max();
   if (const auto limit = time_limit(); limit.count() > 0)
     end = of_.times_.attempt + limit;
-  if (asks_route_service())
+  if (asks_route_service()) {
+    if (of_.session_->has_given_up()) // Then its deadline is none any more.
+      return {1ns, true};
     end = std::min(end, of_.session_->facts().deadline());
+  }
   if (end == net::steady_time::max())
     return {patience, false};
   const auto left =

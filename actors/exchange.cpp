@@ -67,6 +67,10 @@ std::size_t exchange::extra_bytes() const noexcept {
 }
 
 void exchange::shrink() {
+  held_.reset();
+  endpoint_ = nullptr;
+  service_ = nullptr;
+  rules_.reset();
   trim(out_);
   trim(answer_);
   trim(head.fields);
@@ -256,7 +260,7 @@ net::task<void> exchange::proxy() {
     if (!bypassed)
       co_return;
   }
-  if (bound) // While it was looked for what the signature names, the table may have changed.
+  if (bound || use_) // While its signature was judged, or the service asked, the table may have changed.
     found = co_await find_route(head.host, head.target);
   if (may_hold(found)) {
     found = co_await await_endpoint(found);

@@ -48,7 +48,7 @@ void exchange::log() {
   const auto ns = [](auto duration) {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
   };
-  const bool proxied = times_.proxying.time_since_epoch().count() != 0;
+  const bool proxied = times_.proxied.time_since_epoch().count() != 0;
   const bool reached = endpoint_ != nullptr;
   const auto& protected_names = rules_->settings.hop_by_hop_headers_to_filter;
   out_.clear();

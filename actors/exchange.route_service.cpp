@@ -252,12 +252,13 @@ net::task<bool> exchange::ask_route_service(std::string url, bool open) {
 /// the request left to send.
 bool exchange::is_down(const attempt_result& last) const {
   return last.ended == attempt_result::kind::failed
-         && last.why != routing::failure_class::response_header_limits && !client_gone_ && !body_spent_
+         && last.why != routing::failure_class::response_header_limits
+         && last.why != routing::failure_class::client_cancelled && !client_gone_ && !body_spent_
          && !session_->facts().has_come_back();
 }
 
-/// The request goes on as one of an unbound route. Its session stays open, to refuse the service that wakes
-/// up too late: the app would see the request twice.
+/// The request goes on as one of an unbound route. Its session is remembered, to refuse the service that wakes
+/// up too late: the app would see the request twice. (Another router does not know, and lets it pass.)
 void exchange::bypass_route_service() {
   bypassed_ = true;
   where_ = net::situation::unbound;

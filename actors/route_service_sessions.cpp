@@ -4,6 +4,7 @@
 
 #include <caf/send.hpp>
 
+#include <new>
 #include <utility>
 
 namespace shunt {
@@ -49,7 +50,23 @@ void route_service_sessions::end(const live_session& session) noexcept {
   if (found == sessions_.end())
     return;
   found->second.session->end();
+  if (session.facts().given_up()) {
+    try {
+      if (given_up_.insert(found->first).second)
+        given_up_order_.push_back(found->first);
+    } catch (const std::bad_alloc&) { // Then it is as if another router had been asked.
+    }
+    while (given_up_order_.size() > given_up_max) {
+      given_up_.erase(given_up_order_.front());
+      given_up_order_.pop_front();
+    }
+  }
   sessions_.erase(found); // The actor ends with its last handle.
+}
+
+routing::use_verdict route_service_sessions::after_the_end(std::uint64_t serial, bool comes_back) const {
+  return comes_back && given_up_.contains(serial) ? routing::use_verdict::too_late
+                                                  : routing::use_verdict::over;
 }
 
 // -- Requests that carry a signature.
@@ -68,7 +85,7 @@ bool route_service_sessions::use_awaiter::await_ready() {
   if (!owner.is_here(id))
     return false;
   const auto found = owner.sessions_.find(id.serial);
-  verdict = found == owner.sessions_.end() ? routing::use_verdict::over
+  verdict = found == owner.sessions_.end() ? owner.after_the_end(id.serial, comes_back)
                                            : found->second.session->use(comes_back, clock::now());
   return true;
 }
@@ -100,7 +117,8 @@ void route_service_sessions::hear(const signature_used& message) {
   if (const auto found = sessions_.find(message.session); found != sessions_.end())
     caf::anon_send(found->second.actor, message);
   else
-    caf::anon_send(message.asker, use_judged{message.question, routing::use_verdict::over});
+    caf::anon_send(message.asker,
+                   use_judged{message.question, after_the_end(message.session, message.comes_back)});
 }
 
 void route_service_sessions::hear(const signature_use_ended& message) {

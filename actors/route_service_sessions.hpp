@@ -12,6 +12,7 @@
 #include <deque>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace shunt {
@@ -41,6 +42,9 @@ public:
   auto use(const routing::session_id& id, bool comes_back);
   void use_ended(const routing::session_id& id, bool came_back, routing::time_point at);
 
+  /// So many are remembered after they gave their service up.
+  static constexpr std::size_t given_up_max = 4096;
+
   /// For the answer of another loop. A busy loop answers in a fraction of a millisecond.
   static constexpr auto wait_max = std::chrono::milliseconds{5};
 
@@ -65,6 +69,8 @@ private:
   bool is_ours(const routing::session_id& id) const noexcept;
   bool is_here(const routing::session_id& id) const noexcept;
   void ask(use_awaiter& who);
+  /// What becomes of a request whose session is over, or was never here.
+  routing::use_verdict after_the_end(std::uint64_t serial, bool comes_back) const;
   void forget_answered();
   void wait();
   void give_up_waiting();
@@ -74,6 +80,10 @@ private:
   session_directory_actor self_;
   std::unordered_map<std::uint64_t, entry> sessions_;
   std::uint64_t last_serial_ = 0;
+  /// The latest that gave their service up, in order of serials or nearly so: it may wake up, and its request
+  /// was answered, perhaps by the app.
+  std::unordered_set<std::uint64_t> given_up_;
+  std::deque<std::uint64_t> given_up_order_;
   std::deque<question> questions_; ///< In the order in which they were asked, and are due.
   std::uint64_t first_question_ = 0; ///< The number of the first of these.
   timer timer_;

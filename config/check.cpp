@@ -79,6 +79,8 @@ void check_ports(const settings& s, const found_keys& keys, report& out) {
   if (s.status.enable_nontls_health_checks)
     ports.emplace_back("status.port", s.status.port);
   ports.emplace_back("status.routes.port", s.status.routes.port);
+  if (s.enable_ssl)
+    ports.emplace_back("ssl_port", s.ssl_port);
   if (s.route_services_hairpinning)
     ports.emplace_back("route_services_internal_server_port", s.route_services_internal_server_port);
   for (std::size_t i = 1; i < ports.size(); ++i)

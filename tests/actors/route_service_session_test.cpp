@@ -81,6 +81,15 @@ TEST_F(RouteServiceSession, IsKnownToItsOwnLoop) {
   EXPECT_EQ(use_on(0, id), over);
 }
 
+TEST_F(RouteServiceSession, RemembersThatItGaveItsServiceUp) {
+  const auto id = begin();
+  on(0, [&](loop_context&) { session->give_up_service(); });
+  end();
+  EXPECT_EQ(use_on(0, id), too_late);
+  EXPECT_EQ(use_on(0, id, !to_app), over);
+  EXPECT_TRUE(eventually([&] { return use_on(1, id) == too_late; }));
+}
+
 /// An answer that takes more than its five milliseconds is none: on a busy machine, ask anew.
 TEST_F(RouteServiceSession, IsKnownToOtherLoops) {
   EXPECT_TRUE(eventually([&] {

@@ -26,7 +26,7 @@ TEST(DemoOrders, AreTaken) {
 }
 
 TEST(DemoOrders, AreTakenBack) {
-  demo_orders orders{.reject = 403, .delay = 1s, .die = true};
+  demo_orders orders{.reject = 403, .delay = 1s, .rewrites = {}, .die = true};
   EXPECT_EQ(orders.take("reject", "no"), "");
   EXPECT_EQ(orders.take("delay", "0s"), "");
   EXPECT_EQ(orders.take("die", "no"), "");

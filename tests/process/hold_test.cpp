@@ -112,6 +112,56 @@ TEST_F(Hold, FreesThePlaceOfAClientThatLeaves) {
   EXPECT_NE(line.find("\" 499 "), line.npos) << line;
 }
 
+TEST_F(Hold, HearsOfAClientThatLeavesInTheMiddleOfItsBody) {
+  const auto host = asleep({{"hold", "30s"}});
+  {
+    client leaves{port()};
+    leaves.send("POST / HTTP/1.1\r\nHost: " + host + "\r\nContent-Length: 100\r\n\r\n");
+    ASSERT_TRUE(waits(1));
+    leaves.send("some of it");
+  }
+  EXPECT_TRUE(waits(0));
+}
+
+TEST_F(Hold, GoesOnWhileOthersFillTheBackendThatCame) {
+  const auto host = asleep({{"hold", "30s"}});
+  auto held = ask_later(get_request(host, "/held"));
+  ASSERT_TRUE(waits(1));
+  const gate through;
+  const backend awake{through.holding("/busy")};
+  const auto busy = here().mapped(awake);
+  auto one = ask_later(get_request(busy, "/busy")), two = ask_later(get_request(busy, "/busy"));
+  ASSERT_TRUE(awake.wait_for_requests(2));
+  here().map(host, awake, options({{"hold", "30s"}}));
+  ASSERT_TRUE(waits(1));
+  through.open();
+  EXPECT_EQ(held.get().status, 200);
+  EXPECT_EQ(one.get().status, 200);
+  EXPECT_EQ(two.get().status, 200);
+}
+
+TEST_F(Hold, WakesForABackendOfAShorterPath) {
+  const auto host = asleep({{"hold", "30s"}});
+  const backend once;
+  here().map(host + "/x/y", once, options({{"hold", "30s"}}));
+  here().unmap(host + "/x/y", once);
+  auto held = ask_later(get_request(host, "/x/y/z"));
+  ASSERT_TRUE(waits(1));
+  const backend shorter;
+  here().map(host + "/x", shorter);
+  EXPECT_EQ(held.get().status, 200);
+}
+
+TEST_F(Hold, AsksTheRouteServiceThatCameWithTheBackend) {
+  const auto host = asleep({{"hold", "30s"}});
+  auto held = ask_later(get_request(host));
+  ASSERT_TRUE(waits(1));
+  const backend awake;
+  here().map(host, awake, {{"route_service_url", "https://127.0.0.1:1/"}});
+  EXPECT_EQ(held.get().one("X-Cf-RouterError"), "route_service_unsupported") << "the secret is not set";
+  EXPECT_EQ(awake.request_count(), 0u);
+}
+
 TEST_F(Hold, TellsTheWorldThatAnAppIsWanted) {
   here().bus.listen("router.demand");
   const auto host = asleep({{"hold", "30s"}});

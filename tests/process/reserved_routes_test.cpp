@@ -1,5 +1,6 @@
 // Routes that exist because somebody reserved them: what their requests get, with backends and without.
 #include "tests/process/harness/answers.hpp"
+#include "tests/process/harness/bound_routes.hpp"
 #include "tests/process/harness/stage.hpp"
 #include "tests/process/harness/tls_backend.hpp"
 
@@ -13,10 +14,7 @@ namespace {
 using testing::IsEmpty;
 using testing::Not;
 
-const tls_kit::minted& service_ca() {
-  static const auto ca = tls_kit::mint_ca("service-ca");
-  return ca;
-}
+using bound_routes::service_ca;
 
 class ReservedRoutes : public SharedStage<ReservedRoutes> {
 public:
@@ -108,11 +106,6 @@ TEST_F(ReservedRoutes, HoldARequestUntilTheFirstBackendComes) {
 
 class ReservedRoutesWithService : public ReservedRoutes {
 protected:
-  static const tls_kit::minted& certificate() {
-    static const auto own =
-      tls_kit::mint({.common_name = "service", .ips = {"127.0.0.1"}, .issuer = &service_ca()});
-    return own;
-  }
   std::string url() const {
     std::string made = "https://127.0.0.1:";
     return made.append(std::to_string(service.port())).append("/");
@@ -126,7 +119,7 @@ protected:
   }
 
   backend logic{answers::ok("by the service")};
-  tls_backend service{logic, {.own = &certificate()}};
+  tls_backend service{logic, {.own = &bound_routes::service_certificate()}};
 };
 
 TEST_F(ReservedRoutesWithService, SendItTheirTrafficThoughThereNeverWasAnApp) {

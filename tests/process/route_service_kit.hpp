@@ -3,6 +3,7 @@
 #pragma once
 
 #include "tests/process/harness/answers.hpp"
+#include "tests/process/harness/bound_routes.hpp"
 #include "tests/process/harness/client.hpp"
 #include "tests/process/harness/tls_backend.hpp"
 
@@ -15,14 +16,11 @@
 namespace shunt::test {
 
 inline const tls_kit::minted& services_ca() {
-  static const auto ca = tls_kit::mint_ca("services-ca");
-  return ca;
+  return bound_routes::service_ca();
 }
 
 inline const tls_kit::minted& services_certificate() {
-  static const auto own =
-    tls_kit::mint({.common_name = "service", .ips = {"127.0.0.1"}, .issuer = &services_ca()});
-  return own;
+  return bound_routes::service_certificate();
 }
 
 inline nlohmann::json service_settings(const nlohmann::json& more = nlohmann::json::object()) {
