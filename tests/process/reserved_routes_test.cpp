@@ -91,7 +91,9 @@ TEST_F(ReservedRoutes, BeatShorterPathsAndWildcardsUnlessTheySayOtherwise) {
 }
 
 TEST_F(ReservedRoutes, HoldARequestUntilTheFirstBackendComes) {
-  const auto host = reserved({{"app", "the-app"}, {"options", {{"hold", 30}}}});
+  const auto host = fresh_host();
+  reserve(host, {{"app", "the-app"}, {"options", {{"hold", 30}}}});
+  reserved(); // So the one before it was heard.
   here().bus.listen("router.demand");
   auto answer = std::async(std::launch::async, [&] { return here().ask(post_request(host, "body"), "POST"); });
   const auto said = here().bus.next();
@@ -151,7 +153,7 @@ TEST_F(ReservedRoutesWithService, HoldWhatComesBackFromIt) {
 TEST_F(ReservedRoutesWithService, RefuseAServiceWithoutTls) {
   const auto host = fresh_host();
   reserve(host, {{"route_service_url", "http://127.0.0.1:1/"}});
-  const auto other = reserved(); // So the one before it was heard.
+  reserved(); // So the one before it was heard.
   EXPECT_EQ(here().get(host).status, 404);
 }
 
