@@ -28,7 +28,7 @@ OSSL_LIB_CTX* make_library() {
 
 OSSL_LIB_CTX* tls_library(std::size_t lane) {
   static std::mutex guard;
-  static std::vector<OSSL_LIB_CTX*> made;
+  static auto& made = *new std::vector<OSSL_LIB_CTX*>; // Nor is this, so that they are not lost.
   const std::lock_guard lock{guard};
   while (made.size() <= lane)
     made.push_back(make_library());

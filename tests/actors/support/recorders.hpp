@@ -55,9 +55,11 @@ struct shard_record {
   std::size_t asked_again = 0; ///< That everybody was asked to register.
 };
 
-/// Ends with an exception when it is asked for its routes.
-inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_record& record) {
-  return system.spawn([&record]() -> route_shard_actor::behavior_type {
+/// Ends with an exception when it is asked for its routes. (The record is an argument, because CAF applies
+/// a function without any to a null pointer, which is undefined.)
+inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_record& in) {
+  const auto behave = [](route_shard_actor::pointer, shard_record* of) -> route_shard_actor::behavior_type {
+    auto& record = *of;
     return {
       [&record](const registration_batch& m) { record.batches.push_back(m); },
       [&record](const reserve_routes& m) {
@@ -85,7 +87,8 @@ inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_
       [](push_changes) {},
       [](const heard_all&) {},
     };
-  });
+  };
+  return system.spawn(behave, &in);
 }
 
 /// What an acceptor heard.
