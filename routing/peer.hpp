@@ -20,6 +20,9 @@ struct shard_view {
     peer_id peer = this_node;
     bool in_sync = false; ///< By its own word, heard not long ago.
     bool hears_nats = false;
+    /// False: it is not placed there (any more), but has a copy in sync, and keeps it until those who are
+    /// placed have theirs.
+    bool placed = true;
 
     bool operator==(const holder&) const = default;
   };
