@@ -28,7 +28,7 @@ struct shard_view {
   };
   bool held = true; ///< By this node.
   /// The other holders that are alive (not suspect, dead or leaving), in the order of placement.
-  std::vector<holder> others;
+  std::vector<holder> others{};
   /// Whether holders are missing: placed there, and away for less than it takes to place it anew.
   bool incomplete = false;
 
