@@ -8,6 +8,7 @@
 #include "net/probe_result.hpp"
 #include "net/wire.hpp"
 #include "routing/lease_table.hpp"
+#include "routing/peer.hpp"
 #include "routing/registration.hpp"
 #include "routing/reservation.hpp"
 #include "routing/route_service_session.hpp"
@@ -209,10 +210,42 @@ struct prune_routes {
 };
 /// INTERNAL. Sends what was collected for at most 10 ms.
 struct push_changes {};
-/// INTERNAL. Since `generation` of doubts there was time enough to hear everybody.
-struct heard_all {
-  std::uint64_t generation = 0;
+/// INTERNAL. Something of the replica's is due: see `shard_replica::due`.
+struct shard_tick {};
+
+// -- What shards of a cluster's nodes say to each other goes by way of the cluster node, one a process.
+
+/// Takes a message to the same shard on a peer. Lost with the link, of which `peer_gone` tells.
+struct to_peer {
+  routing::peer_id to = routing::this_node;
+  std::size_t shard = 0;
+  std::shared_ptr<const routing::replica_message> what;
 };
+/// Such a message, arrived. In the order in which that peer sent it.
+struct from_peer {
+  routing::peer_id from = routing::this_node;
+  std::size_t shard = 0;
+  std::shared_ptr<const routing::replica_message> what;
+};
+/// Who holds the shard from now on.
+struct shard_view_changed {
+  routing::shard_view view;
+};
+/// The link to a peer closed: whatever was under way with it is lost.
+struct peer_gone {
+  routing::peer_id peer = routing::this_node;
+};
+/// Whether this node has a copy of the shard that is in sync; peers are told.
+struct shard_sync {
+  std::size_t shard = 0;
+  bool in_sync = false;
+};
+/// Somebody holds a shard now of which nobody has a copy: everybody is to be asked to register.
+struct registrations_wished {};
+
+/// The part of the cluster node (cluster/cluster_node.hpp) that shards speak to.
+using shard_outlet_actor = caf::typed_actor<caf::reacts_to<to_peer>, caf::reacts_to<shard_sync>,
+                                            caf::reacts_to<registrations_wished>>;
 
 using route_shard_actor = caf::typed_actor<
   caf::reacts_to<registration_batch>, caf::reacts_to<reserve_routes>,
@@ -221,7 +254,8 @@ using route_shard_actor = caf::typed_actor<
   caf::reacts_to<release_hold>, caf::reacts_to<announce_demand>, caf::reacts_to<endpoint_failed>,
   caf::reacts_to<check_health>, caf::reacts_to<endpoint_judged>, caf::reacts_to<nats_changed>, caf::reacts_to<routing_api_changed>,
   caf::reacts_to<registrations_asked>, caf::replies_to<list_routes>::with<route_list>, caf::reacts_to<prune_routes>,
-  caf::reacts_to<push_changes>, caf::reacts_to<heard_all>>;
+  caf::reacts_to<push_changes>, caf::reacts_to<shard_tick>, caf::reacts_to<from_peer>,
+  caf::reacts_to<shard_view_changed>, caf::reacts_to<peer_gone>>;
 
 struct shard_replaced {
   std::size_t shard = 0;
@@ -423,7 +457,7 @@ CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_judged))
 CAF_ADD_TYPE_ID(shunt, (shunt::expire_leases))
 CAF_ADD_TYPE_ID(shunt, (shunt::fatal_failure))
 CAF_ADD_TYPE_ID(shunt, (shunt::flush_access_log))
-CAF_ADD_TYPE_ID(shunt, (shunt::heard_all))
+CAF_ADD_TYPE_ID(shunt, (shunt::from_peer))
 CAF_ADD_TYPE_ID(shunt, (shunt::hold_over))
 CAF_ADD_TYPE_ID(shunt, (shunt::hold_request))
 CAF_ADD_TYPE_ID(shunt, (shunt::host_granted))
@@ -434,11 +468,13 @@ CAF_ADD_TYPE_ID(shunt, (shunt::list_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::loop_quiet))
 CAF_ADD_TYPE_ID(shunt, (shunt::nats_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::open_listener))
+CAF_ADD_TYPE_ID(shunt, (shunt::peer_gone))
 CAF_ADD_TYPE_ID(shunt, (shunt::phase_over))
 CAF_ADD_TYPE_ID(shunt, (shunt::prune_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::push_changes))
 CAF_ADD_TYPE_ID(shunt, (shunt::registration_batch))
 CAF_ADD_TYPE_ID(shunt, (shunt::registrations_asked))
+CAF_ADD_TYPE_ID(shunt, (shunt::registrations_wished))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_messages))
 CAF_ADD_TYPE_ID(shunt, (shunt::registry_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::release_hold))
@@ -450,11 +486,15 @@ CAF_ADD_TYPE_ID(shunt, (shunt::route_demand))
 CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
 CAF_ADD_TYPE_ID(shunt, (shunt::routing_api_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::shard_replaced))
+CAF_ADD_TYPE_ID(shunt, (shunt::shard_sync))
+CAF_ADD_TYPE_ID(shunt, (shunt::shard_tick))
+CAF_ADD_TYPE_ID(shunt, (shunt::shard_view_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::signature_use_ended))
 CAF_ADD_TYPE_ID(shunt, (shunt::signature_used))
 CAF_ADD_TYPE_ID(shunt, (shunt::start_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::tend_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::to_peer))
 CAF_ADD_TYPE_ID(shunt, (shunt::unreserve_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::use_judged))
 CAF_ADD_TYPE_ID(shunt, (shunt::use_policy))
@@ -483,7 +523,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::expire_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::fatal_failure)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::heard_all)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::from_peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hold_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hold_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::host_granted)
@@ -494,11 +534,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::list_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::loop_quiet)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::nats_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::open_listener)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::peer_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::phase_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::prune_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::push_changes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registration_batch)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_asked)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_wished)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_messages)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::release_hold)
@@ -509,10 +551,14 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_demand)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::routing_api_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_sync)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_view_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::signature_use_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::signature_used)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::to_peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::unreserve_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_policy)

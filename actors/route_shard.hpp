@@ -23,6 +23,8 @@ struct route_shard_options {
   std::size_t conns_per_endpoint = 0; ///< `backends.max_conns`.
   std::shared_ptr<routing::hold_room> room = std::make_shared<routing::hold_room>(); ///< The node's.
   demand_publisher_actor demand; ///< Null: nobody is told for which routes requests wait.
+  shard_outlet_actor cluster;    ///< Null: this node is alone.
+  std::chrono::nanoseconds tombstone_life = std::chrono::minutes{10};
 };
 
 /// The options of one of `shards` shards.

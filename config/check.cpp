@@ -41,6 +41,8 @@ void fill_in(settings& s, const found_keys& keys, report& out) {
     s.drain_timeout = s.endpoint_timeout;
   if (!keys.has("websocket_dial_timeout"))
     s.websocket_dial_timeout = s.endpoint_dial_timeout;
+  if (s.cluster.enabled() && !keys.has("cluster.zone"))
+    s.cluster.zone = s.zone;
   if (s.droplet_stale_threshold >= s.start_response_delay_interval)
     return;
   // Otherwise routes heard at the start would be gone before the listeners open.
@@ -83,6 +85,8 @@ void check_ports(const settings& s, const found_keys& keys, report& out) {
     ports.emplace_back("ssl_port", s.ssl_port);
   if (s.route_services_hairpinning)
     ports.emplace_back("route_services_internal_server_port", s.route_services_internal_server_port);
+  if (s.cluster.enabled())
+    ports.emplace_back("cluster.node.port", s.cluster.node.port);
   for (std::size_t i = 1; i < ports.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (const auto& [key, port] = ports[i]; port != 0 && port == ports[j].second) {
@@ -197,7 +201,7 @@ void complete_and_check(settings& s, const found_keys& keys, report& out) {
   clamp_connections(s, keys, out);
   clean_log_fields(s, keys, out);
   for (auto* check : {check_header_limits, check_listeners, check_ports, check_nats, check_sharding,
-                      check_health_threshold, check_syslog, check_headers, check_tls})
+                      check_health_threshold, check_syslog, check_headers, check_cluster, check_tls})
     check(s, keys, out);
 }
 

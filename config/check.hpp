@@ -13,6 +13,7 @@ void complete_and_check(settings& s, const found_keys& keys, report& out);
 
 // -- Its larger parts, each in a file of its own
 
+void check_cluster(const settings& s, const found_keys& keys, report& out);
 void check_tls(const settings& s, const found_keys& keys, report& out);
 
 } // namespace shunt::config

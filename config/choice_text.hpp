@@ -164,6 +164,24 @@ struct choice_text<max_conns_counts> {
   }
 };
 
+template <>
+struct choice_text<cluster_discovery> {
+  static constexpr choice_entries<cluster_discovery, 2> entries{
+    {{"none", cluster_discovery::none}, {"nats", cluster_discovery::nats}}};
+  static std::string refusal(std::string_view found) {
+    return refusal_text("Invalid way to find nodes ", found, entries);
+  }
+};
+
+template <>
+struct choice_text<cluster_isolated> {
+  static constexpr choice_entries<cluster_isolated, 2> entries{
+    {{"serve", cluster_isolated::serve}, {"unhealthy", cluster_isolated::unhealthy}}};
+  static std::string refusal(std::string_view found) {
+    return refusal_text("Invalid conduct of an isolated node ", found, entries);
+  }
+};
+
 /// The value that `name` stands for, or empty.
 template <class Text>
 auto choice_of(std::string_view name) {

@@ -42,4 +42,13 @@ enum class max_conns_counts : std::uint8_t {
   whole_response,   ///< Until the response, or the tunnel, has ended.
 };
 
+/// `cluster.discovery`: how nodes find each other besides `cluster.peers`.
+enum class cluster_discovery : std::uint8_t { none, nats };
+
+/// `cluster.isolated`: what a node does that hears no other.
+enum class cluster_isolated : std::uint8_t {
+  serve,     ///< It goes on with what it knows.
+  unhealthy, ///< It says so to its load balancer, besides.
+};
+
 } // namespace shunt::config

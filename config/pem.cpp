@@ -9,6 +9,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 namespace shunt::config {
 
@@ -68,6 +69,16 @@ bool has_certificate(const std::string& pem) {
   const bool found = first_certificate(pem) != nullptr;
   ERR_clear_error();
   return found;
+}
+
+bool certificate_names(const std::string& cert_chain, const std::string& host) {
+  const auto certificate = first_certificate(cert_chain);
+  const bool named = certificate
+                     && X509_check_host(certificate.get(), host.data(), host.size(),
+                                        X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, nullptr)
+                          == 1;
+  ERR_clear_error();
+  return named;
 }
 
 } // namespace shunt::config

@@ -13,4 +13,7 @@ std::string key_pair_problem(const std::string& cert_chain, const std::string& p
 /// Whether `pem` holds at least one certificate that can be read.
 bool has_certificate(const std::string& pem);
 
+/// Whether the first certificate of `cert_chain` names `host` among its alternative names.
+bool certificate_names(const std::string& cert_chain, const std::string& host);
+
 } // namespace shunt::config

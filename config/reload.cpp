@@ -52,6 +52,7 @@ constexpr std::string_view fixed_keys[] = {
   "empty_pool.keep_routes_max",
   "hold.",
   "reservations.",
+  "cluster.",
   "store.",
   "routing_api.",
   "oauth.",

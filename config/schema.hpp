@@ -16,6 +16,7 @@ schema_of<settings> listener_fields();
 schema_of<settings> tls_fields();
 schema_of<settings> backend_fields();
 schema_of<settings> route_fields();
+schema_of<settings> cluster_fields();
 schema_of<settings> operation_fields();
 
 } // namespace shunt::config

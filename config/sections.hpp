@@ -204,6 +204,44 @@ struct oauth_settings {
   std::string ca_certs; ///< A file's path, unlike everywhere else.
 };
 
+// -- Cluster
+
+struct cluster_node_settings {
+  std::string name; ///< Unique in the cluster; a DNS name in lower case, for the certificate names it.
+  std::string host; ///< Where others reach it: a name or an address, IPv6 in brackets.
+  std::uint16_t port = 7946;
+};
+
+/// Between nodes, for both ends: all PEM text.
+struct cluster_tls_settings {
+  std::string cert_chain; ///< Names `node.name`.
+  std::string private_key;
+  std::string ca_certs; ///< Whom to believe that it is a node.
+  bool operator==(const cluster_tls_settings&) const = default;
+  bool active() const { return *this != cluster_tls_settings{}; }
+};
+
+/// This node among others. Without the section it is alone.
+struct cluster_settings {
+  std::string name;
+  cluster_node_settings node;
+  std::vector<std::string> peers; ///< "host:port" of nodes, perhaps of this one, too.
+  cluster_discovery discovery = cluster_discovery::none;
+  std::int64_t shards = 256; ///< Fixed for a cluster.
+  std::int64_t holders = 3;  ///< Of each shard; 0 = all nodes.
+  std::string zone;          ///< Absent: `zone` of the router.
+  cluster_tls_settings tls;
+  std::string snapshot; ///< Path of a file; empty: none is kept.
+  nanoseconds suspect_after = 1s;
+  nanoseconds remove_after = 5s;
+  nanoseconds rebalance_after = 60s;
+  nanoseconds confirm_timeout = 5s;
+  cluster_isolated isolated = cluster_isolated::serve;
+
+  /// Whether the file has the section: a name must be given then.
+  bool enabled() const { return !name.empty(); }
+};
+
 // -- Status
 
 struct status_routes_settings {

@@ -98,6 +98,8 @@ struct settings {
   reservations_settings reservations;
   store_settings store;
 
+  cluster_settings cluster;
+
   // -- Route services
   std::string route_services_secret;
   std::string route_services_secret_decrypt_only;

@@ -228,6 +228,20 @@ bool endpoint::operator==(const endpoint& other) const {
          && std::memcmp(blob(*this), blob(other), blob_bytes_) == 0;
 }
 
+std::uint64_t endpoint::content_hash() const {
+  constexpr std::uint64_t seed = 0x2d358dccaa6c78a5;
+  std::uint64_t sum = fold(seed ^ flags_, seed + static_cast<std::uint32_t>(stale_threshold_seconds_));
+  for (std::size_t i = 0; i < field_count; ++i)
+    if (const auto which = static_cast<field>(i); which != field::updated_at_ns)
+      if (const auto value = text(which); !value.empty())
+        sum += text_hash(value, seed + i);
+  for (std::size_t i = 0; i < tag_count_; ++i) {
+    const auto [key, value] = tag(i);
+    sum += text_hash(value, text_hash(key, seed));
+  }
+  return sum;
+}
+
 std::size_t endpoint::allocated_bytes() const {
   return blob_offset + blob_bytes_;
 }

@@ -104,6 +104,8 @@ public:
   std::uint32_t address_hash() const { return address_hash_; }
   static std::uint32_t hash_address(std::string_view address);
   bool operator==(const endpoint& other) const; ///< All fields.
+  /// Of all fields but the stamp; the same on all nodes, whatever their versions.
+  std::uint64_t content_hash() const;
 
   /// How many routes hold this very object. Whoever hears the same message again may `hear` it,
   /// instead of telling each route, as long as all routes of the message still hold it. Any thread.

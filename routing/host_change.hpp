@@ -34,8 +34,8 @@ struct path_change {
   };
   std::string path;
   state now = state::live;
-  std::optional<route_traits> traits; ///< Only if they may have changed.
-  std::vector<endpoint_change> endpoints;
+  std::optional<route_traits> traits{}; ///< Only if they may have changed.
+  std::vector<endpoint_change> endpoints{};
 };
 
 struct host_change {

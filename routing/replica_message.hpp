@@ -18,40 +18,40 @@ namespace shunt::routing {
 // -- The contents of a table.
 
 struct told_member {
-  endpoint_ptr target; ///< Never null.
-  std::string spelling; ///< As `registration::spelling`.
+  endpoint_ptr target{}; ///< Never null.
+  std::string spelling{}; ///< As `registration::spelling`.
   nanoseconds age{0};   ///< Since it was heard.
   bool provisional = false; ///< Not heard by any node that tells it, but from others or a file.
 };
 
 /// An endpoint that left: a tombstone, or in a change of a host merely that it is not there any more.
 struct told_end {
-  std::string address;
+  std::string address{};
   nanoseconds age{0}; ///< Since it left.
 };
 
 struct told_path {
-  std::string path;
+  std::string path{};
   bool whole = true;  ///< Members that are not named are not there. Otherwise they are as they were.
   bool known = true;  ///< False: there is no such route; `ended` may still say who left it.
-  std::vector<told_member> members; ///< In pool order.
-  std::vector<told_end> ended;
+  std::vector<told_member> members{}; ///< In pool order.
+  std::vector<told_end> ended{};
   nanoseconds empty_for{0};    ///< Without any member: since when.
-  route_traits last;           ///< Without any member: `route_derivation::last`.
-  std::string last_app;        ///< Likewise.
+  route_traits last{};           ///< Without any member: `route_derivation::last`.
+  std::string last_app{};        ///< Likewise.
 };
 
 struct told_host {
-  std::string host;
+  std::string host{};
   bool whole = true; ///< Paths that are not named are not there. Otherwise they are as they were.
-  std::vector<told_path> paths;
+  std::vector<told_path> paths{};
 };
 
 /// One endpoint of one route.
 struct endpoint_key {
-  std::string host;
-  std::string path;
-  std::string address;
+  std::string host{};
+  std::string path{};
+  std::string address{};
 
   bool operator==(const endpoint_key&) const = default;
   auto operator<=>(const endpoint_key&) const = default;
@@ -62,35 +62,35 @@ struct endpoint_key {
 /// From now on the sender leases from this holder: all wildcards, and these hosts. Answered by `lease_granted`
 /// messages, the last of which is `complete`, and `known_hosts`.
 struct lease_start {
-  std::vector<std::string> hosts;
+  std::vector<std::string> hosts{};
 };
 struct lease_end {}; ///< Of all that.
 /// Leases one more. Answered by `lease_granted`.
 struct lease_more {
-  std::string host;
+  std::string host{};
 };
 struct lease_less {
-  std::string host;
+  std::string host{};
 };
 struct lease_granted {
   std::uint64_t sequence = 0; ///< Of the pushes to this borrower; this one counts as one.
   bool in_sync = true;        ///< Whether what is not there does not exist.
   bool complete = false;
-  std::vector<told_host> hosts; ///< Whole.
+  std::vector<told_host> hosts{}; ///< Whole.
 };
 /// What changed on leased hosts and wildcards; at most 10 ms of changes. Answered by `lease_applied`.
 struct lease_changed {
   std::uint64_t sequence = 0;
   bool in_sync = true;
-  std::vector<told_host> hosts;
-  std::vector<std::uint64_t> appeared; ///< `host_hash` of hosts that the borrower's filter may not know.
+  std::vector<told_host> hosts{};
+  std::vector<std::uint64_t> appeared{}; ///< `host_hash` of hosts that the borrower's filter may not know.
 };
 struct lease_applied {
   std::uint64_t sequence = 0;
 };
 /// A filter of the hosts that exist (existence_filter.hpp), anew. What appears later comes by `lease_changed`.
 struct known_hosts {
-  std::string filter;
+  std::string filter{};
 };
 
 // -- Repair between holders. Digests cover endpoints and tombstones, never ages or marks.
@@ -100,7 +100,7 @@ struct slice_digest {
 };
 /// Of each bucket; in answer to a digest that differed twice.
 struct bucket_digests {
-  std::vector<std::uint64_t> sums;
+  std::vector<std::uint64_t> sums{};
 };
 struct host_digest {
   std::uint64_t host = 0; ///< `host_hash`.
@@ -110,16 +110,16 @@ struct host_digest {
 };
 /// Of the hosts of buckets that differed.
 struct host_digests {
-  std::vector<std::uint16_t> buckets;
-  std::vector<host_digest> hosts;
+  std::vector<std::uint16_t> buckets{};
+  std::vector<host_digest> hosts{};
 };
 /// Answered by `slice_told`: hosts that differ; those the asker has come along, unasked.
 struct slice_pull {
-  std::vector<std::uint64_t> hosts; ///< `host_hash`.
+  std::vector<std::uint64_t> hosts{}; ///< `host_hash`.
 };
 /// To be merged.
 struct slice_told {
-  std::vector<told_host> hosts;
+  std::vector<told_host> hosts{};
   bool last = true; ///< Of those that were pulled.
 };
 
@@ -132,7 +132,7 @@ struct transfer_piece {
   std::uint64_t cursor = 0; ///< As it was asked for.
   std::uint64_t next = 0;   ///< To ask with next; the same as `slice::walk_end` at the end.
   bool in_sync = false;     ///< Of the holder that tells, at this moment.
-  std::vector<told_host> hosts;
+  std::vector<told_host> hosts{};
 };
 
 // -- Ageing. Nobody prunes what another holder hears.
@@ -140,16 +140,16 @@ struct transfer_piece {
 /// How long ago were these heard? Answered by `ages_told`, in the same order.
 struct ages_asked {
   std::uint64_t round = 0;
-  std::vector<endpoint_key> of;
+  std::vector<endpoint_key> of{};
 };
 struct ages_told {
   std::uint64_t round = 0;
-  std::vector<nanoseconds> ages; ///< `never` if it is not there.
+  std::vector<nanoseconds> ages{}; ///< `never` if it is not there.
   static constexpr nanoseconds never = nanoseconds::max();
 };
 /// Every holder that is alive was asked, and nobody heard these in time: they go.
 struct endpoints_pruned {
-  std::vector<endpoint_key> which;
+  std::vector<endpoint_key> which{};
 };
 
 /// Append kinds, never renumber them: the position is the kind on the wire.

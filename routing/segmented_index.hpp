@@ -50,6 +50,12 @@ public:
       s.for_each(visit);
   }
 
+  static constexpr std::size_t segment_of(std::uint32_t hash) { return hash % segment_count; }
+  template <class Visit>
+  void for_each_of_segment(std::size_t segment, Visit&& visit) const {
+    segments_[segment].for_each(visit);
+  }
+
   /// As `hash_index::walk`.
   template <class Visit>
   std::uint64_t walk(std::uint64_t from, std::size_t budget, Visit&& visit) const {

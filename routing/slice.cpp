@@ -58,12 +58,16 @@ slice_host& slice::make_host(std::string_view host, std::uint64_t hash) {
 }
 
 void slice::release_host(slice_host* host) {
-  if (!host->is_idle())
+  if (host == pinned_ || !host->is_idle())
     return;
   if (is_wildcard(host->text()))
     std::erase(wildcards_, host);
   hosts_.erase(host->hash, [host](const slice_host* other) { return other == host; });
   slice_host::destroy(host);
+}
+
+bool slice::stores_segment(std::string_view segment) const {
+  return rules_.filter_when_leasing || accepts_segment(segment);
 }
 
 bool slice::accepts_segment(std::string_view segment) const {
@@ -79,32 +83,41 @@ bool slice::accepts_segment(std::string_view segment) const {
 
 register_result slice::register_endpoint(const registration& r, time_point now,
                                          std::int64_t now_ns) {
-  if (!accepts_segment(r.target->isolation_segment()) || !is_acceptable(r.host(), r.path()))
+  if (!stores_segment(r.target->isolation_segment()) || !is_acceptable(r.host(), r.path()))
     return {};
   slice_host& h = make_host(r.host(), r.hash());
-  bool made = false;
-  slice_route& route = h.make_route(r.path(), made);
-  routes_ += made;
+  slice_route& route = make_route(h, r.path());
   if (auto* m = route.members.find(r.target->address(), r.target->address_hash()))
     return {renew(route, *m, r, now, now_ns), false};
   const bool was_empty = route.members.empty();
-  add(route, r, now, now_ns);
+  add(route, slice_member{r.target, now, stamp_counts(*r.target, now_ns)}, r.spelling());
   return {register_outcome::added, was_empty};
 }
 
-void slice::add(slice_route& r, const registration& heard, time_point now, std::int64_t now_ns) {
+slice_route& slice::make_route(slice_host& h, std::string_view path) {
+  const bool appears = history_ && h.is_without_routes();
+  bool made = false;
+  slice_route& route = h.make_route(path, made);
+  routes_ += made;
+  if (made && appears)
+    history_->appeared(host_hash(h.text()));
+  return route;
+}
+
+void slice::add(slice_route& r, slice_member joining, std::string_view spelling) {
   if (r.members.empty())
     ages_.remove(r); // It may have been waiting to be forgotten.
   if (r.derivation && r.derivation->reserved)
     r.derivation->reserved->had_endpoints = true;
-  const auto& m =
-    r.members.append(slice_member{heard.target, now, stamp_counts(*heard.target, now_ns)});
-  r.joined(*heard.target, heard.spelling());
-  note_check(r, *heard.target);
+  const auto& m = r.members.append(std::move(joining));
+  r.joined(*m.target, spelling);
+  note_check(r, *m.target);
   ++endpoints_;
   schedule(r, m);
+  if (history_)
+    history_->joined(r.host().text(), r.path(), *m.target);
   if (auto* dirt = dirt_of(r)) {
-    dirt->of(heard.target).put = true;
+    dirt->of(m.target).put = true;
     dirt->traits = true;
   }
 }
@@ -117,7 +130,7 @@ register_outcome slice::renew(slice_route& r, slice_member& m, const registratio
     m.touch(now, counts);
     if (m.target.get() != &fresh) // So that whoever hears this message again knows it is held.
       m.target = placed_endpoint{heard.target};
-    respell(r, m, heard);
+    respell(r, m, heard.spelling());
     return register_outcome::refreshed;
   }
   if (counts && fresh.updated_at_ns() < m.stamp_ns())
@@ -125,13 +138,12 @@ register_outcome slice::renew(slice_route& r, slice_member& m, const registratio
   if (!succeeds(fresh, *m.target))
     return register_outcome::unmodified;
   m.touch(now, counts);
-  replace(r, m, heard);
+  replace(r, m, heard.target, heard.spelling());
   return register_outcome::updated;
 }
 
 /// The same endpoint, perhaps under another spelling of the uri.
-void slice::respell(slice_route& r, const slice_member& m, const registration& heard) {
-  const auto spelling = heard.spelling();
+void slice::respell(slice_route& r, const slice_member& m, std::string_view spelling) {
   const bool had = r.derivation && r.derivation->has_spellings();
   if (spelling.empty() && !had)
     return; // As nearly always: nothing was spelt in its own way, and nothing is.
@@ -143,12 +155,17 @@ void slice::respell(slice_route& r, const slice_member& m, const registration& h
     dirt->traits = true;
 }
 
-void slice::replace(slice_route& r, slice_member& m, const registration& heard) {
+void slice::replace(slice_route& r, slice_member& m, const endpoint_ptr& by,
+                    std::string_view spelling) {
   note_check(r, *m.target);
-  note_check(r, *heard.target);
+  note_check(r, *by);
   r.left(*m.target);
-  m.target = placed_endpoint{heard.target};
-  r.joined(*m.target, heard.spelling());
+  if (history_)
+    history_->left(r.host().text(), r.path(), *m.target);
+  m.target = placed_endpoint{by};
+  if (history_)
+    history_->joined(r.host().text(), r.path(), *m.target);
+  r.joined(*m.target, spelling);
   schedule(r, m);
   if (auto* dirt = dirt_of(r)) {
     dirt->of(m.target).put = true;
@@ -176,8 +193,18 @@ void slice::warm(std::span<const registration> soon) const {
 // -- Unregistering
 
 unregister_result slice::unregister_endpoint(const registration& r, time_point now) {
-  if (!accepts_segment(r.target->isolation_segment()))
+  if (!stores_segment(r.target->isolation_segment()))
     return {};
+  const auto result = take_out(r, now);
+  if (history_ && result.outcome != unregister_outcome::not_accepted)
+    history_->bury(r.host(), r.path(), r.target->address(), now);
+  return result.outcome == unregister_outcome::not_accepted
+           ? unregister_result{.outcome = unregister_outcome::not_found}
+           : result;
+}
+
+/// "Not accepted": what is there is newer than the message.
+unregister_result slice::take_out(const registration& r, time_point now) {
   unregister_result result{.outcome = unregister_outcome::not_found};
   slice_host* h = find_host(r.host(), r.hash());
   slice_route* route = h == nullptr ? nullptr : h->find(r.path());
@@ -190,8 +217,10 @@ unregister_result slice::unregister_endpoint(const registration& r, time_point n
     return result;
   }
   auto* m = route->members.find(r.target->address(), r.target->address_hash());
-  if (m == nullptr || !(same_tag(*m->target, *r.target) || succeeds(*r.target, *m->target)))
+  if (m == nullptr)
     return result;
+  if (!same_tag(*m->target, *r.target) && !succeeds(*r.target, *m->target))
+    return {.outcome = unregister_outcome::not_accepted};
   result.outcome = unregister_outcome::removed;
   remove_member(*route, m);
   result.route_emptied = route->members.empty();
@@ -206,6 +235,8 @@ void slice::remove_member(slice_route& r, slice_member* m) {
     !target->route_service_url().empty() || target->has_policy() || target->has_route_options();
   if (r.members.size() == 1 && (guarded || r.derivation))
     r.deriving().remember(r.members);
+  if (history_)
+    history_->left(r.host().text(), r.path(), *target);
   r.left(*target);
   if (r.derivation)
     r.derivation->marks.erase(std::string{target->address()});
@@ -269,6 +300,8 @@ void slice::forget(slice_route& r) {
   slice_host& h = r.host();
   h.erase(r);
   --routes_;
+  if (history_ && h.is_without_routes())
+    history_->vanished();
   release_host(&h);
 }
 

@@ -10,9 +10,11 @@
 #include "routing/host_change.hpp"
 #include "routing/host_grant.hpp"
 #include "routing/registration.hpp"
+#include "routing/replica_message.hpp"
 #include "routing/reservation.hpp"
 #include "routing/route_ages.hpp"
 #include "routing/segmented_index.hpp"
+#include "routing/slice_history.hpp"
 #include "routing/slice_host.hpp"
 #include "routing/table_results.hpp"
 #include "routing/table_rules.hpp"
@@ -92,6 +94,59 @@ public:
   /// What changed since the last call, at most one entry per host and path.
   std::vector<host_change> take_changes();
   bool has_changes() const { return !dirty_.empty(); }
+  /// Leaves of `changes` what loops of this node may use (`table_rules::filter_when_leasing`).
+  void keep_ours(std::vector<host_change>& changes) const;
+
+  // -- Copies on other nodes
+
+  /// Keeps, from now on, what equal copies need: digests, tombstones, which hosts appear. Endpoints whose age
+  /// is over are then not pruned, but told by `take_doubtful`: another copy may have heard them.
+  void keep_history(history_rules rules);
+  void drop_history();
+  const slice_history* history() const { return history_.get(); }
+  slice_history* history() { return history_.get(); }
+
+  /// All of `host`, for those who adopt it.
+  told_host tell(std::string_view host, time_point now) const;
+  /// What changed, as a copy adopts it.
+  told_host tell(const host_change& change, time_point now) const;
+  /// Tells hosts, tombstones included, from `cursor` (0 at first) on, about `budget` of them; returns where
+  /// to go on, or `tell_end`. Hosts that are there throughout are told exactly once, as `hash_index::walk`.
+  std::uint64_t tell_some(std::uint64_t cursor, std::size_t budget, time_point now,
+                          std::vector<told_host>& into) const;
+  static constexpr std::uint64_t tell_end = ~std::uint64_t{0};
+  std::vector<told_host> tell_wildcards(time_point now) const;
+  /// Takes over what another copy knows and this one does not: the later event wins, and what happened within
+  /// a second of each other leaves the endpoint there, provisionally. Needs a history.
+  void merge(const told_host& told, time_point now);
+  /// Makes the host, or what is told of it, equal to the copy that tells. The caller's own reservations stay.
+  void adopt(const told_host& told, time_point now);
+  /// Forgets all routes of a host, reserved ones excepted.
+  void abandon(std::string_view host, time_point now);
+  /// Forgets all hosts that are neither watched nor reserved.
+  void abandon_unwatched(time_point now);
+  bool has_routes(std::string_view host) const;
+  std::size_t host_count() const { return hosts_.size(); }
+  template <class Visit>
+  void for_each_host(Visit&& visit) const {
+    hosts_.for_each([&](const slice_host* h) {
+      if (!h->is_without_routes())
+        visit(h->text());
+    });
+  }
+
+  /// Of the hosts of `bucket`, and those of the given hashes.
+  std::vector<host_digest> host_digests(std::size_t bucket) const;
+  std::vector<told_host> tell_hosts(std::span<const std::uint64_t> hashes, time_point now) const;
+
+  /// Endpoints whose age is over since the last call.
+  std::vector<endpoint_key> take_doubtful() { return std::exchange(doubtful_, {}); }
+  /// Since when it was not heard; 0 if it is spared, `ages_told::never` if it is not there.
+  nanoseconds age_of(const endpoint_key& which, time_point now) const;
+  /// Another copy heard it then.
+  void hear(const endpoint_key& which, time_point at);
+  /// No copy heard it: it goes, if its age is over.
+  void prune_endpoint(const endpoint_key& which, time_point now, prune_result& result);
 
   // -- Looking
 
@@ -156,15 +211,18 @@ private:
   };
   place find(std::string_view host, std::string_view path, std::string_view address) const;
   bool accepts_segment(std::string_view segment) const;
+  bool stores_segment(std::string_view segment) const;
   slice_host* find_host(std::string_view host, std::uint64_t hash) const;
   slice_host& make_host(std::string_view host, std::uint64_t hash);
   void release_host(slice_host* host);
 
-  void add(slice_route& r, const registration& heard, time_point now, std::int64_t now_ns);
+  slice_route& make_route(slice_host& h, std::string_view path);
+  void add(slice_route& r, slice_member joining, std::string_view spelling);
   register_outcome renew(slice_route& r, slice_member& m, const registration& heard, time_point now,
                          std::int64_t now_ns);
-  void respell(slice_route& r, const slice_member& m, const registration& heard);
-  void replace(slice_route& r, slice_member& m, const registration& heard);
+  void respell(slice_route& r, const slice_member& m, std::string_view spelling);
+  void replace(slice_route& r, slice_member& m, const endpoint_ptr& by, std::string_view spelling);
+  unregister_result take_out(const registration& r, time_point now);
   void remove_member(slice_route& r, slice_member* m);
 
   /// How long an empty route stays known.
@@ -177,7 +235,7 @@ private:
 
   std::size_t prune_route(slice_route& r, time_point now, prune_result& result);
   void remove_stale(slice_route& r, const std::vector<endpoint_ptr>& stale, time_point now,
-                    prune_result& result);
+                    prune_result& result, bool others_were_asked = false);
   bool end_reservation(slice_route& r, time_point now);
   bool end_reservations(time_point now, std::size_t budget, prune_result& result);
   bool prune_empty(time_point now, std::size_t budget, prune_result& result);
@@ -193,6 +251,35 @@ private:
   /// Where changes of that route are noted; null if nobody leases its host.
   path_dirt* dirt_of(slice_route& r);
   static host_change collect(slice_host& h, const host_dirt& dirt);
+  host_grant grant_of(slice_host& h) const;
+  /// Whether loops here may use some of the members; true if there are none.
+  bool is_for_us(const slice_route& r) const;
+
+  static told_host tell(slice_host& h, time_point now);
+  /// Keeps a host from being released when its last route goes, until the end of what is being done to it.
+  class pin {
+  public:
+    pin(slice& owner, slice_host& host) : owner_{owner} { owner_.pinned_ = &host; }
+    pin(const pin&) = delete;
+    pin& operator=(const pin&) = delete;
+    ~pin() { owner_.release_host(std::exchange(owner_.pinned_, nullptr)); }
+
+  private:
+    slice& owner_;
+  };
+  told_host tell_with_ends(slice_host& h, time_point now) const;
+  static told_path tell(const slice_route& r, time_point now);
+  static told_member tell(const slice_route& r, const slice_member& m, time_point now);
+  static void tell_empty(const slice_route& r, time_point now, told_path& path);
+  void adopt(slice_host& h, const told_path& told, time_point now);
+  void adopt_empty(slice_route& r, const told_path& told, time_point now);
+  void abandon(slice_host& h, time_point now);
+  bool abandon(slice_route& r, time_point now);
+  void merge(slice_host& h, const told_path& told, time_point now);
+  void merge_end(slice_host& h, const told_path& of, const told_end& end, time_point now);
+  void merge_member(slice_host& h, const told_path& of, const told_member& told, time_point now);
+  bool is_too_old(const told_member& told) const;
+  bool is_spared(const slice_member& m) const { return m.target->tls() && !m.provisional(); }
 
   table_rules rules_;
   segmented_index<slice_host*> hosts_; ///< Owned.
@@ -205,6 +292,9 @@ private:
   std::uint64_t check_version_ = 0;
   std::set<std::pair<time_point, slice_route*>> reserved_; ///< By when they end.
   std::vector<slice_host*> wildcards_; ///< All wildcard hosts that are known.
+  slice_host* pinned_ = nullptr;
+  std::unique_ptr<slice_history> history_; ///< Null: there is no other copy.
+  std::vector<endpoint_key> doubtful_;
 };
 
 } // namespace shunt::routing

@@ -10,19 +10,6 @@ namespace shunt::routing {
 
 namespace {
 
-host_grant grant_of(slice_host& h) {
-  host_grant granted{std::string{h.text()}, {}};
-  h.for_each_route([&](const slice_route& r) {
-    path_grant path{std::string{r.path()}, r.traits(), {}};
-    path.endpoints.reserve(r.members.size());
-    r.members.for_each([&](const slice_member& m) {
-      path.endpoints.push_back({m.target, r.failed_until(*m.target)});
-    });
-    granted.paths.push_back(std::move(path));
-  });
-  return granted;
-}
-
 using kind = endpoint_change::kind;
 
 /// Those that left first; then those that joined, in the order in which they stand in the pool.
@@ -49,6 +36,31 @@ void collect_endpoints(const slice_route& r, const path_dirt& dirt, path_change&
 }
 
 } // namespace
+
+bool slice::is_for_us(const slice_route& r) const {
+  if (!rules_.filter_when_leasing || r.members.empty())
+    return true;
+  bool some = false;
+  r.members.for_each(
+    [&](const slice_member& m) { some = some || accepts_segment(m.target->isolation_segment()); });
+  return some;
+}
+
+host_grant slice::grant_of(slice_host& h) const {
+  host_grant granted{std::string{h.text()}, {}};
+  h.for_each_route([&](const slice_route& r) {
+    if (!is_for_us(r))
+      return;
+    path_grant path{std::string{r.path()}, r.traits(), {}};
+    path.endpoints.reserve(r.members.size());
+    r.members.for_each([&](const slice_member& m) {
+      if (accepts_segment(m.target->isolation_segment()))
+        path.endpoints.push_back({m.target, r.failed_until(*m.target)});
+    });
+    granted.paths.push_back(std::move(path));
+  });
+  return granted;
+}
 
 void slice::watch(std::string_view host) {
   if (is_acceptable(host, {}))
@@ -112,6 +124,24 @@ host_change slice::collect(slice_host& h, const host_dirt& dirt) {
     change.paths.push_back(std::move(out));
   }
   return change;
+}
+
+void slice::keep_ours(std::vector<host_change>& changes) const {
+  if (!rules_.filter_when_leasing || rules_.sharding == segment_mode::all)
+    return;
+  for (auto& change : changes) {
+    slice_host* h = find_host(change.host, host_hash(change.host));
+    for (auto& path : change.paths) {
+      const slice_route* r = h == nullptr ? nullptr : h->find(path.path);
+      if (r == nullptr || !is_for_us(*r)) {
+        path = {.path = std::move(path.path), .now = path_change::state::gone};
+        continue;
+      }
+      std::erase_if(path.endpoints, [&](const endpoint_change& e) {
+        return e.what != kind::remove && !accepts_segment(e.target->isolation_segment());
+      });
+    }
+  }
 }
 
 void slice::set_rules(table_rules rules) {

@@ -66,12 +66,11 @@ struct slice_host : slice_route {
   };
   more_state& more_of();
   bool watched() const { return more && more->watched; }
+  bool is_without_routes() const { return !known && (!more || more->paths.empty()); }
   /// Nothing would be lost with it. A wildcard host is watched always, so that does not hold it.
   bool is_idle() const {
-    return !known
-           && (!more
-               || (more->paths.empty() && !more->queued
-                   && (!more->watched || is_wildcard(text()))));
+    return is_without_routes()
+           && (!more || (!more->queued && (!more->watched || is_wildcard(text()))));
   }
   template <class Visit>
   void for_each_route(Visit&& visit) {

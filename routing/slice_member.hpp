@@ -41,28 +41,32 @@ private:
 class slice_member {
 public:
   slice_member() = default;
-  slice_member(endpoint_ptr heard, time_point now, bool stamp_counts) : target{std::move(heard)} {
-    touch(now, stamp_counts);
+  slice_member(endpoint_ptr heard, time_point now, bool stamp_counts, bool provisional = false)
+    : target{std::move(heard)} {
+    touch(now, stamp_counts, provisional);
   }
 
   const endpoint* about() const { return target.get(); }
   time_point heard() const {
-    const time_point told{nanoseconds{packed_ >> 1}};
+    const time_point told{nanoseconds{packed_ >> 2}};
     return target.get() == nullptr ? told : std::max(told, target->heard());
   }
   /// When the endpoint was heard, whether its stamp was too far in the future to be believed: it
   /// must not come to count later, just because time passes.
   std::int64_t stamp_ns() const { return (packed_ & 1) != 0 ? target->updated_at_ns() : 0; }
-  void touch(time_point now, bool stamp_counts) {
+  /// Whether this node knows it only from others, or in doubt: it is not spared for its TLS then.
+  bool provisional() const { return (packed_ & 2) != 0; }
+  void set_provisional() { packed_ |= 2; }
+  void touch(time_point now, bool stamp_counts, bool provisional = false) {
     const std::int64_t ns = nanoseconds{now.time_since_epoch()}.count();
-    packed_ =
-      static_cast<std::int64_t>(static_cast<std::uint64_t>(ns) << 1) | (stamp_counts ? 1 : 0);
+    packed_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(ns) << 2)
+              | (provisional ? 2 : 0) | (stamp_counts ? 1 : 0);
   }
 
   placed_endpoint target;
 
 private:
-  std::int64_t packed_ = 0; ///< Nanoseconds, and in the lowest bit whether the stamp counts.
+  std::int64_t packed_ = 0; ///< Nanoseconds; below them whether it is provisional, and its stamp counts.
 };
 
 } // namespace shunt::routing

@@ -7,6 +7,12 @@
 
 namespace shunt::routing {
 
+namespace {
+
+constexpr auto ask_again_after = std::chrono::seconds{10}; ///< About an endpoint whose age is over.
+
+} // namespace
+
 prune_result slice::prune(time_point now) {
   prune_result result;
   while (!prune_step(now, 4096, result)) {
@@ -37,7 +43,7 @@ std::size_t slice::prune_route(slice_route& r, time_point now, prune_result& res
   const slice_member* next = nullptr;
   const auto looked_at = r.members.slot_count();
   r.members.for_each([&](const slice_member& m) {
-    if (m.target->tls())
+    if (is_spared(m))
       return; // These leave by unregistering or by failing, never by age.
     if (stale_after(m) < now)
       stale.push_back(m.target);
@@ -52,7 +58,13 @@ std::size_t slice::prune_route(slice_route& r, time_point now, prune_result& res
 }
 
 void slice::remove_stale(slice_route& r, const std::vector<endpoint_ptr>& stale, time_point now,
-                         prune_result& result) {
+                         prune_result& result, bool others_were_asked) {
+  if (history_ && !others_were_asked) { // Another copy may have heard them.
+    for (const auto& e : stale)
+      doubtful_.push_back({std::string{r.host().text()}, std::string{r.path()}, std::string{e->address()}});
+    ages_.schedule(r, now + ask_again_after);
+    return;
+  }
   pruned_route report;
   report.uri = r.host().text();
   if (!r.path().empty())
@@ -92,7 +104,7 @@ bool slice::prune_empty(time_point now, std::size_t budget, prune_result& result
 }
 
 void slice::schedule(slice_route& r, const slice_member& m) {
-  if (!m.target->tls())
+  if (!is_spared(m))
     ages_.schedule(r, stale_after(m));
 }
 

@@ -8,9 +8,8 @@ bool slice::reserve(const reservation& asked, time_point now) {
   if (!is_acceptable(asked.host, asked.path))
     return false;
   slice_host& h = make_host(asked.host, host_hash(asked.host));
-  bool made = false;
-  slice_route& route = h.make_route(asked.path, made);
-  routes_ += made;
+  const bool made = h.find(asked.path) == nullptr;
+  slice_route& route = make_route(h, asked.path);
   auto& held = route.deriving().reserved;
   if (held) {
     reserved_.erase({held->said.until, &route});

@@ -18,6 +18,9 @@ struct table_rules {
     std::chrono::seconds{120}; ///< `droplet_stale_threshold`; also the cap.
   segment_mode sharding = segment_mode::all;
   std::vector<std::string> isolation_segments{};
+  /// Of a node in a cluster: endpoints of all segments are stored, so that nodes of different segments
+  /// agree, and the two above apply when a loop leases.
+  bool filter_when_leasing = false;
 
   /// How long a route whose last endpoint left stays known, and how many such routes a slice keeps;
   /// the oldest go first. A node with several slices divides its total among them.

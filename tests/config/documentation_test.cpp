@@ -62,6 +62,13 @@ TEST(Examples, TheMinimalFileLoadsWithoutAWarning) {
   EXPECT_EQ(result.settings.nats.hosts, (std::vector<nats_host>{{"127.0.0.1", 4222}}));
 }
 
+TEST(Examples, TheClusterFileLoadsWithoutAWarning) {
+  const auto result = load_file(source_dir + "/config/examples/cluster.yml");
+  EXPECT_THAT(result.warnings, IsEmpty());
+  EXPECT_TRUE(result.settings.cluster.enabled());
+  EXPECT_EQ(result.settings.cluster.peers.size(), 3u);
+}
+
 TEST(Examples, TheDeploymentFileLoads) {
   const auto result = load_file(source_dir + "/config/examples/gorouter-deployment.yml");
   const auto& s = result.settings;

@@ -51,13 +51,13 @@ const std::map<std::string, std::string>& special_samples() {
   return table;
 }
 
-/// Keys that need something beside them to load; see tls_test.cpp and check_test.cpp.
+/// Keys that need something beside them to load; see tls_test.cpp, check_test.cpp and cluster_test.cpp.
 bool is_tested_elsewhere(const field<settings>& row) {
   constexpr std::array<std::string_view, 9> elsewhere{
     "disable_http",    "enable_ssl",       "ca_certs",
     "domains",         "nats.tls_enabled", "status.enable_nontls_health_checks",
     "status.tls.port", "status.tls.key",   "status.tls.certificate"};
-  return row.applies != nullptr
+  return row.applies != nullptr || row.path.starts_with("cluster.")
          || std::find(elsewhere.begin(), elsewhere.end(), row.path) != elsewhere.end();
 }
 

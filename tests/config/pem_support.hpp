@@ -11,8 +11,9 @@ struct pem_pair {
   std::string key;
 };
 
-/// A self-signed certificate with its key; another one for each call.
-pem_pair make_pair();
+/// A self-signed certificate with its key; another one for each call. Its alternative name is `dns_name`,
+/// if that is not empty.
+pem_pair make_pair(const std::string& dns_name = {});
 
 /// `pem` as a block scalar whose lines are indented by `spaces`.
 std::string block(std::string_view pem, std::size_t spaces);

@@ -85,7 +85,10 @@ inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_
       [](const list_routes&) -> route_list { throw std::runtime_error{"as the test wants"}; },
       [](const prune_routes&) {},
       [](push_changes) {},
-      [](const heard_all&) {},
+      [](shard_tick) {},
+      [](const from_peer&) {},
+      [](const shard_view_changed&) {},
+      [](const peer_gone&) {},
     };
   };
   return system.spawn(behave, &in);

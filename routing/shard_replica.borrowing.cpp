@@ -1,0 +1,148 @@
+// What a borrower leases, and from whom. Whatever becomes of the holder: what was leased serves on, and is
+// replaced only by somebody who knows better.
+#include "routing/shard_replica.hpp"
+
+#include <algorithm>
+
+namespace shunt::routing {
+
+namespace {
+
+constexpr std::size_t started_with = 1'000; ///< Hosts in the first message; the others follow one by one.
+constexpr std::size_t offered_together = 64;
+
+} // namespace
+
+void shard_replica::choose_upstream(time_point now) {
+  if (const auto* current = upstream_ ? holder(*upstream_) : nullptr;
+      current != nullptr && (current->in_sync || holder_in_sync() == nullptr))
+    return;
+  const auto* next = holder_in_sync();
+  if (next == nullptr && !view_.others.empty())
+    next = &view_.others.front();
+  if (upstream_)
+    send(*upstream_, lease_end{});
+  lose_upstream();
+  if (next == nullptr)
+    return;
+  upstream_ = next->peer;
+  std::unordered_set<std::string> hosts = borrowed_;
+  hosts.insert(asked_.begin(), asked_.end());
+  lease_start start;
+  std::vector<std::string> rest;
+  for (const auto& host : hosts)
+    (start.hosts.size() < started_with ? start.hosts : rest).push_back(host);
+  send(*upstream_, std::move(start));
+  for (auto& host : rest)
+    send(*upstream_, lease_more{std::move(host)});
+  if (!next->in_sync)
+    offer(*upstream_, now);
+}
+
+void shard_replica::lose_upstream() {
+  upstream_.reset();
+  upstream_complete_ = upstream_in_sync_ = false;
+  upstream_sequence_ = 0;
+  granted_wildcards_.clear();
+  filter_.reset(); // Hosts that appear meanwhile are not heard of.
+}
+
+void shard_replica::lease(const std::string& host) {
+  asked_.insert(host);
+  if (upstream_)
+    send(*upstream_, lease_more{host});
+}
+
+/// A holder that does not know much yet hears what is served here.
+void shard_replica::offer(peer_id to, time_point now) {
+  slice_told some{.last = false};
+  for (const auto& host : borrowed_) {
+    if (!slice_.has_routes(host))
+      continue;
+    some.hosts.push_back(slice_.tell(host, now));
+    if (some.hosts.size() >= offered_together)
+      send(to, std::exchange(some, slice_told{.last = false}));
+  }
+  if (!some.hosts.empty())
+    send(to, std::move(some));
+}
+
+/// Whether it is the next word of the holder that this node leases from.
+bool shard_replica::follows(peer_id from, std::uint64_t sequence, bool in_sync) {
+  if (upstream_ != from || sequence != upstream_sequence_ + 1)
+    return false;
+  upstream_sequence_ = sequence;
+  upstream_in_sync_ = in_sync;
+  return true;
+}
+
+void shard_replica::take(const lease_granted& m, peer_id from, time_point now) {
+  if (!follows(from, m.sequence, m.in_sync))
+    return;
+  for (const auto& host : m.hosts) {
+    if (is_wildcard(host.host))
+      granted_wildcards_.insert(host.host);
+    learn(host, m.in_sync, now);
+    answer(host.host);
+  }
+  if (!m.complete)
+    return;
+  upstream_complete_ = true;
+  if (m.in_sync && !holds_)
+    forget_other_wildcards(now);
+}
+
+void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
+  if (!follows(from, m.sequence, m.in_sync))
+    return;
+  for (const auto& host : m.hosts)
+    if (is_wildcard(host.host) || borrowed_.contains(host.host))
+      learn(host, true, now);
+  for (const auto hash : m.appeared) {
+    if (filter_)
+      filter_->add(hash);
+    const auto [first, last] = denied_.equal_range(hash);
+    for (auto at = first; at != last; ++at)
+      lease(at->second);
+    denied_.erase(hash);
+  }
+  send(from, lease_applied{m.sequence});
+}
+
+void shard_replica::take(const known_hosts& m, peer_id from) {
+  if (upstream_ != from)
+    return;
+  filter_ = existence_filter::read(m.filter);
+  if (!filter_)
+    return;
+  std::vector<std::string> exist;
+  for (const auto& [hash, host] : denied_)
+    if (filter_->may_contain(hash))
+      exist.push_back(host);
+  for (const auto& host : exist) {
+    denied_.erase(host_hash(host));
+    lease(host);
+  }
+}
+
+void shard_replica::learn(const told_host& told, bool for_certain, time_point now) {
+  const bool says_something = std::any_of(told.paths.begin(), told.paths.end(),
+                                          [](const told_path& path) { return path.known; });
+  const bool knows_better = !says_something && !for_certain && slice_.has_routes(told.host);
+  if (!is_wildcard(told.host) && !holds_)
+    borrowed_.insert(told.host);
+  if (knows_better)
+    return;
+  if (holds_)
+    slice_.merge(told, now);
+  else
+    slice_.adopt(told, now);
+}
+
+void shard_replica::forget_other_wildcards(time_point now) {
+  for (const auto& each : slice_.tell_wildcards(now))
+    if (!granted_wildcards_.contains(each.host))
+      slice_.abandon(each.host, now);
+}
+
+} // namespace shunt::routing

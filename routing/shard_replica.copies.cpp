@@ -1,0 +1,248 @@
+// How copies of a slice are kept equal: a new holder takes over all of it, holders compare digests and repair
+// what differs, and nobody prunes what another one hears.
+#include "routing/shard_replica.hpp"
+
+#include <algorithm>
+
+namespace shunt::routing {
+
+namespace {
+
+constexpr std::size_t pulled_together = 256;  ///< Hosts of one repair; the rest has its turn a round later.
+constexpr std::size_t asked_together = 2'000; ///< Endpoints whose ages are asked for.
+constexpr int differing_rounds_max = 5;       ///< Then this copy is in doubt.
+
+} // namespace
+
+// -- Transfer
+
+void shard_replica::seek_transfer(time_point) {
+  const auto* source = holder_in_sync();
+  if (!how_.clustered || !holds_ || transferred_ || pull_ || source == nullptr)
+    return;
+  pull_ = pull{.from = source->peer, .doubts = doubts_};
+  send(source->peer, transfer_pull{});
+}
+
+void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) {
+  if (!pull_ || pull_->from != from || m.cursor != pull_->cursor)
+    return;
+  for (const auto& host : m.hosts)
+    slice_.merge(host, now);
+  counters_.transferred_hosts += m.hosts.size();
+  pull_->from_in_sync = pull_->from_in_sync && m.in_sync;
+  pull_->cursor = m.next;
+  if (m.next != slice::tell_end) {
+    send(from, transfer_pull{m.next});
+    return;
+  }
+  const auto ended = *std::exchange(pull_, std::nullopt);
+  if (!ended.from_in_sync)
+    return; // Again, from whoever is in sync then.
+  transferred_ = true;
+  if (ended.doubts == doubts_ && hears_all())
+    be_certain();
+}
+
+// -- Digests
+
+void shard_replica::send_digests() {
+  const auto sum = slice_.history()->digest();
+  for (const auto& each : view_.others)
+    send(each.peer, slice_digest{sum});
+}
+
+void shard_replica::note_digest(time_point now) {
+  if (slice_.history() == nullptr)
+    return;
+  const auto sum = slice_.history()->digest();
+  if (own_digests_.empty() || own_digests_.back().second != sum)
+    own_digests_.emplace_back(now, sum);
+  // The last one that is older than that was still true then.
+  while (own_digests_.size() > 1 && own_digests_[1].first + how_.digest_interval < now)
+    own_digests_.pop_front();
+}
+
+/// Lately: two copies never change at the same instant.
+bool shard_replica::had(std::uint64_t sum) const {
+  return std::any_of(own_digests_.begin(), own_digests_.end(),
+                     [sum](const auto& each) { return each.second == sum; });
+}
+
+void shard_replica::take(const slice_digest& m, peer_id from, time_point now) {
+  if (!holds_ || holder(from) == nullptr)
+    return;
+  note_digest(now);
+  auto& told = digests_[from];
+  told.sum = m.sum;
+  told.at = now;
+  told.judged = false;
+  if (!certain_ || had(m.sum))
+    judge(told, from, now);
+}
+
+void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
+  told.judged = true;
+  const auto* teller = holder(from);
+  if (teller == nullptr)
+    return;
+  if (had(told.sum)) {
+    told.differed = 0;
+    const bool proves = teller->in_sync && hears_all() && told.at >= doubted_at_
+                        && slice_.history()->digest() == told.sum;
+    if (!certain_ && proves && !pull_) {
+      transferred_ = true;
+      be_certain();
+    }
+    return;
+  }
+  ++told.differed;
+  if (pull_ || (certain_ && told.differed < 2))
+    return;
+  ++counters_.repairs;
+  const auto& sums = slice_.history()->bucket_digests();
+  send(from, bucket_digests{{sums.begin(), sums.end()}});
+  if (certain_ && teller->in_sync && told.differed >= differing_rounds_max) {
+    told.differed = 0;
+    doubt(now);
+  }
+}
+
+void shard_replica::compare(peer_id from, const bucket_digests& m) {
+  if (!holds_ || m.sums.size() != slice_history::bucket_count)
+    return;
+  host_digests answer;
+  const auto& ours = slice_.history()->bucket_digests();
+  for (std::size_t i = 0; i < m.sums.size(); ++i) {
+    if (m.sums[i] == ours[i])
+      continue;
+    answer.buckets.push_back(static_cast<std::uint16_t>(i));
+    auto hosts = slice_.host_digests(i);
+    answer.hosts.insert(answer.hosts.end(), hosts.begin(), hosts.end());
+  }
+  if (!answer.buckets.empty())
+    send(from, std::move(answer));
+}
+
+void shard_replica::compare(peer_id from, const host_digests& m, time_point now) {
+  if (!holds_)
+    return;
+  std::map<std::uint64_t, std::uint64_t> theirs, ours;
+  for (const auto& each : m.hosts)
+    theirs.emplace(each.host, each.sum);
+  for (const auto bucket : m.buckets)
+    if (bucket < slice_history::bucket_count)
+      for (const auto& each : slice_.host_digests(bucket))
+        ours.emplace(each.host, each.sum);
+  std::set<std::uint64_t> differ;
+  const auto note = [&](const auto& some, const auto& others) {
+    for (const auto& [host, sum] : some)
+      if (const auto at = others.find(host); at == others.end() || at->second != sum)
+        if (differ.size() < pulled_together)
+          differ.insert(host);
+  };
+  note(theirs, ours);
+  note(ours, theirs);
+  if (differ.empty())
+    return;
+  slice_pull wanted{{differ.begin(), differ.end()}};
+  send(from, slice_told{slice_.tell_hosts(wanted.hosts, now), false});
+  pulling_.push_back({from});
+  send(from, std::move(wanted));
+}
+
+void shard_replica::take(const slice_told& m, peer_id from, time_point now) {
+  if (holds_) {
+    for (const auto& host : m.hosts)
+      slice_.merge(host, now);
+    counters_.repaired_hosts += m.hosts.size();
+  }
+  if (!m.last)
+    return;
+  const auto at = std::find_if(pulling_.begin(), pulling_.end(),
+                               [from](const auto& each) { return each.from == from; });
+  if (at == pulling_.end())
+    return;
+  if (at->host)
+    answer(*at->host);
+  pulling_.erase(at);
+}
+
+// -- Ageing
+
+bool shard_replica::may_prune(time_point now) {
+  if (how_.clustered)
+    return holds_ && hears_all() && now - nats_since_ >= slice_.rules().stale_threshold;
+  if (!nats_connected_ && how_.suspend_pruning_without_nats)
+    return false;
+  if (std::exchange(refresh_before_pruning_, false) && how_.suspend_pruning_without_nats)
+    slice_.refresh_all(now);
+  return true;
+}
+
+bool shard_replica::prune_step(time_point began, std::size_t budget, time_point now,
+                               prune_result& result) {
+  const bool done = slice_.prune_step(began, budget, result);
+  if (auto doubtful = slice_.take_doubtful(); !doubtful.empty())
+    ask_ages(std::move(doubtful), now);
+  return done;
+}
+
+void shard_replica::ask_ages(std::vector<endpoint_key> of, time_point now) {
+  if (ages_)
+    return; // Their turn comes again.
+  if (of.size() > asked_together)
+    of.resize(asked_together);
+  if (view_.others.empty()) {
+    prune_all(of, now);
+    return;
+  }
+  ages_.emplace(ages_round{std::move(of), {}, now});
+  ++ages_number_;
+  for (const auto& each : view_.others) {
+    ages_->awaited.insert(each.peer);
+    send(each.peer, ages_asked{ages_number_, ages_->of});
+  }
+}
+
+void shard_replica::tell_ages(peer_id to, const ages_asked& m, time_point now) {
+  ages_told answer{.round = m.round};
+  if (holds_)
+    for (const auto& each : m.of)
+      answer.ages.push_back(slice_.age_of(each, now));
+  send(to, std::move(answer));
+}
+
+void shard_replica::take(const ages_told& m, peer_id from, time_point now) {
+  if (!ages_ || m.round != ages_number_ || !ages_->awaited.contains(from))
+    return;
+  for (std::size_t i = 0; i < std::min(m.ages.size(), ages_->of.size()); ++i)
+    if (m.ages[i] != ages_told::never)
+      slice_.hear(ages_->of[i], now - m.ages[i]);
+  await_no_more(from, now);
+}
+
+void shard_replica::await_no_more(peer_id from, time_point now) {
+  ages_->awaited.erase(from);
+  if (!ages_->awaited.empty())
+    return;
+  const auto ended = *std::exchange(ages_, std::nullopt);
+  prune_all(ended.of, now);
+}
+
+void shard_replica::prune_all(const std::vector<endpoint_key>& which, time_point now) {
+  if (!hears_all())
+    return;
+  endpoints_pruned gone;
+  for (const auto& each : which) {
+    slice_.prune_endpoint(each, now, pruned_);
+    if (slice_.age_of(each, now) == ages_told::never)
+      gone.which.push_back(each);
+  }
+  if (gone.which.empty())
+    return;
+  for (const auto& each : view_.others)
+    send(each.peer, gone);
+}
+
+} // namespace shunt::routing

@@ -1,0 +1,344 @@
+// Roles and doubt: what a replica holds, and whether "not here" means "nowhere". What it lends is in
+// shard_replica.lending.cpp, what it borrows in shard_replica.borrowing.cpp, how copies are kept equal in
+// shard_replica.copies.cpp.
+#include "routing/shard_replica.hpp"
+
+#include <algorithm>
+
+namespace shunt::routing {
+
+namespace {
+
+template <class... Handlers>
+struct overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+overloaded(Handlers...) -> overloaded<Handlers...>;
+
+} // namespace
+
+shard_replica::shard_replica(table_rules rules, replica_rules how, time_point now)
+  : slice_{std::move(rules)}, how_{how}, certain_{how.in_sync}, sync_told_{how.in_sync},
+    doubted_at_{now}, nats_since_{now} {
+  if (!how_.clustered)
+    return;
+  slice_.keep_history(how_.history);
+  transferred_ = false;
+  digests_due_ = now + how_.digest_interval;
+  if (!certain_)
+    be_certain_in_time(now);
+}
+
+bool shard_replica::in_sync() const {
+  if (holds_)
+    return certain_;
+  return upstream_ && upstream_complete_ && upstream_in_sync_ && holder(*upstream_) != nullptr;
+}
+
+const shard_view::holder* shard_replica::holder(peer_id peer) const {
+  const auto at = std::find_if(view_.others.begin(), view_.others.end(),
+                               [peer](const auto& each) { return each.peer == peer; });
+  return at == view_.others.end() ? nullptr : &*at;
+}
+
+const shard_view::holder* shard_replica::holder_in_sync() const {
+  const auto at = std::find_if(view_.others.begin(), view_.others.end(),
+                               [](const auto& each) { return each.in_sync; });
+  return at == view_.others.end() ? nullptr : &*at;
+}
+
+// -- Doubt
+
+void shard_replica::nats(bool connected, bool dropped, time_point now) {
+  nats_drops_ = dropped;
+  if (!dropped) {
+    if (connected && !nats_connected_)
+      nats_since_ = now;
+    nats_connected_ = connected;
+  }
+  if (!nats_connected_)
+    refresh_before_pruning_ = true;
+  doubt(now);
+}
+
+void shard_replica::routing_api(bool followed, time_point now) {
+  api_followed_ = followed;
+  doubt(now);
+}
+
+void shard_replica::doubt(time_point now) {
+  certain_ = false;
+  ++doubts_;
+  doubted_at_ = now;
+  be_certain_in_time(now);
+}
+
+/// Nobody is heard for certain while NATS is away or loses messages, or the Routing API is away.
+void shard_replica::be_certain_in_time(time_point now) {
+  certain_at_.reset();
+  if (hears_all())
+    certain_at_ = now + how_.register_interval;
+}
+
+void shard_replica::be_certain() {
+  certain_ = true;
+  certain_at_.reset();
+  if (upstream_) {
+    send(*upstream_, lease_end{});
+    lose_upstream();
+  }
+}
+
+// -- Roles
+
+void shard_replica::see(shard_view view, time_point now) {
+  view_ = std::move(view);
+  if (view_.held && !holds_)
+    begin_to_hold(now);
+  else if (!view_.held && holds_ && may_step_down())
+    begin_to_borrow(now);
+  if (!holds_)
+    choose_upstream(now);
+  if (pull_ && holder(pull_->from) == nullptr)
+    pull_.reset();
+  seek_transfer(now);
+  if (!ages_)
+    return;
+  for (const auto& each : std::set{ages_->awaited})
+    if (holder(each) == nullptr)
+      await_no_more(each, now);
+}
+
+/// Not before those who are placed have all that this one has.
+bool shard_replica::may_step_down() const {
+  const auto ready = [](const auto& each) { return each.placed && each.in_sync; };
+  const auto pending = [](const auto& each) { return each.placed && !each.in_sync; };
+  const auto& others = view_.others;
+  return std::any_of(others.begin(), others.end(), ready)
+         && (!certain_ || std::none_of(others.begin(), others.end(), pending));
+}
+
+/// What was borrowed so far stays, provisionally, and goes on being fresh until this copy is in sync.
+void shard_replica::begin_to_hold(time_point now) {
+  holds_ = true;
+  transferred_ = false;
+  slice_.keep_history(how_.history);
+  filter_.reset();
+  denied_.clear();
+  digests_.clear();
+  digests_due_ = now;
+  doubt(now);
+  wishes_registrations_ = holder_in_sync() == nullptr;
+}
+
+void shard_replica::begin_to_borrow(time_point now) {
+  holds_ = false;
+  for (auto at = borrowers_.begin(); at != borrowers_.end(); at = borrowers_.begin()) {
+    send(at->first, lease_end{});
+    stop_lending(at->first);
+  }
+  pull_.reset();
+  ages_.reset();
+  certain_at_.reset();
+  lent_filter_.reset();
+  slice_.drop_history();
+  slice_.abandon_unwatched(now);
+  borrowed_ = wanted_;
+}
+
+void shard_replica::peer_gone(peer_id peer, time_point now) {
+  std::erase_if(view_.others, [peer](const auto& each) { return each.peer == peer; });
+  stop_lending(peer);
+  digests_.erase(peer);
+  if (upstream_ == peer)
+    lose_upstream();
+  if (pull_ && pull_->from == peer)
+    pull_.reset();
+  for (auto& each : std::exchange(pulling_, {}))
+    if (each.from != peer)
+      pulling_.push_back(std::move(each));
+    else if (each.host)
+      answer(*each.host);
+  if (ages_)
+    await_no_more(peer, now);
+  if (!holds_)
+    choose_upstream(now);
+  seek_transfer(now);
+}
+
+void shard_replica::receive(peer_id from, const replica_message& what, time_point now) {
+  std::visit(
+    overloaded{
+      [&](const lease_start& m) { lend(from, m, now); },
+      [&](const lease_end&) {
+        stop_lending(from);
+        if (upstream_ == from) // It is no holder any more; who is, the next view says.
+          lose_upstream();
+      },
+      [&](const lease_more& m) { lend_more(from, m.host, now); },
+      [&](const lease_less& m) { lend_less(from, m.host); },
+      [&](const lease_granted& m) { take(m, from, now); },
+      [&](const lease_changed& m) { take(m, from, now); },
+      [&](const lease_applied& m) {
+        if (const auto at = borrowers_.find(from); at != borrowers_.end())
+          at->second.applied = m.sequence;
+      },
+      [&](const known_hosts& m) { take(m, from); },
+      [&](const slice_digest& m) { take(m, from, now); },
+      [&](const bucket_digests& m) { compare(from, m); },
+      [&](const host_digests& m) { compare(from, m, now); },
+      [&](const slice_pull& m) {
+        if (holds_)
+          send(from, slice_told{slice_.tell_hosts(m.hosts, now), true});
+        else
+          send(from, slice_told{});
+      },
+      [&](const slice_told& m) { take(m, from, now); },
+      [&](const transfer_pull& m) {
+        transfer_piece piece{.cursor = m.cursor, .next = slice::tell_end};
+        if (holds_)
+          piece.next = slice_.tell_some(m.cursor, 64, now, piece.hosts);
+        piece.in_sync = holds_in_sync();
+        send(from, std::move(piece));
+      },
+      [&](const transfer_piece& m) { take(m, from, now); },
+      [&](const ages_asked& m) { tell_ages(from, m, now); },
+      [&](const ages_told& m) { take(m, from, now); },
+      [&](const endpoints_pruned& m) {
+        if (holds_)
+          for (const auto& each : m.which)
+            slice_.prune_endpoint(each, now, pruned_);
+      },
+    },
+    what);
+  note_digest(now);
+}
+
+void shard_replica::tick(time_point now) {
+  if (certain_at_ && now >= *certain_at_) {
+    certain_at_.reset();
+    if (holder_in_sync() == nullptr || transferred_)
+      be_certain();
+    else
+      be_certain_in_time(now);
+  }
+  if (!how_.clustered)
+    return;
+  if (!view_.held && holds_ && may_step_down())
+    begin_to_borrow(now);
+  if (!holds_) {
+    digests_due_ = now + how_.digest_interval;
+    choose_upstream(now);
+    return;
+  }
+  slice_.history()->expire(now);
+  note_digest(now);
+  for (auto& [peer, told] : digests_)
+    if (!told.judged && now - told.at >= how_.digest_interval / 4)
+      judge(told, peer, now);
+  if (now >= digests_due_) {
+    digests_due_ = now + how_.digest_interval;
+    send_digests();
+    seek_transfer(now);
+  }
+  if (ages_ && now - ages_->began > 5 * how_.digest_interval)
+    ages_.reset(); // Somebody does not answer; what is over is told again.
+}
+
+std::optional<time_point> shard_replica::due() const {
+  if (!how_.clustered)
+    return certain_at_;
+  if (!holds_ && upstream_)
+    return std::nullopt;
+  auto next = digests_due_;
+  if (certain_at_)
+    next = std::min(next, *certain_at_);
+  for (const auto& [peer, told] : digests_)
+    if (!told.judged)
+      next = std::min(next, told.at + how_.digest_interval / 4);
+  return next;
+}
+
+// -- Leases of this node's loops
+
+bool shard_replica::want(std::string_view host, time_point) {
+  const std::string key{host};
+  if (!how_.clustered) {
+    slice_.watch(host);
+    return true;
+  }
+  if (wanted_.insert(key).second)
+    watch(host);
+  if (asked_.contains(key))
+    return false;
+  if (holds_) {
+    const auto* source = certain_ || slice_.has_routes(host) ? nullptr : holder_in_sync();
+    if (source == nullptr || asked_.size() >= asked_max)
+      return true;
+    asked_.insert(key);
+    pulling_.push_back({source->peer, key});
+    send(source->peer, slice_pull{{host_hash(host)}});
+    return false;
+  }
+  if (borrowed_.contains(key))
+    return true;
+  if (in_sync() && filter_ && !filter_->may_contain(host_hash(host))) {
+    denied_.emplace(host_hash(host), key);
+    return true;
+  }
+  if (asked_.size() < asked_max) // Otherwise nobody answers, which is a 503 in time.
+    lease(key);
+  return false;
+}
+
+void shard_replica::release(std::string_view host, time_point now) {
+  const std::string key{host};
+  if (!how_.clustered) {
+    slice_.unwatch(host);
+    return;
+  }
+  if (wanted_.erase(key) == 0)
+    return;
+  unwatch(host);
+  const auto [from, to] = denied_.equal_range(host_hash(host));
+  for (auto at = from; at != to; ++at)
+    if (at->second == host) {
+      denied_.erase(at);
+      break;
+    }
+  if (holds_ || borrowed_.erase(key) == 0)
+    return;
+  if (upstream_)
+    send(*upstream_, lease_less{key});
+  slice_.abandon(host, now);
+}
+
+void shard_replica::watch(std::string_view host) {
+  if (watchers_[std::string{host}]++ == 0)
+    slice_.watch(host);
+}
+
+void shard_replica::unwatch(std::string_view host) {
+  const auto at = watchers_.find(std::string{host});
+  if (at == watchers_.end() || --at->second > 0)
+    return;
+  watchers_.erase(at);
+  slice_.unwatch(host);
+}
+
+void shard_replica::answer(const std::string& host) {
+  if (asked_.erase(host) > 0)
+    answered_.push_back(host);
+}
+
+std::vector<host_change> shard_replica::take_changes(time_point now) {
+  auto changes = slice_.take_changes();
+  if (how_.clustered)
+    tell_borrowers(changes, now);
+  sync_told_ = in_sync();
+  slice_.keep_ours(changes);
+  return changes;
+}
+
+} // namespace shunt::routing

@@ -1,0 +1,257 @@
+// One shard on one node: its slice of the table, and what it and its copies on other nodes owe each other. A
+// state machine: it is told what happens, and collects what it has to say to peers. An actor gives it a
+// mailbox and a clock; a simulation runs thousands.
+//
+// It *holds* the shard (hears registrations itself and keeps all of the slice) or *borrows* it (keeps the
+// hosts that loops asked for, leased from a holder). A node without peers holds everything.
+//
+// In sync means: what is not here does not exist. A holder falls out of sync when it may have missed something
+// and returns when its digest equals that of a holder in sync, or when everybody had time to register again. A
+// borrower is in sync as long as the holder that it leases from is, and is heard.
+#pragma once
+
+#include "routing/existence_filter.hpp"
+#include "routing/peer.hpp"
+#include "routing/replica_message.hpp"
+#include "routing/slice.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+namespace shunt::routing {
+
+struct replica_rules {
+  bool clustered = false; ///< If not, nothing of peers, digests and tombstones runs.
+  bool in_sync = true;    ///< At the start.
+  nanoseconds register_interval{0}; ///< In which everybody registers again, once asked.
+  /// Of a node that is alone; in a cluster nothing is ever pruned without NATS.
+  bool suspend_pruning_without_nats = false;
+  history_rules history{};
+  nanoseconds digest_interval = std::chrono::seconds{1};
+};
+
+/// Counted by the replica, read by whoever owns it.
+struct replica_counters {
+  std::uint64_t repaired_hosts = 0;  ///< Told by another holder because digests differed.
+  std::uint64_t repairs = 0;         ///< Rounds in which they differed.
+  std::uint64_t transferred_hosts = 0;
+  std::uint64_t granted_hosts = 0;   ///< To borrowers.
+};
+
+class shard_replica {
+public:
+  shard_replica(table_rules rules, replica_rules how, time_point now);
+  shard_replica(const shard_replica&) = delete;
+  shard_replica& operator=(const shard_replica&) = delete;
+
+  slice& table() { return slice_; }
+  const slice& table() const { return slice_; }
+  /// Whether registrations of this shard are to be applied here.
+  bool holds() const { return holds_; }
+  bool in_sync() const;
+  /// Whether this node's copy is in sync as a holder's; what peers are told.
+  bool holds_in_sync() const { return holds_ && certain_; }
+  const replica_counters& counters() const { return counters_; }
+
+  // -- What happens.
+
+  /// `connected`: there is a connection to NATS, everybody was asked over it to register. `dropped`: messages
+  /// were lost, and more may be.
+  void nats(bool connected, bool dropped, time_point now);
+  void routing_api(bool followed, time_point now);
+  /// What is known may be out of date, from now on until everybody was heard.
+  void doubt(time_point now);
+  void see(shard_view view, time_point now);
+  /// The link to it closed: what was under way is lost.
+  void peer_gone(peer_id peer, time_point now);
+  void receive(peer_id from, const replica_message& what, time_point now);
+  /// To be called by `due()`.
+  void tick(time_point now);
+  std::optional<time_point> due() const;
+
+  // -- Leases of this node's loops.
+
+  /// A loop leases `host`. True: the table knows as much as can be known now, grant it. False: a peer was asked,
+  /// and `take_answered` will name the host.
+  bool want(std::string_view host, time_point now);
+  /// No loop leases it any more.
+  void release(std::string_view host, time_point now);
+  std::vector<std::string> take_answered() { return std::exchange(answered_, {}); }
+
+  // -- Changes.
+
+  bool has_changes() const {
+    return slice_.has_changes() || in_sync() != sync_told_ || has_news_for_borrowers();
+  }
+  /// What loops are to be told besides `in_sync()`; borrowers are told by the way.
+  std::vector<host_change> take_changes(time_point now);
+  /// Registrations were applied to the table.
+  void applied(time_point now) { note_digest(now); }
+
+  // -- Ageing.
+
+  /// Asked at the beginning of each cycle.
+  bool may_prune(time_point now);
+  /// One step of a cycle that began at `began`; true at its end. In a cluster what is over is asked about, and
+  /// pruned when the answers come, into `take_pruned`.
+  bool prune_step(time_point began, std::size_t budget, time_point now, prune_result& result);
+  prune_result take_pruned() { return std::exchange(pruned_, {}); }
+
+  // -- What follows.
+
+  struct outgoing {
+    peer_id to = this_node;
+    replica_message what;
+  };
+  std::vector<outgoing> take_outgoing() { return std::exchange(outgoing_, {}); }
+  /// True once after this node came to hold a shard of which nobody has a copy: all are to be asked to register.
+  bool take_wish_for_registrations() { return std::exchange(wishes_registrations_, false); }
+
+private:
+  static constexpr std::size_t asked_max = 10'000; ///< Hosts whose answers are on their way.
+
+  /// A node that leases from this one.
+  struct borrower {
+    std::uint64_t sequence = 0;
+    std::uint64_t applied = 0;
+    std::unordered_set<std::string> hosts;
+  };
+  struct pull {
+    peer_id from = this_node;
+    std::uint64_t cursor = 0;
+    bool from_in_sync = true; ///< So far.
+    std::uint64_t doubts = 0;  ///< Of this replica, when it began.
+  };
+  struct told_digest {
+    std::uint64_t sum = 0;
+    time_point at{};
+    bool judged = true;
+    int differed = 0; ///< Rounds in a row.
+  };
+  /// A host that was pulled for a loop, or hosts that differed.
+  struct pulling {
+    peer_id from = this_node;
+    std::optional<std::string> host{};
+  };
+  struct ages_round {
+    std::vector<endpoint_key> of;
+    std::set<peer_id> awaited;
+    time_point began{};
+  };
+
+  void send(peer_id to, replica_message what) { outgoing_.push_back({to, std::move(what)}); }
+  const shard_view::holder* holder(peer_id peer) const;
+  const shard_view::holder* holder_in_sync() const;
+  bool hears_all() const { return nats_connected_ && !nats_drops_ && api_followed_; }
+  void be_certain();
+  void be_certain_in_time(time_point now);
+  void watch(std::string_view host);
+  void unwatch(std::string_view host);
+
+  // Roles.
+  void begin_to_hold(time_point now);
+  void begin_to_borrow(time_point now);
+  bool may_step_down() const;
+
+  // Of a holder, for borrowers.
+  void lend(peer_id to, const lease_start& asked, time_point now);
+  void grant(peer_id to, std::vector<told_host> hosts, bool complete);
+  void lend_more(peer_id to, const std::string& host, time_point now);
+  void lend_less(peer_id to, const std::string& host);
+  void stop_lending(peer_id to);
+  void tell_borrowers(const std::vector<host_change>& changes, time_point now);
+  bool has_news_for_borrowers() const;
+  void note_appeared(const std::vector<std::uint64_t>& hosts);
+  void make_filter();
+
+  // Of a borrower.
+  void choose_upstream(time_point now);
+  void lose_upstream();
+  bool follows(peer_id from, std::uint64_t sequence, bool in_sync);
+  void take(const lease_granted& m, peer_id from, time_point now);
+  void take(const lease_changed& m, peer_id from, time_point now);
+  void take(const known_hosts& m, peer_id from);
+  void lease(const std::string& host);
+  void forget_other_wildcards(time_point now);
+  void learn(const told_host& told, bool for_certain, time_point now);
+  void offer(peer_id to, time_point now);
+  void answer(const std::string& host);
+
+  // Transfer, digests, ages.
+  void seek_transfer(time_point now);
+  void take(const transfer_piece& m, peer_id from, time_point now);
+  void send_digests();
+  void note_digest(time_point now);
+  bool had(std::uint64_t sum) const;
+  void take(const slice_digest& m, peer_id from, time_point now);
+  void judge(told_digest& told, peer_id from, time_point now);
+  void compare(peer_id from, const bucket_digests& m);
+  void compare(peer_id from, const host_digests& m, time_point now);
+  void take(const slice_told& m, peer_id from, time_point now);
+  void ask_ages(std::vector<endpoint_key> of, time_point now);
+  void tell_ages(peer_id to, const ages_asked& m, time_point now);
+  void take(const ages_told& m, peer_id from, time_point now);
+  void await_no_more(peer_id from, time_point now);
+  void prune_all(const std::vector<endpoint_key>& which, time_point now);
+
+  slice slice_;
+  replica_rules how_;
+  bool holds_ = true;
+  shard_view view_;
+  std::vector<outgoing> outgoing_;
+  replica_counters counters_;
+
+  // In sync or not.
+  bool certain_ = true; ///< As a holder.
+  bool sync_told_ = true;
+  std::uint64_t doubts_ = 0;
+  time_point doubted_at_{};
+  std::optional<time_point> certain_at_; ///< When everybody had time to register.
+  bool nats_connected_ = true;
+  bool nats_drops_ = false;
+  bool api_followed_ = true;
+  time_point nats_since_{};
+  bool refresh_before_pruning_ = false;
+  bool wishes_registrations_ = false;
+
+  // Leases.
+  std::unordered_map<std::string, std::uint32_t> watchers_; ///< Borrowers and, together, loops.
+  std::unordered_set<std::string> wanted_;   ///< By loops.
+  std::unordered_set<std::string> asked_;    ///< Of a peer, and not answered.
+  std::vector<std::string> answered_;
+  std::map<peer_id, borrower> borrowers_;
+  std::optional<existence_filter> lent_filter_;
+  std::uint64_t vanished_before_ = 0; ///< `lent_filter_` was made.
+  std::size_t in_lent_filter_ = 0;
+  std::optional<peer_id> upstream_;
+  bool upstream_complete_ = false;
+  bool upstream_in_sync_ = false;
+  std::uint64_t upstream_sequence_ = 0;
+  std::optional<existence_filter> filter_;
+  std::unordered_set<std::string> borrowed_;
+  std::set<std::string> granted_wildcards_; ///< Since the lease began.
+  std::unordered_multimap<std::uint64_t, std::string> denied_; ///< By the filter, by `host_hash`.
+
+  // Copies.
+  std::optional<pull> pull_;
+  bool transferred_ = true; ///< What others had when this node came to hold the shard is here.
+  time_point digests_due_{};
+  std::map<peer_id, told_digest> digests_;
+  std::deque<std::pair<time_point, std::uint64_t>> own_digests_; ///< Of the last seconds.
+  std::deque<pulling> pulling_; ///< Whose answers are on their way.
+  std::optional<ages_round> ages_;
+  std::uint64_t ages_number_ = 0;
+  prune_result pruned_;
+};
+
+} // namespace shunt::routing

@@ -1,0 +1,121 @@
+// What a holder lends to nodes that borrow: hosts, all wildcards, and a filter of what exists.
+#include "routing/shard_replica.hpp"
+
+#include <algorithm>
+
+namespace shunt::routing {
+
+namespace {
+
+constexpr std::size_t granted_together = 64; ///< Hosts in one message.
+
+} // namespace
+
+void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
+  stop_lending(to);
+  if (!holds_) {
+    send(to, lease_end{});
+    return;
+  }
+  auto& b = borrowers_[to];
+  auto hosts = slice_.tell_wildcards(now);
+  for (const auto& host : asked.hosts) {
+    if (b.hosts.insert(host).second)
+      watch(host);
+    hosts.push_back(slice_.tell(host, now));
+    if (hosts.size() >= granted_together)
+      grant(to, std::exchange(hosts, {}), false);
+  }
+  grant(to, std::move(hosts), true);
+  if (!lent_filter_)
+    make_filter();
+  send(to, known_hosts{lent_filter_->bytes()});
+}
+
+void shard_replica::lend_more(peer_id to, const std::string& host, time_point now) {
+  const auto at = borrowers_.find(to);
+  if (at == borrowers_.end())
+    return;
+  if (at->second.hosts.insert(host).second)
+    watch(host);
+  std::vector<told_host> hosts;
+  hosts.push_back(slice_.tell(host, now));
+  grant(to, std::move(hosts), false);
+}
+
+void shard_replica::lend_less(peer_id to, const std::string& host) {
+  const auto at = borrowers_.find(to);
+  if (at != borrowers_.end() && at->second.hosts.erase(host) > 0)
+    unwatch(host);
+}
+
+void shard_replica::grant(peer_id to, std::vector<told_host> hosts, bool complete) {
+  counters_.granted_hosts += hosts.size();
+  send(to, lease_granted{++borrowers_[to].sequence, certain_, complete, std::move(hosts)});
+}
+
+void shard_replica::stop_lending(peer_id to) {
+  const auto at = borrowers_.find(to);
+  if (at == borrowers_.end())
+    return;
+  const auto hosts = std::move(at->second.hosts);
+  borrowers_.erase(at);
+  for (const auto& host : hosts)
+    unwatch(host);
+}
+
+bool shard_replica::has_news_for_borrowers() const {
+  return !borrowers_.empty() && slice_.history() != nullptr && slice_.history()->has_appeared();
+}
+
+void shard_replica::tell_borrowers(const std::vector<host_change>& changes, time_point now) {
+  if (!holds_)
+    return;
+  const auto appeared = slice_.history()->take_appeared();
+  if (borrowers_.empty()) {
+    lent_filter_.reset();
+    return;
+  }
+  note_appeared(appeared);
+  std::vector<told_host> told;
+  for (const auto& each : changes)
+    told.push_back(slice_.tell(each, now));
+  for (auto& [peer, b] : borrowers_) {
+    lease_changed news{.in_sync = certain_, .appeared = appeared};
+    for (const auto& each : told)
+      if (is_wildcard(each.host) || b.hosts.contains(each.host))
+        news.hosts.push_back(each);
+    if (news.hosts.empty() && appeared.empty() && sync_told_ == certain_)
+      continue;
+    news.sequence = ++b.sequence;
+    send(peer, std::move(news));
+  }
+}
+
+void shard_replica::note_appeared(const std::vector<std::uint64_t>& hosts) {
+  if (!lent_filter_)
+    return;
+  for (const auto each : hosts)
+    lent_filter_->add(each);
+  in_lent_filter_ += hosts.size();
+  const auto gone = slice_.history()->vanished_count() - vanished_before_;
+  if (in_lent_filter_ <= lent_filter_->capacity() && gone <= in_lent_filter_ / 2)
+    return;
+  if (lent_filter_->bytes().size() >= existence_filter::bytes_max && gone <= in_lent_filter_ / 2)
+    return; // As good as it gets.
+  make_filter();
+  for (const auto& [peer, b] : borrowers_)
+    send(peer, known_hosts{lent_filter_->bytes()});
+}
+
+void shard_replica::make_filter() {
+  lent_filter_.emplace(2 * slice_.host_count());
+  vanished_before_ = slice_.history()->vanished_count();
+  in_lent_filter_ = 0;
+  slice_.for_each_host([this](std::string_view host) {
+    lent_filter_->add(host_hash(host));
+    ++in_lent_filter_;
+  });
+}
+
+} // namespace shunt::routing

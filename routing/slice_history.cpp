@@ -1,0 +1,91 @@
+// See slice_history.hpp. Sums of hashes, so that what comes and goes costs the same in any table, and the
+// order in which it came is not seen.
+#include "routing/slice_history.hpp"
+
+#include "routing/text_hash.hpp"
+#include "routing/uri.hpp"
+
+#include <numeric>
+
+namespace shunt::routing {
+
+namespace {
+
+constexpr std::uint64_t path_seed = 0x8ebc6af09c88c6e3;
+constexpr std::uint64_t address_seed = 0x589965cc75374cc3;
+constexpr std::uint64_t grave_mark = 0x1d8e4e27c47d124f;
+
+std::uint64_t digest_of_key(std::uint64_t host, std::string_view path, std::string_view address) {
+  return fold(host ^ text_hash(path, path_seed), text_hash(address, address_seed));
+}
+
+} // namespace
+
+std::uint64_t slice_history::digest_of(std::string_view host, std::string_view path,
+                                       const endpoint& e) {
+  const auto key = digest_of_key(host_hash(host), path, e.address());
+  return fold(key ^ path_seed, e.content_hash() ^ address_seed);
+}
+
+std::uint64_t slice_history::digest_of_grave(const endpoint_key& key) {
+  return fold(digest_of_key(host_hash(key.host), key.path, key.address) ^ path_seed, grave_mark);
+}
+
+void slice_history::joined(std::string_view host, std::string_view path, const endpoint& e) {
+  const auto hash = host_hash(host);
+  sums_[bucket_of(hash)] += digest_of(host, path, e);
+  if (graves_.empty())
+    return;
+  const auto grave = graves_.find(
+    {hash, {std::string{host}, std::string{path}, std::string{e.address()}}});
+  if (grave != graves_.end())
+    erase(grave);
+}
+
+void slice_history::left(std::string_view host, std::string_view path, const endpoint& e) {
+  sums_[bucket_of(host_hash(host))] -= digest_of(host, path, e);
+}
+
+void slice_history::bury(std::string_view host, std::string_view path, std::string_view address,
+                         time_point at) {
+  const auto hash = host_hash(host);
+  const auto [grave, is_new] = graves_.try_emplace(
+    {hash, {std::string{host}, std::string{path}, std::string{address}}}, at);
+  if (is_new) {
+    sums_[bucket_of(hash)] += digest_of_grave(grave->first.what);
+  } else if (grave->second < at) {
+    by_age_.erase({grave->second, &grave->first});
+    grave->second = at;
+  } else {
+    return;
+  }
+  by_age_.emplace(at, &grave->first);
+  while (graves_.size() > rules_.tombstones_max)
+    erase(graves_.find(*by_age_.begin()->second));
+}
+
+void slice_history::erase(graves::iterator grave) {
+  sums_[bucket_of(grave->first.hash)] -= digest_of_grave(grave->first.what);
+  by_age_.erase({grave->second, &grave->first});
+  graves_.erase(grave);
+}
+
+void slice_history::expire(time_point now) {
+  while (!by_age_.empty() && now - by_age_.begin()->first > rules_.tombstone_life)
+    erase(graves_.find(*by_age_.begin()->second));
+}
+
+std::optional<time_point> slice_history::ended(std::string_view host, std::string_view path,
+                                               std::string_view address) const {
+  if (graves_.empty())
+    return std::nullopt;
+  const auto grave = graves_.find(
+    {host_hash(host), {std::string{host}, std::string{path}, std::string{address}}});
+  return grave == graves_.end() ? std::nullopt : std::optional{grave->second};
+}
+
+std::uint64_t slice_history::digest() const {
+  return std::accumulate(sums_.begin(), sums_.end(), std::uint64_t{0});
+}
+
+} // namespace shunt::routing

@@ -1,0 +1,302 @@
+#include "tests/routing/replica_world.hpp"
+
+namespace shunt::routing {
+namespace {
+
+using namespace testing;
+
+// -- Doubt
+
+TEST_F(Replicas, AreInSyncOnceEverybodyHadTimeToRegister) {
+  make(2);
+  EXPECT_FALSE(at(0).in_sync());
+  advance(interval + 1s);
+  EXPECT_TRUE(at(0).in_sync());
+  EXPECT_TRUE(at(1).in_sync());
+}
+
+TEST_F(Replicas, FollowOneThatIsInSyncWithoutWaiting) {
+  make(1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  add(true);
+  see_all();
+  EXPECT_TRUE(at(1).in_sync());
+  EXPECT_EQ(pool(1, "a.com"), "1");
+}
+
+TEST_F(Replicas, ReturnToSyncAfterNatsByComparingWithAnotherHolder) {
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  at(1).nats(false, false, now);
+  put(0, "b.com", 2);
+  advance(2s);
+  EXPECT_EQ(pool(1, "b.com"), "2"); // Without hearing NATS.
+  EXPECT_FALSE(at(1).in_sync());
+  at(1).nats(true, false, now);
+  advance(2s);
+  EXPECT_TRUE(at(1).in_sync());
+}
+
+TEST_F(Replicas, AskAPeerForAHostThatACutOffHolderDoesNotKnow) {
+  make(2);
+  advance(interval + 1s);
+  at(1).nats(false, false, now);
+  put(0, "new.com", 7);
+  EXPECT_EQ(ask(1, "new.com"), "7");
+}
+
+// -- Transfer and repair
+
+TEST_F(Replicas, HandOverWholeSlicesWhileChangesGoOn) {
+  make(1);
+  for (int i = 0; i < 500; ++i)
+    put(0, std::to_string(i) + ".com", 1);
+  take(0, "7.com", 1);
+  advance(interval + 1s);
+  add(true);
+  see_all();
+  EXPECT_EQ(digest(0), digest(1));
+  EXPECT_EQ(pool(1, "499.com"), "1");
+  EXPECT_EQ(pool(1, "7.com"), "empty");
+  EXPECT_EQ(at(1).table().route_count(), 500u);
+}
+
+TEST_F(Replicas, GoOnWithATransferWhoseSourceDied) {
+  make(2);
+  for (int i = 0; i < 500; ++i)
+    put_all(std::to_string(i) + ".com", 1);
+  advance(interval + 1s);
+  ASSERT_TRUE(at(0).in_sync() && at(1).in_sync());
+  add(true);
+  at(2).see(view_of(2), now); // Asks somebody, whose answer is lost.
+  (void)at(2).take_outgoing();
+  kill(0);
+  EXPECT_TRUE(at(2).in_sync());
+  EXPECT_EQ(digest(1), digest(2));
+}
+
+TEST_F(Replicas, RepairWhatOneMissed) {
+  make(2);
+  put_all("a.com", 1);
+  put_all("b.com", 2);
+  advance(interval + 1s);
+  put(0, "c.com", 3);
+  advance(2s); // Beyond a tie.
+  take(1, "b.com", 2);
+  EXPECT_NE(digest(0), digest(1));
+  advance(4s);
+  EXPECT_EQ(digest(0), digest(1));
+  EXPECT_EQ(pool(1, "c.com"), "3");
+  EXPECT_EQ(pool(0, "b.com"), "empty");
+  EXPECT_TRUE(at(0).in_sync() && at(1).in_sync());
+}
+
+TEST_F(Replicas, KeepWhatWasRegisteredAgainAfterItsEnd) {
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  take(0, "a.com", 1);
+  advance(500ms);
+  put(1, "a.com", 1);
+  advance(6s);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  EXPECT_EQ(pool(1, "a.com"), "1");
+}
+
+TEST_F(Replicas, AgreeOnTwoVersionsOfAnEndpoint) {
+  make(2);
+  const auto zoned = [](const char* zone) {
+    return make_endpoint(1, [=](endpoint_spec& s) { s.availability_zone = zone; });
+  };
+  at(0).table().register_endpoint(heard("a.com", zoned("z1")), now, wall_ns);
+  at(1).table().register_endpoint(heard("a.com", zoned("z2")), now, wall_ns);
+  advance(interval + 1s);
+  EXPECT_EQ(digest(0), digest(1));
+}
+
+TEST_F(Replicas, DoNotStayInDoubtBecauseOfConstantChange) {
+  make(2);
+  advance(interval + 1s);
+  for (std::uint16_t i = 0; i < 80; ++i) {
+    put(0, "a.com", i);
+    nodes[0].replica->tick(now); // Digests are compared while the other has not heard it yet.
+    run();
+    put(1, "a.com", i);
+    advance(250ms);
+    ASSERT_TRUE(at(0).in_sync() && at(1).in_sync()) << i;
+  }
+}
+
+// -- Ageing
+
+TEST_F(Replicas, PruneNothingThatAnotherHolderHears) {
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  for (int i = 0; i < 30; ++i) {
+    advance(10s);
+    put(1, "a.com", 1); // The other one misses it each time.
+    prune_result result;
+    if (at(0).may_prune(now))
+      at(0).prune_step(now, 100, now, result);
+    run();
+    ASSERT_EQ(pool(0, "a.com"), "1");
+  }
+}
+
+TEST_F(Replicas, PruneTogetherWhatNobodyHears) {
+  make(2);
+  put_all("a.com", 1);
+  advance(150s);
+  prune_result result;
+  ASSERT_TRUE(at(0).may_prune(now));
+  at(0).prune_step(now, 100, now, result);
+  run();
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+  EXPECT_EQ(pool(1, "a.com"), "empty");
+  EXPECT_EQ(at(1).take_pruned().endpoints, 1u);
+}
+
+TEST_F(Replicas, PruneNothingWithoutNats) {
+  make(2);
+  put_all("a.com", 1);
+  at(0).nats(false, false, now);
+  at(1).nats(false, false, now);
+  advance(600s);
+  EXPECT_FALSE(at(0).may_prune(now));
+  EXPECT_FALSE(at(1).may_prune(now));
+}
+
+// -- Borrowing
+
+TEST_F(Replicas, LeaseAHostFromAHolder) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  EXPECT_TRUE(at(1).in_sync());
+  EXPECT_EQ(ask(1, "a.com"), "1");
+  put(0, "a.com", 2);
+  EXPECT_EQ(pool(1, "a.com"), "1,2");
+  take(0, "a.com", 1);
+  EXPECT_EQ(pool(1, "a.com"), "2");
+  take(0, "a.com", 2);
+  EXPECT_EQ(pool(1, "a.com"), "empty");
+}
+
+TEST_F(Replicas, AskNobodyForWhatTheFilterDenies) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  const auto before = messages;
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(ask(1, std::to_string(i) + ".org"), "gone");
+  EXPECT_LT(messages - before, 20u); // A few the filter takes for existing.
+}
+
+TEST_F(Replicas, HearOfAHostThatWasDeniedBefore) {
+  make(1, 1);
+  advance(interval + 1s);
+  EXPECT_EQ(ask(1, "late.com"), "gone");
+  put(0, "late.com", 5);
+  EXPECT_EQ(pool(1, "late.com"), "5");
+}
+
+TEST_F(Replicas, LeaseAllWildcards) {
+  make(1, 1);
+  put(0, "*.a.com", 1);
+  advance(interval + 1s);
+  EXPECT_EQ(pool(1, "*.a.com"), "1");
+  put(0, "*.b.com", 2);
+  EXPECT_EQ(pool(1, "*.b.com"), "2");
+}
+
+TEST_F(Replicas, ServeWhatWasLeasedWhenAllHoldersAreGone) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ask(1, "a.com");
+  kill(0);
+  EXPECT_FALSE(at(1).in_sync());
+  EXPECT_EQ(ask(1, "a.com"), "1");
+  EXPECT_EQ(ask(1, "b.com"), "unanswered");
+}
+
+TEST_F(Replicas, OfferWhatTheyLeasedToNewHolders) {
+  make(1, 2);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ask(1, "a.com");
+  kill(0);
+  nodes[2].holds = true; // A stranger to that host.
+  see_all();
+  advance(1s);
+  EXPECT_EQ(pool(2, "a.com"), "1");
+  EXPECT_TRUE(at(2).take_wish_for_registrations());
+}
+
+TEST_F(Replicas, LeaseFromTheNextHolderWhenTheirsDies) {
+  make(2, 1);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  EXPECT_EQ(ask(2, "a.com"), "1");
+  kill(0);
+  EXPECT_TRUE(at(2).in_sync());
+  put(1, "a.com", 2);
+  EXPECT_EQ(pool(2, "a.com"), "1,2");
+}
+
+TEST_F(Replicas, GiveUpLeasesThatNoLoopWants) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ask(1, "a.com");
+  at(1).release("a.com", now);
+  run();
+  EXPECT_EQ(pool(1, "a.com"), "gone");
+  const auto before = messages;
+  put(0, "a.com", 2);
+  EXPECT_EQ(messages, before);
+}
+
+// -- Roles
+
+TEST_F(Replicas, KeepHoldingUntilTheNewHolderIsInSync) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  put(0, "b.com", 2);
+  advance(interval + 1s);
+  ask(0, "a.com");
+  nodes[0].holds = false;
+  nodes[1].holds = true;
+  see_all();
+  advance(1s);
+  EXPECT_TRUE(at(1).holds_in_sync());
+  EXPECT_FALSE(at(0).holds());
+  EXPECT_TRUE(at(0).in_sync());
+  EXPECT_EQ(pool(0, "a.com"), "1");     // Leased, so it stays.
+  EXPECT_EQ(pool(0, "b.com"), "gone");  // Not leased.
+  EXPECT_EQ(ask(0, "b.com"), "2");      // But there.
+  put(1, "a.com", 3);
+  EXPECT_EQ(pool(0, "a.com"), "1,3");
+}
+
+TEST_F(Replicas, StoreEndpointsOfAllSegmentsAndLeaseTheirOwn) {
+  make(1, 0, {.sharding = segment_mode::segments, .isolation_segments = {"ours"}, .filter_when_leasing = true});
+  const auto of = [](std::uint16_t port, const char* segment) {
+    return heard("a.com", make_endpoint(port, [=](endpoint_spec& s) { s.isolation_segment = segment; }));
+  };
+  auto& table = at(0).table();
+  at(0).want("a.com", now);
+  table.register_endpoint(of(1, "theirs"), now, wall_ns);
+  EXPECT_EQ(at(0).take_changes(now).at(0).paths.at(0).now, path_change::state::gone);
+  table.register_endpoint(of(2, "ours"), now, wall_ns);
+  const auto changes = at(0).take_changes(now);
+  ASSERT_EQ(changes.at(0).paths.at(0).endpoints.size(), 1u);
+  EXPECT_EQ(pool(0, "a.com"), "2");
+  EXPECT_EQ(table.endpoint_count(), 2u);
+}
+
+} // namespace
+} // namespace shunt::routing
