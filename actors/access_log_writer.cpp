@@ -3,6 +3,7 @@
 // asked to exit, sends itself a message that waits its turn behind the records submitted before.
 #include "actors/access_log_writer.hpp"
 
+#include "actors/protocol.hpp"
 #include "config/settings.hpp"
 
 #include <algorithm>

@@ -129,8 +129,3 @@ access_log_limits access_log_limits_of(const config::settings& settings);
 
 } // namespace shunt
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::access_records)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reopen_access_log)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::flush_access_log)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::tend_access_log)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::end_access_log)

@@ -50,6 +50,7 @@ lease_cache::lease_cache(loop& home, lease_cache_options options)
 lease_cache_actor lease_cache::open(std::vector<route_shard_actor> shards) {
   for (auto& each : shards)
     shards_.emplace_back().actor = std::move(each);
+  shards_in_doubt_ = shards_.size();
   self_ = spawn_pinned<lease_cache_actor, lease_cache_state>(home_, behave, this);
   held_.open(self_);
   for (const auto& each : shards_)
@@ -61,9 +62,11 @@ std::size_t lease_cache::shard_index(std::string_view host) const {
   return routing::shard_of(host, shards_.size());
 }
 
-bool lease_cache::may_deny() const {
-  return std::all_of(shards_.begin(), shards_.end(),
-                     [](const auto& shard) { return shard.in_sync; });
+void lease_cache::set_in_sync(shard_view& shard, bool in_sync) {
+  if (shard.in_sync == in_sync)
+    return;
+  shard.in_sync = in_sync;
+  in_sync ? --shards_in_doubt_ : ++shards_in_doubt_;
 }
 
 // -- Asking.
@@ -214,7 +217,7 @@ void lease_cache::heard(shard_view& shard, std::uint64_t incarnation, std::uint6
                         bool in_sync) {
   shard.incarnation = incarnation;
   shard.sequence = sequence;
-  shard.in_sync = in_sync;
+  set_in_sync(shard, in_sync);
   if (shard.outlived && in_sync)
     renew(shard);
 }
@@ -225,7 +228,7 @@ void lease_cache::shard_replaced_by(const shard_replaced& message) {
   auto& shard = shards_[message.shard];
   shard.actor = message.successor;
   ++shard.incarnation;   // Whatever its predecessor still says counts no more.
-  shard.in_sync = false; // What is leased stays in use; nothing new is denied.
+  set_in_sync(shard, false); // What is leased stays in use; nothing new is denied.
   shard.outlived = true;
   shard.grows.reset();
   shard.later.clear();

@@ -44,7 +44,7 @@ public:
   }
   /// Whether "not there" is known for certain: all shards were in sync when they spoke last. All,
   /// because a wildcard may live on any of them.
-  bool may_deny() const;
+  bool may_deny() const { return shards_in_doubt_ == 0; }
 
   /// Awaits a lease on `host`: true when it is there, false when the shard does not answer in time
   /// or too much is being asked. `host` outlives the call.
@@ -112,6 +112,7 @@ private:
   bool ask(std::string_view host, waiter& who);
   void answer(std::string_view host);
   static void give_up(asked& late);
+  void set_in_sync(shard_view& shard, bool in_sync);
   void heard(shard_view& shard, std::uint64_t incarnation, std::uint64_t sequence, bool in_sync);
   void renew(shard_view& shard);
   void note_wildcard(shard_view& shard, const std::string& host);
@@ -123,6 +124,7 @@ private:
   lease_cache_options options_;
   routing::lease_table table_;
   std::vector<shard_view> shards_;
+  std::size_t shards_in_doubt_ = 0;
   std::unordered_map<std::string, std::unique_ptr<asked>, hash, std::equal_to<>> asked_;
   lease_cache_actor self_;
   held_requests held_;

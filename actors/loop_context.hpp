@@ -75,6 +75,7 @@ struct router_context {
   std::shared_ptr<routing::hold_room> hold_room = std::make_shared<routing::hold_room>();
   std::optional<internal_listener> internal; ///< Empty: no hairpinning. Set before any request comes.
   std::atomic<health> state{health::initializing};
+  std::atomic<bool> isolated{false}; ///< No other node of the cluster is heard, which is to count as unhealthy.
   std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.
   net::request_metrics request_metrics;                 ///< What the next count, and under which labels.
   std::vector<std::unique_ptr<net::loop_metrics>> metrics; ///< One a loop.

@@ -8,15 +8,14 @@
 #include "net/probe_result.hpp"
 #include "net/wire.hpp"
 #include "routing/lease_table.hpp"
+#include "routing/membership.hpp"
 #include "routing/peer.hpp"
 #include "routing/registration.hpp"
 #include "routing/reservation.hpp"
 #include "routing/route_service_session.hpp"
 #include "routing/slice.hpp"
 
-#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/make_message.hpp>
-#include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
@@ -210,6 +209,29 @@ struct prune_routes {
 };
 /// INTERNAL. Sends what was collected for at most 10 ms.
 struct push_changes {};
+// -- What a node keeps over a restart.
+
+/// What a slice was when the process ended. Read once, on the shard's thread, when it is first needed.
+class slice_source {
+public:
+  virtual ~slice_source() = default;
+  virtual std::vector<routing::told_host> read() noexcept = 0;
+};
+/// Until it hears better, the shard knows what this says.
+struct restore_slice {
+  std::shared_ptr<slice_source> from;
+};
+/// INTERNAL. Nobody has needed it so far: now is a good time.
+struct read_slice {};
+/// Asks for the contents of a slice that is held here, from `cursor` (0 = the first) on, in pieces.
+struct tell_slice {
+  std::uint64_t cursor = 0;
+};
+struct slice_piece {
+  std::shared_ptr<const std::vector<routing::told_host>> hosts; ///< Never null.
+  std::uint64_t next = routing::slice::tell_end;
+};
+
 /// INTERNAL. Something of the replica's is due: see `shard_replica::due`.
 struct shard_tick {};
 
@@ -235,11 +257,52 @@ struct shard_view_changed {
 struct peer_gone {
   routing::peer_id peer = routing::this_node;
 };
-/// Whether this node has a copy of the shard that is in sync; peers are told.
+/// What this node knows of the shard, whenever that changes.
 struct shard_sync {
   std::size_t shard = 0;
-  bool in_sync = false;
+  bool in_sync = false; ///< There is a copy here, and it is in sync; peers are told.
+  bool ready = false;   ///< What is not known here does not exist, whoever holds it.
 };
+/// Asks a shard of this node what `routing::change_asked` asks. Answered by `change_answered` to the confirmer.
+struct ask_change {
+  routing::change_asked question;
+};
+/// A node has answered; this one, or a peer by way of its shard.
+struct change_answered {
+  routing::peer_id by = routing::this_node;
+  std::size_t shard = 0;
+  routing::change_told answer;
+};
+/// Somebody waits at `reply` to hear whether all nodes route by these: handed to the shard of the first, after the
+/// change itself; if it is for this node to answer, the shard hands it on to the confirmer. Otherwise another node
+/// does the same.
+struct confirm_change {
+  std::string reply; ///< A NATS subject.
+  std::vector<routing::change_asked> what;
+};
+/// The peers as they are now, for the confirmer.
+struct peers_changed {
+  struct peer {
+    routing::peer_id id = routing::this_node;
+    std::string name;
+    bool alive = false; ///< If not, it is suspect: it may or may not be there.
+
+    bool operator==(const peer&) const = default;
+  };
+  std::vector<peer> peers; ///< Those that are dead or left are not among them.
+};
+/// INTERNAL. Some change may be overdue.
+struct changes_due {};
+
+/// Answers those who ask whether their change has reached all nodes; one a process (cluster/change_confirmer.hpp).
+struct confirmer_contacts; // Whom it asks; below.
+using change_confirmer_actor =
+  caf::typed_actor<caf::reacts_to<confirmer_contacts>, caf::reacts_to<confirm_change>, caf::reacts_to<change_answered>,
+                   caf::reacts_to<peers_changed>, caf::reacts_to<shard_replaced>, caf::reacts_to<changes_due>>;
+
+/// INTERNAL. Requests that were under way on what was removed may have ended.
+struct look_at_changes {};
+
 /// Somebody holds a shard now of which nobody has a copy: everybody is to be asked to register.
 struct registrations_wished {};
 
@@ -255,7 +318,15 @@ using route_shard_actor = caf::typed_actor<
   caf::reacts_to<check_health>, caf::reacts_to<endpoint_judged>, caf::reacts_to<nats_changed>, caf::reacts_to<routing_api_changed>,
   caf::reacts_to<registrations_asked>, caf::replies_to<list_routes>::with<route_list>, caf::reacts_to<prune_routes>,
   caf::reacts_to<push_changes>, caf::reacts_to<shard_tick>, caf::reacts_to<from_peer>,
-  caf::reacts_to<shard_view_changed>, caf::reacts_to<peer_gone>>;
+  caf::reacts_to<shard_view_changed>, caf::reacts_to<peer_gone>, caf::reacts_to<confirm_change>,
+  caf::reacts_to<ask_change>, caf::reacts_to<look_at_changes>, caf::reacts_to<restore_slice>,
+  caf::reacts_to<read_slice>, caf::replies_to<tell_slice>::with<slice_piece>>;
+
+/// The shards are there and know of the confirmer, and it of them from now on.
+struct confirmer_contacts {
+  std::vector<route_shard_actor> shards;
+  shard_outlet_actor cluster; ///< Null: this node is alone.
+};
 
 struct shard_replaced {
   std::size_t shard = 0;
@@ -267,6 +338,94 @@ struct check_routes {
   route_shard_actor owner;
   std::shared_ptr<const std::vector<routing::checked_route>> routes;
 };
+
+// -- The cluster node: one a process. Links this node to the others, knows who they are (routing/membership.hpp),
+// and tells each shard who holds it. What shards say to each other goes through it and its links, one actor
+// each, which write and read frames. Whoever dies of them takes the links along; the peers link anew.
+
+namespace cluster {
+class peer_tls;
+struct arrived_frame;
+struct link_event;
+} // namespace cluster
+
+/// All shards, in order. From now on the node links to others. Before it, nobody can link to it.
+struct start_cluster {
+  std::vector<route_shard_actor> shards;
+};
+/// This node leaves on purpose; peers are told, and hold its shards without it.
+struct leave_cluster {};
+/// Addresses of nodes ("host:port"), perhaps of itself, to be linked to besides those configured.
+struct peers_found {
+  std::vector<std::string> addresses;
+};
+/// For new links. Null: loopback only.
+struct use_cluster_tls {
+  std::shared_ptr<const cluster::peer_tls> tls;
+};
+
+/// Asks how the cluster looks from here.
+struct cluster_status_asked {};
+struct cluster_status {
+  struct node {
+    std::string name, zone, address;
+    std::string state; ///< "alive", "suspect", "dead" or "left".
+    std::uint64_t incarnation = 0;
+    std::uint32_t frame_version = 0; ///< 0: not linked.
+    bool hears_nats = false;
+    bool view_equal = false; ///< It says that it sees the same nodes.
+    std::size_t shards_held = 0, shards_in_sync = 0;
+    std::size_t queued_bytes = 0, queued_slice_bytes = 0; ///< That wait to be sent to it.
+    std::string warning; ///< What is set differently there; empty: nothing.
+  };
+  routing::node_hello self;
+  std::uint64_t view = 0;
+  std::size_t shards_held = 0, shards_in_sync = 0;
+  bool hears_nats = false;
+  bool leaving = false;
+  bool isolated = false; ///< No peer was heard for a while, although there should be some.
+  std::vector<node> nodes; ///< The others, by name.
+};
+
+/// INTERNAL. Time for a heartbeat, and for whatever time brings.
+struct tend_cluster {};
+/// INTERNAL. From the transport, or from the actor of a link.
+struct link_news {
+  std::shared_ptr<const cluster::link_event> what;
+};
+
+using cluster_node_actor = shard_outlet_actor::extend<
+  caf::reacts_to<start_cluster>, caf::reacts_to<leave_cluster>, caf::reacts_to<peers_found>,
+  caf::reacts_to<use_cluster_tls>, caf::reacts_to<nats_changed>, caf::reacts_to<shard_replaced>,
+  caf::replies_to<cluster_status_asked>::with<cluster_status>, caf::reacts_to<tend_cluster>,
+  caf::reacts_to<link_news>>;
+
+/// INTERNAL. A frame of the link's.
+struct frame_arrived {
+  std::shared_ptr<const cluster::arrived_frame> frame;
+};
+/// INTERNAL. The link closed; this is the last that it brings.
+struct link_over {};
+/// INTERNAL. What was collected goes out.
+struct flush_frames {};
+
+/// One link to a peer, from its beginning to its end.
+using peer_link_actor =
+  caf::typed_actor<caf::reacts_to<to_peer>, caf::reacts_to<shard_replaced>, caf::reacts_to<frame_arrived>,
+                   caf::reacts_to<link_over>, caf::reacts_to<flush_frames>>;
+
+// -- The keeper of snapshots: one a process, on a thread of its own, since it waits for the disk.
+
+/// INTERNAL. It is time for a new one.
+struct write_snapshot {};
+/// Asks for one now. Answered when it is in its place, or could not be written.
+struct await_snapshot {};
+struct snapshot_written {
+  bool whole = false;
+};
+using snapshot_keeper_actor =
+  caf::typed_actor<caf::reacts_to<write_snapshot>, caf::replies_to<await_snapshot>::with<snapshot_written>,
+                   caf::reacts_to<shard_replaced>>;
 
 // -- The demand publisher: tells the world, over NATS, for which routes requests wait. Off the loops and
 // the shards, because publishing may have to wait for a server.
@@ -423,143 +582,14 @@ struct fatal_failure {
 struct phase_over {
   int phase = 0;
 };
+/// All shards of this node are in sync with the rest of its cluster: the doors may open now.
+struct table_ready {};
 
 using supervisor_actor =
   caf::typed_actor<caf::reacts_to<start_router>, caf::reacts_to<stop_router>,
                    caf::reacts_to<loop_quiet>, caf::reacts_to<fatal_failure>,
-                   caf::reacts_to<phase_over>>;
+                   caf::reacts_to<phase_over>, caf::reacts_to<table_ready>>;
 
 } // namespace shunt
 
-// -- Every message type: CAF_ENABLE_TYPE_ID_CHECKS makes one that is missing here a compile error.
-
-CAF_BEGIN_TYPE_ID_BLOCK(shunt, first_custom_type_id)
-
-CAF_ADD_TYPE_ID(shunt, (shunt::access_records))
-CAF_ADD_TYPE_ID(shunt, (shunt::adopt_connection))
-CAF_ADD_TYPE_ID(shunt, (shunt::announce_demand))
-CAF_ADD_TYPE_ID(shunt, (shunt::await_reservations))
-CAF_ADD_TYPE_ID(shunt, (shunt::changes_applied))
-CAF_ADD_TYPE_ID(shunt, (shunt::check_ended))
-CAF_ADD_TYPE_ID(shunt, (shunt::check_health))
-CAF_ADD_TYPE_ID(shunt, (shunt::check_routes))
-CAF_ADD_TYPE_ID(shunt, (shunt::checks_due))
-CAF_ADD_TYPE_ID(shunt, (shunt::connection_ended))
-CAF_ADD_TYPE_ID(shunt, (shunt::cut_connection))
-CAF_ADD_TYPE_ID(shunt, (shunt::cut_loop))
-CAF_ADD_TYPE_ID(shunt, (shunt::drain_connection))
-CAF_ADD_TYPE_ID(shunt, (shunt::drain_loop))
-CAF_ADD_TYPE_ID(shunt, (shunt::drop_lease))
-CAF_ADD_TYPE_ID(shunt, (shunt::end_access_log))
-CAF_ADD_TYPE_ID(shunt, (shunt::end_reservations))
-CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_failed))
-CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_judged))
-CAF_ADD_TYPE_ID(shunt, (shunt::expire_leases))
-CAF_ADD_TYPE_ID(shunt, (shunt::fatal_failure))
-CAF_ADD_TYPE_ID(shunt, (shunt::flush_access_log))
-CAF_ADD_TYPE_ID(shunt, (shunt::from_peer))
-CAF_ADD_TYPE_ID(shunt, (shunt::hold_over))
-CAF_ADD_TYPE_ID(shunt, (shunt::hold_request))
-CAF_ADD_TYPE_ID(shunt, (shunt::host_granted))
-CAF_ADD_TYPE_ID(shunt, (shunt::hosts_changed))
-CAF_ADD_TYPE_ID(shunt, (shunt::lease_host))
-CAF_ADD_TYPE_ID(shunt, (shunt::lease_wildcards))
-CAF_ADD_TYPE_ID(shunt, (shunt::list_routes))
-CAF_ADD_TYPE_ID(shunt, (shunt::loop_quiet))
-CAF_ADD_TYPE_ID(shunt, (shunt::nats_changed))
-CAF_ADD_TYPE_ID(shunt, (shunt::open_listener))
-CAF_ADD_TYPE_ID(shunt, (shunt::peer_gone))
-CAF_ADD_TYPE_ID(shunt, (shunt::phase_over))
-CAF_ADD_TYPE_ID(shunt, (shunt::prune_routes))
-CAF_ADD_TYPE_ID(shunt, (shunt::push_changes))
-CAF_ADD_TYPE_ID(shunt, (shunt::registration_batch))
-CAF_ADD_TYPE_ID(shunt, (shunt::registrations_asked))
-CAF_ADD_TYPE_ID(shunt, (shunt::registrations_wished))
-CAF_ADD_TYPE_ID(shunt, (shunt::registry_messages))
-CAF_ADD_TYPE_ID(shunt, (shunt::registry_routes))
-CAF_ADD_TYPE_ID(shunt, (shunt::release_hold))
-CAF_ADD_TYPE_ID(shunt, (shunt::reopen_access_log))
-CAF_ADD_TYPE_ID(shunt, (shunt::reservation_messages))
-CAF_ADD_TYPE_ID(shunt, (shunt::reservations_loaded))
-CAF_ADD_TYPE_ID(shunt, (shunt::reserve_routes))
-CAF_ADD_TYPE_ID(shunt, (shunt::route_demand))
-CAF_ADD_TYPE_ID(shunt, (shunt::route_list))
-CAF_ADD_TYPE_ID(shunt, (shunt::routing_api_changed))
-CAF_ADD_TYPE_ID(shunt, (shunt::shard_replaced))
-CAF_ADD_TYPE_ID(shunt, (shunt::shard_sync))
-CAF_ADD_TYPE_ID(shunt, (shunt::shard_tick))
-CAF_ADD_TYPE_ID(shunt, (shunt::shard_view_changed))
-CAF_ADD_TYPE_ID(shunt, (shunt::signature_use_ended))
-CAF_ADD_TYPE_ID(shunt, (shunt::signature_used))
-CAF_ADD_TYPE_ID(shunt, (shunt::start_router))
-CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
-CAF_ADD_TYPE_ID(shunt, (shunt::tend_access_log))
-CAF_ADD_TYPE_ID(shunt, (shunt::to_peer))
-CAF_ADD_TYPE_ID(shunt, (shunt::unreserve_routes))
-CAF_ADD_TYPE_ID(shunt, (shunt::use_judged))
-CAF_ADD_TYPE_ID(shunt, (shunt::use_policy))
-CAF_ADD_TYPE_ID(shunt, (shunt::write_reservations))
-
-CAF_END_TYPE_ID_BLOCK(shunt)
-
-// None of them leaves the process, so none needs to be serialised.
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::adopt_connection)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::announce_demand)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::await_reservations)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::changes_applied)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_ended)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_health)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_routes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::checks_due)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::connection_ended)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_connection)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_loop)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drain_connection)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drain_loop)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::drop_lease)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::end_reservations)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_failed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_judged)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::expire_leases)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::fatal_failure)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::from_peer)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hold_over)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hold_request)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::host_granted)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hosts_changed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::lease_host)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::lease_wildcards)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::list_routes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::loop_quiet)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::nats_changed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::open_listener)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::peer_gone)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::phase_over)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::prune_routes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::push_changes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registration_batch)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_asked)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registrations_wished)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_messages)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::registry_routes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::release_hold)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reservation_messages)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reservations_loaded)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::reserve_routes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_demand)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::route_list)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::routing_api_changed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_replaced)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_sync)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_tick)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_view_changed)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::signature_use_ended)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::signature_used)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::to_peer)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::unreserve_routes)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_judged)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_policy)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::write_reservations)
+#include "actors/message_types.hpp"

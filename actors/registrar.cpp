@@ -3,6 +3,7 @@
 #include "actors/registry_log.hpp"
 #include "net/log_limiter.hpp"
 #include "net/payload_hash.hpp"
+#include "net/registry_glance.hpp"
 #include "net/registry_message.hpp"
 #include "net/request_id.hpp"
 #include "routing/health_check.hpp"
@@ -24,6 +25,7 @@ struct registrar_state {
   std::vector<route_shard_actor> shards;
   std::vector<std::shared_ptr<std::vector<routing::registration>>> batches; ///< One a shard.
   net::parse_scratch scratch;
+  std::vector<confirm_change> confirmations; ///< That were asked for in the batch at hand.
   std::vector<routing::registration> parsed; ///< Of the message at hand; kept for its memory.
   routing::known_messages known;
   std::deque<std::weak_ptr<net::nats_batch>> unapplied; ///< What shards have not finished yet.
@@ -49,6 +51,7 @@ public:
     for (const auto& each : messages.batch->messages)
       take(each, now);
     deliver(messages.batch);
+    ask_for_confirmations();
     self_->state.known.sweep(2 * messages.batch->messages.size());
   }
 
@@ -59,12 +62,29 @@ public:
       self_->state.known.doubt(*each.target);
       auto& counter = each.unregister ? counters_->unregisters : counters_->registers;
       counter.fetch_add(1, std::memory_order_relaxed);
-      put(std::move(each));
+      if (is_ours(each))
+        put(std::move(each));
     }
     deliver(routes.source);
   }
 
 private:
+  bool is_ours(const routing::registration& each) const {
+    return !options_.roles || options_.roles->holds(each.hash() % self_->state.shards.size());
+  }
+
+  /// Nobody here wants it.
+  bool is_foreign(const net::nats_message& message) const {
+    if (!options_.roles || !net::is_all_foreign(message.payload(), [this](std::string_view host) {
+          if (!routing::is_normal(host))
+            return false;
+          return !options_.roles->holds(routing::shard_of(host, self_->state.shards.size()));
+        }))
+      return false;
+    counters_->foreign.fetch_add(1, std::memory_order_relaxed);
+    return true;
+  }
+
   /// Into the batch of its shard.
   void put(routing::registration registration) const {
     auto& batches = self_->state.batches;
@@ -99,10 +119,12 @@ private:
   }
 
   void take(const net::nats_message& message, routing::time_point now) const {
+    if (is_foreign(message))
+      return;
     const bool unregister = message.subject() == unregister_subject;
     auto& state = self_->state;
     routing::message_hash hash;
-    if (!unregister) {
+    if (!unregister && message.reply().empty()) {
       hash = net::hash_payload(message.payload(), state.seed);
       if (const auto repeated = state.known.hear_again(hash, now)) {
         refreshed(*repeated, now);
@@ -122,14 +144,37 @@ private:
     }
     auto& counter = unregister ? counters_->unregisters : counters_->registers;
     counter.fetch_add(state.parsed.size(), std::memory_order_relaxed);
+    if (!message.reply().empty() && !state.parsed.empty() && is_ours(state.parsed.front()))
+      state.confirmations.push_back(confirmation_of(message.reply(), state.parsed));
+    if (options_.roles)
+      std::erase_if(state.parsed, [this](const auto& each) { return !is_ours(each); });
     if (state.parsed.empty())
       return;
     const auto& target = state.parsed.front().target;
     state.known.doubt(*target);
-    if (!unregister)
+    if (!unregister && message.reply().empty())
       state.known.remember(hash, target, static_cast<std::uint32_t>(state.parsed.size()));
     for (auto& each : state.parsed)
       put(std::move(each));
+  }
+
+  static confirm_change confirmation_of(std::string_view reply,
+                                        const std::vector<routing::registration>& parsed) {
+    confirm_change wished{std::string{reply}, {}};
+    for (const auto& each : parsed)
+      wished.what.push_back({.which = {std::string{each.host()}, std::string{each.path()},
+                                       std::string{each.target->address()}},
+                             .present = !each.unregister,
+                             .content = each.target->content_hash()});
+    return wished;
+  }
+
+  /// Behind the changes themselves.
+  void ask_for_confirmations() const {
+    auto& state = self_->state;
+    for (auto& each : std::exchange(state.confirmations, {}))
+      self_->send(state.shards[routing::shard_of(each.what.front().which.host, state.shards.size())],
+                  std::move(each));
   }
 
   /// No shard hears of it.
@@ -238,8 +283,11 @@ registrar_actor::behavior_type behave(registrar_self self, std::vector<route_sha
 
 } // namespace
 
-registrar_options registrar_options_of(const config::settings& settings) {
-  return {.http2 = settings.enable_http2, .health_checks = settings.health_checks.enabled};
+registrar_options registrar_options_of(const config::settings& settings,
+                                       std::shared_ptr<const shard_roles> roles) {
+  return {.http2 = settings.enable_http2,
+          .health_checks = settings.health_checks.enabled,
+          .roles = std::move(roles)};
 }
 
 registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/protocol.hpp"
+#include "actors/shard_roles.hpp"
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
 #include "net/registry_metrics.hpp"
@@ -18,14 +19,17 @@ struct registrar_counters {
   std::atomic<std::uint64_t> refreshed{0};   ///< Messages that repeated an earlier one to the letter.
   std::atomic<std::uint64_t> unregisters{0}; ///< One per uri.
   std::atomic<std::uint64_t> rejected{0};    ///< Messages that were malformed.
+  std::atomic<std::uint64_t> foreign{0};     ///< Messages of shards that other nodes hold.
 };
 
 struct registrar_options {
   bool http2 = true; ///< If not, endpoints that offer HTTP/2 are registered for HTTP/1.
   bool health_checks = true; ///< If not, routes that ask for them have none.
+  std::shared_ptr<const shard_roles> roles{}; ///< Null: all shards are held.
 };
 
-registrar_options registrar_options_of(const config::settings& settings);
+registrar_options registrar_options_of(const config::settings& settings,
+                                       std::shared_ptr<const shard_roles> roles = {});
 
 /// `log`, `counters` and `metrics` outlive the actor. A null `metrics` counts nothing.
 registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,

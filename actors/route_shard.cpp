@@ -2,6 +2,7 @@
 
 #include "actors/registry_log.hpp"
 #include "actors/route_json.hpp"
+#include "actors/shard_changes.hpp"
 #include "actors/shard_holds.hpp"
 #include "routing/shard_replica.hpp"
 
@@ -18,6 +19,7 @@ constexpr auto push_every = std::chrono::milliseconds{10};
 constexpr std::size_t warmed_together = 32; ///< Registrations whose memory is awaited at once.
 constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
 constexpr std::size_t list_budget = 500;    ///< Hosts a piece of a list shows.
+constexpr std::size_t told_together = 256;  ///< Hosts in a piece of a snapshot.
 
 using clock = caf::actor_clock; // The steady clock, unless a test moves it.
 
@@ -36,14 +38,25 @@ struct route_shard_state {
   std::optional<shard_holds> holds;
   health_checker_actor checker; ///< Null: nobody checks.
   std::vector<lease_cache_actor> holders;
+  std::vector<std::uint64_t> applied; ///< Of the holders: up to which push.
+  shard_changes changes;
+  bool looking_at_changes = false; ///< `look_at_changes` is on its way.
   /// Leased hosts, and by whom: positions in `holders`, a few.
   std::unordered_map<std::string, std::vector<std::uint16_t>> leased;
   std::unordered_map<std::string, std::vector<std::uint16_t>> unanswered; ///< A peer is being asked.
   std::uint64_t sequence = 0;
   clock::time_point push_not_before{};
   bool push_scheduled = false;
+  std::shared_ptr<slice_source> restored; ///< Not read yet; null: nothing.
+  /// A list of what a peer holds, of which it has been asked for a piece.
+  struct foreign_list {
+    routing::peer_id from = routing::this_node;
+    std::uint64_t cursor = 0;
+    caf::typed_response_promise<route_list> answer;
+  };
+  std::vector<foreign_list> foreign_lists;
   std::optional<clock::time_point> tick_at; ///< When `shard_tick` comes.
-  bool sync_told = false; ///< To the cluster.
+  shard_sync sync_told{}; ///< To the cluster.
   clock::time_point cycle_began{};
 };
 
@@ -175,6 +188,7 @@ public:
   // -- Leases.
 
   void lease(const lease_host& wanted) const {
+    read_restored();
     push();
     const auto holder = know(wanted.holder);
     auto& of_host = state().leased[wanted.host];
@@ -184,6 +198,29 @@ public:
       grant(wanted.holder, table().grant(wanted.host));
     else
       state().unanswered[wanted.host].push_back(holder);
+  }
+
+  void restore(const restore_slice& m) const {
+    state().restored = m.from;
+    self_->send(self_, read_slice{});
+  }
+
+  void read(const read_slice&) const { read_restored(); }
+
+  void read_restored() const {
+    if (const auto from = std::exchange(state().restored, nullptr)) {
+      state().replica->restore(from->read(), now());
+      count_routes();
+      push_soon();
+    }
+  }
+
+  slice_piece tell(const tell_slice& from) const {
+    auto hosts = std::make_shared<std::vector<routing::told_host>>();
+    auto next = routing::slice::tell_end;
+    if (state().replica->holds() && options_.cluster)
+      next = table().tell_some(from.cursor, told_together, now(), *hosts);
+    return {std::move(hosts), next};
   }
 
   void drop(const drop_lease& dropped) const {
@@ -264,7 +301,15 @@ public:
   // -- Other nodes.
 
   void hear(const from_peer& m) const {
-    state().replica->receive(m.from, *m.what, now());
+    if (const auto* asked = std::get_if<routing::change_asked>(m.what.get()))
+      state().changes.ask(m.from, *asked, now());
+    else if (const auto* told = std::get_if<routing::change_told>(m.what.get()))
+      tell_confirmer(m.from, *told);
+    else if (const auto* piece = std::get_if<routing::transfer_piece>(m.what.get());
+             piece != nullptr && !state().replica->holds())
+      show_foreign(m.from, *piece);
+    else
+      state().replica->receive(m.from, *m.what, now());
     changed_by_peers();
   }
 
@@ -275,7 +320,58 @@ public:
 
   void lose(const peer_gone& m) const {
     state().replica->peer_gone(m.peer, now());
+    state().changes.forget(m.peer);
+    std::erase_if(state().foreign_lists, [&](auto& list) {
+      if (list.from != m.peer)
+        return false;
+      list.answer.deliver(caf::make_error(caf::sec::request_receiver_down));
+      return true;
+    });
     changed_by_peers();
+  }
+
+  // -- Changes that somebody waits for.
+
+  void confirm(const confirm_change& wished) const {
+    if (options_.confirmer && state().replica->answers())
+      self_->send(options_.confirmer, wished);
+  }
+
+  void ask(const ask_change& m) const {
+    state().changes.ask(routing::this_node, m.question, now());
+  }
+
+  void note_applied(const changes_applied& m) const {
+    const auto position = position_of(m.holder);
+    if (m.incarnation == options_.incarnation && position < state().applied.size())
+      state().applied[position] = m.sequence;
+  }
+
+  void look(const look_at_changes&) const { state().looking_at_changes = false; }
+
+  void look_at_waiting_changes() const {
+    auto& s = state();
+    if (s.changes.empty())
+      return;
+    const auto applied = s.applied.empty() ? s.sequence
+                                           : *std::min_element(s.applied.begin(), s.applied.end());
+    for (const auto& each : s.changes.look(*s.replica, applied, now(), [this] {
+           push();
+           return state().sequence;
+         }))
+      if (each.to == routing::this_node)
+        tell_confirmer(each.to, each.told);
+      else
+        self_->send(options_.cluster,
+                    to_peer{each.to, options_.index,
+                            std::make_shared<const routing::replica_message>(each.told)});
+    if (!s.changes.empty() && !std::exchange(s.looking_at_changes, true))
+      self_->delayed_send(self_, shard_changes::look_every, look_at_changes{});
+  }
+
+  void tell_confirmer(routing::peer_id by, const routing::change_told& told) const {
+    if (options_.confirmer)
+      self_->send(options_.confirmer, change_answered{by, options_.index, told});
   }
 
   void tick(const shard_tick&) const {
@@ -302,13 +398,17 @@ public:
   /// What the replica has to say, and when it wants to be asked next. After every message.
   void follow() const {
     auto& s = state();
+    look_at_waiting_changes();
     if (options_.cluster) {
       for (auto& each : s.replica->take_outgoing())
         self_->send(options_.cluster,
                     to_peer{each.to, options_.index,
                             std::make_shared<const routing::replica_message>(std::move(each.what))});
-      if (std::exchange(s.sync_told, s.replica->holds_in_sync()) != s.sync_told)
-        self_->send(options_.cluster, shard_sync{options_.index, s.sync_told});
+      const shard_sync sync{options_.index, s.replica->holds_in_sync(), in_sync()};
+      if (sync.in_sync != s.sync_told.in_sync || sync.ready != s.sync_told.ready)
+        self_->send(options_.cluster, s.sync_told = sync);
+      if (options_.roles)
+        options_.roles->set(options_.index, s.replica->holds());
       if (s.replica->take_wish_for_registrations())
         self_->send(options_.cluster, registrations_wished{});
     }
@@ -348,16 +448,57 @@ public:
       self_->send(self_, prune_routes{false});
   }
 
-  route_list list(const list_routes& from) const {
+  /// What is borrowed here a holder shows.
+  caf::typed_response_promise<route_list> list(const list_routes& from) const {
+    auto promise = self_->make_response_promise<route_list>();
+    if (!state().replica->holds()) {
+      list_foreign(from, promise);
+      return promise;
+    }
     route_list piece;
     piece.next = table().for_each_route(
-      from.cursor, list_budget, [&](const routing::slice::route_view& route) {
-        auto uri = std::string{route.host};
-        if (!route.path.empty())
-          uri.append("/").append(route.path);
-        piece.routes.emplace_back(std::move(uri), route_json(route));
-      });
-    return piece;
+      from.cursor, list_budget,
+      [&](const routing::slice::route_view& route) { show(route, piece); });
+    promise.deliver(std::move(piece));
+    return promise;
+  }
+
+  static void show(const routing::slice::route_view& route, route_list& piece) {
+    auto uri = std::string{route.host};
+    if (!route.path.empty())
+      uri.append("/").append(route.path);
+    piece.routes.emplace_back(std::move(uri), route_json(route));
+  }
+
+  void list_foreign(const list_routes& from, caf::typed_response_promise<route_list> promise) const {
+    const auto lender = state().replica->lender();
+    if (!lender) {
+      promise.deliver(caf::make_error(caf::sec::request_receiver_down));
+      return;
+    }
+    state().foreign_lists.push_back({*lender, from.cursor, std::move(promise)});
+    self_->send(options_.cluster,
+                to_peer{*lender, options_.index,
+                        std::make_shared<const routing::replica_message>(
+                          routing::transfer_pull{from.cursor})});
+  }
+
+  void show_foreign(routing::peer_id from, const routing::transfer_piece& told) const {
+    auto& lists = state().foreign_lists;
+    const auto at = std::find_if(lists.begin(), lists.end(), [&](const auto& each) {
+      return each.from == from && each.cursor == told.cursor;
+    });
+    if (at == lists.end())
+      return;
+    routing::slice shown{options_.rules};
+    for (const auto& host : told.hosts)
+      shown.adopt(host, now());
+    route_list piece;
+    if (told.next != routing::slice::tell_end)
+      piece.next = told.next;
+    shown.for_each_route([&](const routing::slice::route_view& route) { show(route, piece); });
+    at->answer.deliver(std::move(piece));
+    lists.erase(at);
   }
 
 private:
@@ -413,8 +554,10 @@ private:
 
   std::uint16_t know(const lease_cache_actor& holder) const {
     const auto position = position_of(holder);
-    if (position == state().holders.size())
+    if (position == state().holders.size()) {
       state().holders.push_back(holder);
+      state().applied.push_back(state().sequence);
+    }
     return position;
   }
 
@@ -450,7 +593,7 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
     on(it, &shard::lease),
     on(it, &shard::drop),
     on(it, &shard::lease_wildcard_hosts),
-    [](const changes_applied&) {}, // Confirmation will rest on these.
+    on(it, &shard::note_applied),
     on(it, &shard::hold),
     on(it, &shard::release),
     [it](announce_demand) { it->announce_all(); },
@@ -467,6 +610,12 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
     on(it, &shard::hear),
     on(it, &shard::see),
     on(it, &shard::lose),
+    on(it, &shard::confirm),
+    on(it, &shard::ask),
+    on(it, &shard::look),
+    on(it, &shard::restore),
+    on(it, &shard::read),
+    [it](const tell_slice& m) { return it->tell(m); },
   };
 }
 
@@ -479,6 +628,9 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
   options.prune_interval = settings.prune_stale_droplets_interval;
   options.suspend_pruning_without_nats = settings.suspend_pruning_if_nats_unavailable;
   options.register_interval = settings.start_response_delay_interval;
+  options.tombstone_life =
+    std::max<std::chrono::nanoseconds>(options.tombstone_life, 2 * settings.droplet_stale_threshold);
+  options.in_sync = !settings.cluster.enabled();
   auto& rules = options.rules;
   rules.stale_threshold = settings.droplet_stale_threshold;
   switch (settings.routing_table_sharding_mode) {
@@ -493,6 +645,7 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
       break;
   }
   rules.isolation_segments = settings.isolation_segments;
+  rules.filter_when_leasing = settings.cluster.enabled();
   rules.keep = settings.empty_pool.keep;
   rules.keep_routes_max =
     (static_cast<std::size_t>(settings.empty_pool.keep_routes_max) + shards - 1) / shards;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/protocol.hpp"
+#include "actors/shard_roles.hpp"
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
 #include "net/registry_metrics.hpp"
@@ -24,6 +25,8 @@ struct route_shard_options {
   std::shared_ptr<routing::hold_room> room = std::make_shared<routing::hold_room>(); ///< The node's.
   demand_publisher_actor demand; ///< Null: nobody is told for which routes requests wait.
   shard_outlet_actor cluster;    ///< Null: this node is alone.
+  change_confirmer_actor confirmer; ///< Null: nobody is answered.
+  std::shared_ptr<shard_roles> roles{}; ///< Null: nobody asks whether it is held here.
   std::chrono::nanoseconds tombstone_life = std::chrono::minutes{10};
 };
 

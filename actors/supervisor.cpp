@@ -66,6 +66,10 @@ public:
       self_->monitor(parts().demand);
     if (parts().reservation_keeper)
       self_->monitor(parts().reservation_keeper);
+    if (parts().confirmer)
+      self_->monitor(parts().confirmer);
+    if (parts().cluster)
+      self_->monitor(parts().cluster);
     enter(waiting, settings().start_response_delay_interval);
     if (const auto failure = std::exchange(state().early_failure, std::nullopt))
       fatal(*failure);
@@ -211,6 +215,8 @@ private:
   void begin_stop() const {
     state().stop_began = clock::now();
     parts().context->state.store(health::degraded);
+    if (parts().cluster)
+      self_->send(parts().cluster, leave_cluster{});
   }
 
   void all_loops_busy() const {
@@ -247,6 +253,10 @@ private:
     auto options = route_shard_options_of(settings(), index, parts().shards.size());
     options.incarnation = ++state().incarnation;
     options.in_sync = false;
+    options.confirmer = parts().confirmer;
+    if (parts().cluster)
+      options.cluster = parts().cluster;
+    options.roles = parts().roles;
     options.room = parts().context->hold_room;
     options.demand = parts().demand;
     auto* metrics = parts().shard_metrics.empty() ? nullptr : parts().shard_metrics[index];
@@ -256,6 +266,12 @@ private:
     if (parts().shard_replaced_by)
       parts().shard_replaced_by(index, successor);
     self_->send(parts().registrar, shard_replaced{index, successor});
+    if (parts().confirmer)
+      self_->send(parts().confirmer, shard_replaced{index, successor});
+    if (parts().cluster)
+      self_->send(parts().cluster, shard_replaced{index, successor});
+    if (parts().snapshots)
+      self_->send(parts().snapshots, shard_replaced{index, successor});
     for (const auto& each : parts().lease_caches)
       self_->send(each, shard_replaced{index, successor});
     if (parts().health_checker) {
@@ -270,7 +286,7 @@ private:
 
   void replace_registrar() const {
     parts().registrar = spawn_registrar(self_->system(), parts().shards, log(), *parts().counters,
-                                        registrar_options_of(settings()),
+                                        registrar_options_of(settings(), parts().roles),
                                         parts().registrar_metrics);
     self_->monitor(parts().registrar);
     parts().registrar_replaced(parts().registrar);
@@ -298,6 +314,7 @@ supervisor_actor::behavior_type behave(supervisor_self self, phase first) {
     [it](loop_quiet m) { it.quiet(m); },
     [it](const fatal_failure& m) { it.fatal(m); },
     [it](phase_over m) { it.over(m); },
+    [it](table_ready) { it.over({waiting}); },
   };
 }
 
@@ -321,6 +338,12 @@ void router_parts::shut_down() {
     end(health_checker);
   if (reservation_keeper)
     end(reservation_keeper);
+  if (confirmer)
+    end(confirmer);
+  if (snapshots)
+    end(snapshots);
+  if (cluster)
+    end(cluster);
 }
 
 supervisor_actor spawn_supervisor(caf::actor_system& system) {

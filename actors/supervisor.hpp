@@ -26,6 +26,10 @@ struct router_parts {
   std::vector<acceptor_actor> acceptors;
   health_checker_actor health_checker; ///< Null: endpoints are not checked.
   reservation_keeper_actor reservation_keeper; ///< Null: nobody keeps any.
+  change_confirmer_actor confirmer; ///< Null: nobody who asks is answered.
+  cluster_node_actor cluster;       ///< Null: this node is alone.
+  snapshot_keeper_actor snapshots;  ///< Null: none are kept.
+  std::shared_ptr<shard_roles> roles; ///< Null: this node is alone.
   access_log_writer_actor access_writer; ///< Null: no access log. Ended by whoever made it.
   registrar_counters* counters = nullptr;
   std::vector<net::registry_metrics*> shard_metrics;   ///< One a shard, or none at all.

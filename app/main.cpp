@@ -1,4 +1,5 @@
 // The executable: what its command line means, and how it says that it failed.
+#include "app/cluster_wiring.hpp"
 #include "app/demo.hpp"
 #include "app/router.hpp"
 #include "app/start_facts.hpp"
@@ -51,6 +52,15 @@ int check(const std::string& file) {
   return 1;
 }
 
+int show_cluster(const std::string& file, bool json) {
+  try {
+    return app::print_cluster_status(config::load_file(file).settings, json);
+  } catch (const std::exception& refused) {
+    std::cerr << refused.what() << '\n';
+    return 1;
+  }
+}
+
 int route(const std::string& file) {
   app::block_router_signals();
   net::component_log log;
@@ -85,11 +95,19 @@ int main(int argc, char** argv) {
   router->add_option("-c,--config", file, "The gorouter YAML file; without it the defaults apply");
   auto* checker = cli.add_subcommand("check", "Validate a configuration file and exit");
   checker->add_option("-c,--config", file, "The file")->required();
+  auto* cluster = cli.add_subcommand("cluster", "Look at the cluster that a router is part of");
+  cluster->require_subcommand(1);
+  auto* status = cluster->add_subcommand("status", "Print its nodes: how they are, and what they hold");
+  bool json = false;
+  status->add_option("-c,--config", file, "The file that the router runs with")->required();
+  status->add_flag("--json", json, "For programs");
   app::add_demo_commands(cli, exit_code);
 
   CLI11_PARSE(cli, argc, argv);
   if (checker->parsed())
     return check(file);
+  if (status->parsed())
+    return show_cluster(file, json);
   if (router->parsed() || cli.get_subcommands().empty())
     return route(file);
   return exit_code;

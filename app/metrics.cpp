@@ -1,5 +1,7 @@
 #include "app/metrics.hpp"
 
+#include "app/metrics.families.hpp"
+
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
@@ -10,7 +12,6 @@ namespace shunt::app {
 
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
@@ -22,64 +23,6 @@ constexpr std::array<const char*, net::registry_action_count> registry_actions =
 
 constexpr std::array<const char*, net::probe_outcome_count> probe_outcomes = {
   "success", "bad_status", "timeout", "error", "not_asked"};
-
-using labels = std::vector<ClientMetric::Label>;
-
-/// Collects families. Labels are given in alphabetical order, as gorouter shows them.
-class family_list {
-public:
-  MetricFamily& add(std::string_view name, std::string_view help, MetricType type) {
-    MetricFamily family;
-    family.name = name;
-    family.help = help;
-    family.type = type;
-    return families_.emplace_back(std::move(family));
-  }
-
-  void counter(std::string_view name, std::string_view help, std::uint64_t value) {
-    count(add(name, help, MetricType::Counter), {}, value);
-  }
-
-  void gauge(std::string_view name, std::string_view help, double value) {
-    add(name, help, MetricType::Gauge).metric.emplace_back().gauge.value = value;
-  }
-
-  void histogram(std::string_view name, std::string_view help, const std::vector<double>& bounds,
-                 const net::histogram_values& values) {
-    observe(add(name, help, MetricType::Histogram), {}, bounds, values);
-  }
-
-  static void count(MetricFamily& to, labels with, std::uint64_t value) {
-    auto& metric = to.metric.emplace_back();
-    metric.label = std::move(with);
-    metric.counter.value = static_cast<double>(value);
-  }
-
-  static void observe(MetricFamily& to, labels with, const std::vector<double>& bounds,
-                      const net::histogram_values& values) {
-    auto& metric = to.metric.emplace_back();
-    metric.label = std::move(with);
-    auto& histogram = metric.histogram;
-    histogram.sample_count = values.count();
-    histogram.sample_sum = values.sum;
-    std::uint64_t up_to = 0;
-    for (std::size_t i = 0; i < bounds.size(); ++i) {
-      up_to += i < values.counts.size() ? values.counts[i] : 0;
-      histogram.bucket.push_back({up_to, bounds[i]});
-    }
-  }
-
-  /// Sorted; without those that have no value under any label, which Prometheus cannot express.
-  std::vector<MetricFamily> take() {
-    std::erase_if(families_, [](const MetricFamily& family) { return family.metric.empty(); });
-    std::sort(families_.begin(), families_.end(),
-              [](const MetricFamily& a, const MetricFamily& b) { return a.name < b.name; });
-    return std::move(families_);
-  }
-
-private:
-  std::vector<MetricFamily> families_;
-};
 
 void add_status_groups(MetricFamily& to,
                        const std::array<std::uint64_t, net::status_group_count>& values) {
@@ -230,6 +173,8 @@ std::vector<MetricFamily> metric_families(const metrics_snapshot& snapshot) {
   add_requests(all, snapshot);
   add_times(all, snapshot);
   add_process(all, snapshot);
+  if (snapshot.cluster)
+    add_cluster(all, *snapshot.cluster);
   return all.take();
 }
 

@@ -29,6 +29,22 @@ struct metric_bounds {
   std::vector<double> registration_latency;
 };
 
+/// What there is to tell of a node that is one of a cluster.
+struct cluster_counts {
+  std::uint64_t links = 0; ///< Now.
+  std::uint64_t links_opened = 0;
+  std::uint64_t shards_in_sync = 0; ///< That are held here, now.
+  std::uint64_t shards_ready = 0;   ///< Held or borrowed, now.
+  std::uint64_t queued_bytes = 0;   ///< Now.
+  std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::uint64_t frames_refused = 0;
+  std::uint64_t overflows = 0;
+  std::uint64_t strangers = 0;
+  std::uint64_t foreign_messages = 0;
+  std::uint64_t changes_confirmed = 0, changes_pending = 0;
+  std::uint64_t snapshots_written = 0, snapshot_failures = 0;
+};
+
 /// All that the router has counted, summed over its threads.
 struct metrics_snapshot {
   metric_bounds bounds;
@@ -66,6 +82,7 @@ struct metrics_snapshot {
   std::uint64_t reservation_write_failures = 0;
   std::uint64_t token_fetch_errors = 0;
   std::uint64_t subscribe_events_errors = 0;
+  std::optional<cluster_counts> cluster; ///< None: the node is alone.
 };
 
 /// Sorted by name. Histograms that nothing feeds are there, with zeros; labels come as values do.

@@ -42,6 +42,28 @@ void add(metrics_snapshot& sum, const loop_counters& loop) {
   sum.hold_timeouts += read(loop.hold_timeouts);
 }
 
+cluster_counts counts_of(const metrics_sources& from) {
+  const auto read = [](const std::atomic<std::uint64_t>& counter) {
+    return counter.load(std::memory_order_relaxed);
+  };
+  const auto& c = *from.cluster;
+  return {.links = c.links_open.value(),
+          .links_opened = c.links_opened.value(),
+          .shards_in_sync = read(c.shards_in_sync),
+          .shards_ready = read(c.shards_ready),
+          .queued_bytes = c.queued_bytes.value(),
+          .bytes_in = c.bytes_in.value(),
+          .bytes_out = c.bytes_out.value(),
+          .frames_refused = c.frames_refused.value(),
+          .overflows = c.overflows.value(),
+          .strangers = c.strangers.value(),
+          .foreign_messages = read(from.registrar.foreign),
+          .changes_confirmed = read(from.confirmations->confirmed),
+          .changes_pending = read(from.confirmations->pending),
+          .snapshots_written = read(from.snapshots->written),
+          .snapshot_failures = read(from.snapshots->failures)};
+}
+
 } // namespace
 
 metrics_snapshot read_metrics(const metrics_sources& from,
@@ -73,6 +95,8 @@ metrics_snapshot read_metrics(const metrics_sources& from,
     sum.reservation_write_failures =
       from.reservations->write_failures.load(std::memory_order_relaxed);
   }
+  if (from.cluster != nullptr)
+    sum.cluster = counts_of(from);
   if (from.routing_api != nullptr) {
     sum.token_fetch_errors = from.routing_api->token_fetch_errors.load(std::memory_order_relaxed);
     sum.subscribe_events_errors =

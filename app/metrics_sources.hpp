@@ -6,7 +6,10 @@
 #include "actors/loop_context.hpp"
 #include "actors/registrar.hpp"
 #include "app/metrics.hpp"
+#include "cluster/change_confirmer.hpp"
+#include "cluster/cluster_metrics.hpp"
 #include "cluster/reservation_keeper.hpp"
+#include "cluster/snapshot_keeper.hpp"
 #include "net/routing_api_client.hpp"
 
 #include <functional>
@@ -25,6 +28,9 @@ struct metrics_sources {
   std::function<std::uint64_t()> dropped_messages;
   const health_check_counters* health_checks = nullptr; ///< Null: there are none.
   const reservation_counters* reservations = nullptr;   ///< Null: nobody keeps any.
+  const cluster::cluster_metrics* cluster = nullptr;      ///< Null: this node is alone. So with the next two.
+  const confirmation_counters* confirmations = nullptr;
+  const snapshot_counters* snapshots = nullptr;
   const net::routing_api_counters* routing_api = nullptr; ///< Null: it is not asked.
 };
 

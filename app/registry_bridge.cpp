@@ -112,6 +112,8 @@ void registry_bridge::tell_shards(nats_changed change) noexcept {
     nats_connected_ = change.connected;
   for (const auto& each : shards_)
     caf::anon_send(each, change);
+  if (cluster_)
+    caf::anon_send(cluster_, change);
 }
 
 namespace {

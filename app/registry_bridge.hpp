@@ -19,6 +19,8 @@ public:
   void open(registrar_actor registrar, std::vector<route_shard_actor> shards,
             supervisor_actor supervisor);
   void replace_registrar(registrar_actor successor);
+  /// Who else hears of NATS coming and going.
+  void tell_cluster(cluster_node_actor node) { cluster_ = std::move(node); }
   /// Who hears of reservations from now on. Until then nobody does.
   void keep_reservations(reservation_keeper_actor keeper);
   /// Lets the successor know what its predecessor was told of NATS and the Routing API.
@@ -46,6 +48,7 @@ private:
   registrar_actor registrar_;
   reservation_keeper_actor keeper_;
   std::vector<route_shard_actor> shards_;
+  cluster_node_actor cluster_; ///< Null: this node is alone.
   supervisor_actor supervisor_;
   bool nats_connected_ = true; ///< As the shards believe from their start on.
   bool nats_drops_ = false;    ///< Messages, and it is not over yet.

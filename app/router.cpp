@@ -8,6 +8,7 @@
 #include "actors/route_shard.hpp"
 #include "actors/scheduler.hpp"
 #include "actors/supervisor.hpp"
+#include "app/cluster_wiring.hpp"
 #include "app/nats_outlet.hpp"
 #include "app/pid_file.hpp"
 #include "app/registry_bridge.hpp"
@@ -16,7 +17,9 @@
 #include "app/route_listing.hpp"
 #include "app/start_facts.hpp"
 #include "app/status_server.hpp"
+#include "cluster/change_confirmer.hpp"
 #include "cluster/reservation_keeper.hpp"
+#include "cluster/snapshot_keeper.hpp"
 #include "net/nats_bus.hpp"
 #include "net/routing_api_client.hpp"
 
@@ -36,8 +39,10 @@ namespace shunt::app {
 
 namespace {
 
-/// Slices of a lone node's table. Enough for all cores to work on registrations at once.
-constexpr std::size_t shard_count = 8;
+/// Slices of the table. Those of a lone node are enough for all cores to work on registrations at once.
+std::size_t shard_count_of(const config::settings& settings) {
+  return settings.cluster.enabled() ? static_cast<std::size_t>(settings.cluster.shards) : 8;
+}
 
 struct actor_config : caf::actor_system_config {
   actor_config() {
@@ -90,7 +95,7 @@ struct table_metrics {
   std::vector<std::unique_ptr<net::registry_metrics>> shards;
 
   explicit table_metrics(const config::settings& settings) : rules{settings} {
-    for (std::size_t i = 0; i < shard_count; ++i)
+    for (std::size_t i = 0; i < shard_count_of(settings); ++i)
       shards.push_back(std::make_unique<net::registry_metrics>(rules));
   }
 };
@@ -149,6 +154,13 @@ void await_loaded(caf::actor_system& system, const reservation_keeper_actor& kee
              [&](const caf::error& error) { problem = system.render(error); });
   if (!problem.empty())
     throw std::runtime_error{std::string{"store.path: "}.append(problem)};
+}
+
+/// What the node knows at its end, for its next start.
+void keep_snapshot(caf::actor_system& system, const snapshot_keeper_actor& keeper) {
+  caf::scoped_actor self{system};
+  self->request(keeper, std::chrono::seconds{3}, await_snapshot{})
+    .receive([](snapshot_written) {}, [](const caf::error&) {}); // It has told the log why not.
 }
 
 /// Turns signals into messages, until everything has stopped. SIGUSR2 only wakes the thread to see
@@ -214,6 +226,9 @@ int run_router(const config::settings& settings, const std::string& file,
   registrar_counters counters;
   health_check_counters health_counters;
   reservation_counters reservation_counts;
+  confirmation_counters confirmations;
+  cluster::cluster_metrics cluster_counters;
+  snapshot_counters snapshot_counts;
   table_metrics table{settings};
   actor_config config;
   caf::actor_system system{config}; // Outlives every handle to its actors, and waits for them.
@@ -257,20 +272,50 @@ int run_router(const config::settings& settings, const std::string& file,
   parts->context = &context;
   nats_outlet outlet{bus};
   parts->demand = spawn_demand_publisher(system, outlet.publisher());
+  parts->confirmer = spawn_change_confirmer(
+    system, {.node = settings.cluster.node.name, .timeout = settings.cluster.confirm_timeout, .id = start.id},
+    outlet.publisher(), confirmations);
+  const auto shard_count = shard_count_of(settings);
+  const auto supervisor = spawn_supervisor(system);
+  const auto ask_everybody = [&bus, &start, &api] {
+    bus.publish("router.start", net::to_json(start));
+    if (api)
+      api->refresh();
+  };
+  if (settings.cluster.enabled()) {
+    auto options = cluster_node_options_of(settings);
+    options.ask_for_registrations = ask_everybody;
+    options.confirmer = parts->confirmer;
+    options.supervisor = supervisor;
+    options.isolated = [&context, &settings](bool isolated) {
+      context.isolated.store(isolated && settings.cluster.isolated == config::cluster_isolated::unhealthy);
+    };
+    parts->cluster = spawn_cluster_node(system, std::move(options), log, cluster_counters);
+    parts->roles = std::make_shared<shard_roles>(shard_count);
+    bridge.tell_cluster(parts->cluster);
+  }
   for (std::size_t i = 0; i < shard_count; ++i) {
     auto options = route_shard_options_of(settings, i, shard_count);
     options.room = context.hold_room;
     options.demand = parts->demand;
+    options.confirmer = parts->confirmer;
+    if (parts->cluster)
+      options.cluster = parts->cluster;
+    options.roles = parts->roles;
     parts->shard_metrics.push_back(table.shards[i].get());
     parts->shards.push_back(
       spawn_route_shard(system, std::move(options), log, parts->shard_metrics[i]));
   }
+  confirmer_contacts contacts{parts->shards, {}};
+  if (parts->cluster)
+    contacts.cluster = parts->cluster;
+  caf::anon_send(parts->confirmer, std::move(contacts));
   parts->counters = &counters;
   parts->registrar_metrics = &table.registrar;
   parts->registrar = spawn_registrar(system, parts->shards, log, counters,
-                                     registrar_options_of(settings), parts->registrar_metrics);
+                                     registrar_options_of(settings, parts->roles),
+                                     parts->registrar_metrics);
   parts->access_writer = access_writer;
-  const auto supervisor = spawn_supervisor(system);
 
   // The loops, and who lives on them.
   std::vector<std::unique_ptr<loop_parts>> loops;
@@ -304,22 +349,27 @@ int run_router(const config::settings& settings, const std::string& file,
   auto sources = sources_of(context, counters, table, bus);
   sources.health_checks = &health_counters;
   sources.reservations = &reservation_counts;
+  if (parts->cluster) {
+    sources.cluster = &cluster_counters;
+    sources.confirmations = &confirmations;
+    sources.snapshots = &snapshot_counts;
+  }
   sources.routing_api = api ? &api->counters() : nullptr;
   reports tells{std::move(sources), settings, start.id};
   status_server status{context, facts.status_tls, [&system, &bridge](auto answered) {
                          list_all_routes(system, bridge.shards(), std::move(answered));
                        }};
   status.serve_metrics(tells, facts.metrics_tls);
+  if (parts->cluster)
+    status.serve_cluster([&system, node = parts->cluster](auto answered) {
+      show_cluster(system, node, std::move(answered));
+    });
   status.open();
   const pid_file pid{settings.pid_file}; // Not before: ports that are taken are another router's.
 
   // Hear of routes, wait for everybody to register, open the doors, serve until told otherwise.
   std::promise<int> exit_code;
-  parts->announce = [&bus, &start, &api] {
-    bus.publish("router.start", net::to_json(start));
-    if (api)
-      api->refresh();
-  };
+  parts->announce = ask_everybody;
   parts->registrar_replaced = [&bridge](registrar_actor successor) {
     bridge.replace_registrar(std::move(successor));
   };
@@ -335,6 +385,14 @@ int run_router(const config::settings& settings, const std::string& file,
   log.info(".subscriber", "subscriber-starting", {});
   bus.start();
   log.info(".subscriber", "subscriber-started", {});
+  if (parts->cluster) {
+    if (!settings.cluster.snapshot.empty())
+      parts->snapshots = spawn_snapshot_keeper(
+        system, parts->shards,
+        {.path = settings.cluster.snapshot, .cluster = settings.cluster.name}, log, snapshot_counts);
+    caf::anon_send(parts->cluster, nats_changed{.connected = true});
+    caf::anon_send(parts->cluster, start_cluster{parts->shards});
+  }
   caf::anon_send(supervisor, start_router{parts});
   int code = 0;
   {
@@ -347,6 +405,8 @@ int run_router(const config::settings& settings, const std::string& file,
     code = exit_code.get_future().get();
   }
 
+  if (parts->snapshots)
+    keep_snapshot(system, parts->snapshots);
   // Down in the opposite order. No loop runs when what lives on it goes.
   outlet.close();
   bus.stop();

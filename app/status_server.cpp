@@ -64,7 +64,7 @@ struct status_server::letter_box {
 };
 
 status_server::status_server(router_context& context, std::shared_ptr<const net::front_tls> tls,
-                             route_source routes)
+                             page_source routes)
   : context_{context}, tls_{std::move(tls)}, routes_{std::move(routes)}, budget_{buffers_max}, events_{0, budget_},
     letter_box_{std::make_shared<letter_box>()} {
   letter_box_->server = this;
@@ -224,7 +224,9 @@ net::task<std::string> status_server::answer(const net::request_head& head, site
       co_return response("200 OK", "Content-Type: text/plain; charset=utf-8\r\n", "ok\n");
   }
   if (what != site::health && path == "/routes")
-    co_return co_await answer_routes(head);
+    co_return co_await answer_page(head, routes_);
+  if (what == site::routes && path == "/cluster" && cluster_)
+    co_return co_await answer_page(head, cluster_);
   if (deprecated && path == "/varz" && reports_ != nullptr)
     co_return answer_varz(head);
   co_return answer_unknown();
@@ -248,7 +250,7 @@ std::string status_server::answer_varz(const net::request_head& head) {
 std::string status_server::answer_health() const {
   constexpr std::string_view never_cached =
     "Cache-Control: private, max-age=0\r\nExpires: 0\r\n";
-  if (context_.state.load() != health::healthy)
+  if (context_.state.load() != health::healthy || context_.isolated.load())
     return response("503 Service Unavailable", never_cached, {});
   return response("200 OK",
                   std::string{never_cached}.append("Content-Type: ").append(plain).append("\r\n"),
@@ -271,19 +273,21 @@ void status_server::answered(const std::shared_ptr<listing>& asked,
   question->awaiting.resume();
 }
 
-net::task<std::string> status_server::answer_routes(const net::request_head& head) {
+net::task<std::string> status_server::answer_page(const net::request_head& head,
+                                                  const page_source& source) {
   if (!authorized(head))
     co_return answer_unauthorized();
 
   /// Waits for the answer from another thread.
   struct awaiter {
     status_server& server;
+    const page_source& source;
     std::shared_ptr<listing> asked;
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting) {
       asked->awaiting = awaiting;
       server.listings_.insert(asked);
-      server.routes_([box = server.letter_box_, question = asked](std::optional<std::string> table) {
+      source([box = server.letter_box_, question = asked](std::optional<std::string> table) {
         const std::lock_guard lock{box->mutex};
         if (auto* here = box->server)
           here->events_.post([here, question, found = std::move(table)]() mutable {
@@ -293,11 +297,11 @@ net::task<std::string> status_server::answer_routes(const net::request_head& hea
     }
     std::optional<std::string> await_resume() { return std::move(asked->table); }
   };
-  awaiter asking{*this, std::make_shared<listing>()};
+  awaiter asking{*this, source, std::make_shared<listing>()};
   const auto table = co_await asking;
   if (!table)
     co_return response("503 Service Unavailable", "Retry-After: 1\r\n",
-                       "A part of the route table did not answer.\n");
+                       "What there is to show did not answer in time.\n");
   co_return response("200 OK", "Content-Type: application/json\r\n", *table);
 }
 

@@ -19,24 +19,27 @@
 
 namespace shunt::app {
 
-/// Asks for the route table as JSON; answered on any thread, with nothing on failure, and perhaps when
+/// Asks for what a page shows, as JSON; answered on any thread, with nothing on failure, and perhaps when
 /// the server is gone already.
-using route_source =
+using page_source =
   std::function<void(std::function<void(std::optional<std::string>)> answered)>;
 
 class status_server {
 public:
   /// `context` outlives the server. `tls` is null when `status.tls` is not set.
   status_server(router_context& context, std::shared_ptr<const net::front_tls> tls,
-                route_source routes);
+                page_source routes);
   ~status_server();
+
+  /// Has `/cluster` served beside `/routes`. Before open().
+  void serve_cluster(page_source cluster) { cluster_ = std::move(cluster); }
 
   /// Has metrics served, too. `tells` outlives the server, which alone uses it from here on. `tls`:
   /// null when `prometheus.cert_path` is not set. Before open().
   void serve_metrics(reports& tells, std::shared_ptr<const net::front_tls> tls);
   /// Binds the ports that the settings ask for. Throws std::runtime_error naming the port's key.
   void open();
-  /// Whoever waits for the route table gets none. Harmless when repeated.
+  /// Whoever waits for a page gets none. Harmless when repeated.
   void close();
   /// New connections get these certificates, on the status port and on that of the metrics; null: those
   /// that there were, since a port goes on as it began. Any thread, while open.
@@ -58,7 +61,7 @@ private:
   net::task<void> talk(net::wire_ptr client, place where);
   net::task<bool> shake_hands(net::wire_ptr client, const net::front_tls* tls);
   net::task<std::string> answer(const net::request_head& head, site what);
-  net::task<std::string> answer_routes(const net::request_head& head);
+  net::task<std::string> answer_page(const net::request_head& head, const page_source& source);
   void answered(const std::shared_ptr<listing>& asked, std::optional<std::string> table);
   std::string answer_health() const;
   std::string answer_metrics(std::string_view path) const;
@@ -70,7 +73,8 @@ private:
   std::shared_ptr<const net::front_tls> tls_; ///< The loop's, once open.
   std::shared_ptr<const net::front_tls> metrics_tls_;
   reports* reports_ = nullptr; ///< Null: no metrics are served.
-  route_source routes_;
+  page_source routes_;
+  page_source cluster_; ///< Null: this node is alone.
   net::buffer_budget budget_;
   net::event_loop events_;
   net::deadline next_look_{events_.deadlines(),

@@ -35,6 +35,8 @@ struct cluster_metrics {
   relaxed_counter overflows;        ///< Links that were closed because too much waited to be sent.
   relaxed_counter links_opened;
   relaxed_counter links_open;       ///< Now.
+  std::atomic<std::uint64_t> shards_in_sync{0}; ///< Held here, now.
+  std::atomic<std::uint64_t> shards_ready{0};   ///< Held or borrowed, now.
   relaxed_counter queued_bytes;     ///< That wait to be sent, of all links, now.
 };
 

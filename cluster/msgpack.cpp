@@ -1,5 +1,6 @@
 #include "cluster/msgpack.hpp"
 
+#include <msgpack.hpp>
 #include <simdjson.h>
 
 #include <bit>
@@ -10,86 +11,68 @@ namespace shunt::cluster {
 
 // -- Writing.
 
-void msgpack_writer::append(std::string_view raw) {
-  bytes_ += raw.size();
-  if (to_ != nullptr)
-    to_->append(raw);
+namespace {
+
+/// What the library writes to.
+struct append_to {
+  std::string* text;
+  std::size_t* bytes;
+  void write(const char* raw, std::size_t size) {
+    *bytes += size;
+    if (text != nullptr)
+      text->append(raw, size);
+  }
+};
+
+} // namespace
+
+template <class Write>
+void msgpack_writer::pack(Write&& write) {
+  append_to sink{to_, &bytes_};
+  msgpack::packer<append_to> packer{sink};
+  write(packer);
 }
 
-void msgpack_writer::byte(unsigned char value) {
-  const char raw = static_cast<char>(value);
-  append({&raw, 1});
+void msgpack_writer::nil() {
+  pack([](auto& out) { out.pack_nil(); });
 }
 
-void msgpack_writer::number(unsigned char tag, std::uint64_t value, int width) {
-  char raw[9] = {static_cast<char>(tag)};
-  for (int i = 0; i < width; ++i)
-    raw[1 + i] = static_cast<char>(value >> (8 * (width - 1 - i)));
-  append({raw, static_cast<std::size_t>(1 + width)});
+void msgpack_writer::put(bool value) {
+  pack([=](auto& out) { value ? out.pack_true() : out.pack_false(); });
 }
 
 void msgpack_writer::put(std::uint64_t value) {
-  if (value < 0x80)
-    byte(static_cast<unsigned char>(value));
-  else if (value <= 0xff)
-    number(0xcc, value, 1);
-  else if (value <= 0xffff)
-    number(0xcd, value, 2);
-  else if (value <= 0xffff'ffff)
-    number(0xce, value, 4);
-  else
-    number(0xcf, value, 8);
+  pack([=](auto& out) { out.pack_uint64(value); });
 }
 
 void msgpack_writer::put(std::int64_t value) {
-  if (value >= 0)
-    put(static_cast<std::uint64_t>(value));
-  else if (value >= -32)
-    byte(static_cast<unsigned char>(value));
-  else
-    number(0xd3, static_cast<std::uint64_t>(value), 8);
+  pack([=](auto& out) { out.pack_int64(value); });
 }
 
 void msgpack_writer::put(double value) {
-  number(0xcb, std::bit_cast<std::uint64_t>(value), 8);
+  pack([=](auto& out) { out.pack_double(value); });
 }
 
 void msgpack_writer::put(std::string_view utf8) {
-  if (utf8.size() < 32)
-    byte(static_cast<unsigned char>(0xa0 | utf8.size()));
-  else if (utf8.size() <= 0xff)
-    number(0xd9, utf8.size(), 1);
-  else if (utf8.size() <= 0xffff)
-    number(0xda, utf8.size(), 2);
-  else
-    number(0xdb, utf8.size(), 4);
-  append(utf8);
+  pack([=](auto& out) {
+    out.pack_str(static_cast<std::uint32_t>(utf8.size()));
+    out.pack_str_body(utf8.data(), static_cast<std::uint32_t>(utf8.size()));
+  });
 }
 
 void msgpack_writer::blob(std::string_view raw) {
-  if (raw.size() <= 0xff)
-    number(0xc4, raw.size(), 1);
-  else if (raw.size() <= 0xffff)
-    number(0xc5, raw.size(), 2);
-  else
-    number(0xc6, raw.size(), 4);
-  append(raw);
+  pack([=](auto& out) {
+    out.pack_bin(static_cast<std::uint32_t>(raw.size()));
+    out.pack_bin_body(raw.data(), static_cast<std::uint32_t>(raw.size()));
+  });
 }
 
 void msgpack_writer::array(std::size_t count) {
-  if (count < 16)
-    byte(static_cast<unsigned char>(0x90 | count));
-  else if (count <= 0xffff)
-    number(0xdc, count, 2);
-  else
-    number(0xdd, count, 4);
+  pack([=](auto& out) { out.pack_array(static_cast<std::uint32_t>(count)); });
 }
 
 void msgpack_writer::map(std::size_t count) {
-  if (count < 16)
-    byte(static_cast<unsigned char>(0x80 | count));
-  else
-    number(0xde, count, 2);
+  pack([=](auto& out) { out.pack_map(static_cast<std::uint32_t>(count)); });
 }
 
 // -- Reading.
@@ -210,10 +193,15 @@ std::int64_t msgpack_reader::signed_number() {
   return expect(fits, "expected a number of 64 bits") ? static_cast<std::int64_t>(head.value) : 0;
 }
 
+/// Whole numbers are written as such.
 double msgpack_reader::real() {
   const auto head = next();
+  if (head.what == kind::positive)
+    return static_cast<double>(head.value);
+  if (head.what == kind::negative)
+    return static_cast<double>(static_cast<std::int64_t>(head.value));
   const auto value = std::bit_cast<double>(head.value);
-  return expect(head.what == kind::real && std::isfinite(value), "expected a fraction") ? value : 0;
+  return expect(head.what == kind::real && std::isfinite(value), "expected a number") ? value : 0;
 }
 
 std::string_view msgpack_reader::text(std::size_t bytes_max) {

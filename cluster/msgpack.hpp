@@ -1,5 +1,6 @@
-// msgpack (github.com/msgpack/msgpack, spec.md) as far as nodes speak it. The writer appends to a text; the
-// reader is asked for what its caller expects next. It allocates nothing: texts are views, a count is
+// msgpack (github.com/msgpack/msgpack, spec.md) as far as nodes speak it. The writer, on msgpack-cxx, appends to a text. The
+// reader is ours, because the library's builds objects of what a stranger claims before anybody can look at it: it is
+// asked for what its caller expects next. It allocates nothing: texts are views, a count is
 // believed only if as many values could stand in what is left, and what nobody asks for is skipped
 // without recursion. What it is given may come from anyone.
 #pragma once
@@ -16,8 +17,8 @@ public:
   /// Null: only counts the bytes.
   explicit msgpack_writer(std::string* to) : to_{to} {}
 
-  void nil() { byte(0xc0); }
-  void put(bool value) { byte(value ? 0xc3 : 0xc2); }
+  void nil();
+  void put(bool value);
   void put(std::uint64_t value);
   void put(std::int64_t value);
   void put(double value);
@@ -32,9 +33,8 @@ public:
   std::size_t bytes() const { return bytes_; }
 
 private:
-  void byte(unsigned char value);
-  void number(unsigned char tag, std::uint64_t value, int width);
-  void append(std::string_view raw);
+  template <class Write>
+  void pack(Write&& write);
 
   std::string* to_;
   std::size_t bytes_ = 0;

@@ -28,7 +28,9 @@ class transport_core {
 public:
   transport_core(transport_options options, std::shared_ptr<transport_listener> listener,
                  cluster_metrics& metrics);
-  ~transport_core();
+  ~transport_core() { stop(); }
+
+  void stop();
 
   // -- Any thread.
 
@@ -130,6 +132,7 @@ private:
   std::atomic<std::uint64_t> numbers_{0};
   std::size_t running_ = 0; ///< Coroutines.
   bool stopping_ = false;
+  bool stopped_ = false; ///< Of whoever owns it.
   std::promise<void> all_ended_;
 };
 

@@ -19,6 +19,9 @@ peer_transport::peer_transport(transport_options options, std::shared_ptr<transp
 
 peer_transport::~peer_transport() = default;
 
+void peer_transport::stop() {
+  core_->stop();
+}
 std::uint64_t peer_transport::dial(std::string address) {
   return core_->dial(std::move(address));
 }
@@ -70,7 +73,9 @@ transport_core::transport_core(transport_options options, std::shared_ptr<transp
     loop_.post([this] { acceptor_->open(); });
 }
 
-transport_core::~transport_core() {
+void transport_core::stop() {
+  if (std::exchange(stopped_, true))
+    return;
   loop_.run([this] {
     close_all();
     stopping_ = true;
@@ -79,6 +84,7 @@ transport_core::~transport_core() {
   });
   all_ended_.get_future().wait_for(farewell);
   loop_.stop();
+  listener_.reset();
 }
 
 void transport_core::close_all() {

@@ -305,6 +305,42 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, endpoints_pruned& m
     m.which = read_keys(in);
 }
 
+void write_fields(msgpack_writer& out, const change_asked& m) {
+  out.array(5);
+  out.put(m.change);
+  write(out, m.which);
+  out.put(m.present);
+  out.put(m.content);
+  write_age(out, m.within);
+}
+void read_fields(msgpack_reader& in, msgpack_record& fields, change_asked& m) {
+  if (fields.next())
+    m.change = in.number(any);
+  if (fields.next())
+    m.which = read_key(in);
+  if (fields.next())
+    m.present = in.boolean();
+  if (fields.next())
+    m.content = in.number(any);
+  if (fields.next())
+    m.within = read_age(in);
+}
+
+void write_fields(msgpack_writer& out, const change_told& m) {
+  out.array(3);
+  out.put(m.change);
+  out.put(m.applied);
+  out.put(m.drained);
+}
+void read_fields(msgpack_reader& in, msgpack_record& fields, change_told& m) {
+  if (fields.next())
+    m.change = in.number(any);
+  if (fields.next())
+    m.applied = in.boolean();
+  if (fields.next())
+    m.drained = in.boolean();
+}
+
 template <std::size_t Kind = 0>
 std::optional<replica_message> read_kind(msgpack_reader& in, std::size_t kind) {
   if constexpr (Kind == std::variant_size_v<replica_message>) {

@@ -73,12 +73,14 @@ shard_view membership::view_of(std::size_t shard) const {
   const auto* const rank = ranks_.data() + shard * placed_count_;
   const auto wanted = rules_.holders == 0 ? placed_count_ : std::min(rules_.holders, placed_count_);
   const auto enough = std::min<std::size_t>(wanted, 2);
-  shard_view view{false, {}, false};
+  shard_view view{.held = false, .first = false};
   std::size_t present = 0;
   for (std::size_t i = 0; i < placed_count_; ++i) {
     const auto id = rank[i];
     const bool is_here = is_present(id);
     const bool placed = i < wanted || (is_here && present < enough);
+    if (id == this_node)
+      view.first = placed && present == 0;
     present += placed && is_here;
     view.incomplete = view.incomplete || (i < wanted && !is_here);
     if (id == this_node)

@@ -31,6 +31,7 @@ struct shard_view {
   std::vector<holder> others{};
   /// Whether holders are missing: placed there, and away for less than it takes to place it anew.
   bool incomplete = false;
+  bool first = true; ///< This node is the first, in the order of placement, of the holders that are alive.
 
   bool operator==(const shard_view&) const = default;
 };

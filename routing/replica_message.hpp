@@ -152,10 +152,30 @@ struct endpoints_pruned {
   std::vector<endpoint_key> which{};
 };
 
+// -- Confirmation: whoever changes a route may ask when all nodes route by it.
+
+/// Does your node route by this? Answered once, when it does and nothing is under way any more on what was removed,
+/// or when `within` is over.
+struct change_asked {
+  std::uint64_t change = 0; ///< As the asker numbers them.
+  endpoint_key which;
+  bool present = true;       ///< Or: not there any more.
+  std::uint64_t content = 0; ///< `endpoint::content_hash` of what is present.
+  nanoseconds within{0};
+};
+struct change_told {
+  std::uint64_t change = 0;
+  bool applied = false; ///< No attempt begins by the old state.
+  bool drained = false; ///< And none that had begun is under way.
+
+  bool operator==(const change_told&) const = default;
+};
+
 /// Append kinds, never renumber them: the position is the kind on the wire.
 using replica_message =
   std::variant<lease_start, lease_end, lease_more, lease_less, lease_granted, lease_changed,
                lease_applied, known_hosts, slice_digest, bucket_digests, host_digests, slice_pull,
-               slice_told, transfer_pull, transfer_piece, ages_asked, ages_told, endpoints_pruned>;
+               slice_told, transfer_pull, transfer_piece, ages_asked, ages_told, endpoints_pruned,
+               change_asked, change_told>;
 
 } // namespace shunt::routing

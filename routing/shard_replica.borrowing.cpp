@@ -67,9 +67,10 @@ void shard_replica::offer(peer_id to, time_point now) {
     send(to, std::move(some));
 }
 
-/// Whether it is the next word of the holder that this node leases from.
+/// Whether it is the next word of the holder that this node leases from; one that had to be said in parts has the
+/// number before its own in all but the last.
 bool shard_replica::follows(peer_id from, std::uint64_t sequence, bool in_sync) {
-  if (upstream_ != from || sequence != upstream_sequence_ + 1)
+  if (upstream_ != from || (sequence != upstream_sequence_ && sequence != upstream_sequence_ + 1))
     return false;
   upstream_sequence_ = sequence;
   upstream_in_sync_ = in_sync;

@@ -24,11 +24,35 @@ void shard_replica::seek_transfer(time_point) {
   send(source->peer, transfer_pull{});
 }
 
+void shard_replica::restore(const std::vector<told_host>& hosts, time_point now) {
+  if (!how_.clustered || !holds_ || certain_)
+    return;
+  for (const auto& host : hosts) {
+    slice_.restore(host, now);
+    if (transferred_)
+      continue;
+    for (const auto& path : host.paths)
+      for (const auto& each : path.members)
+        restored_.insert(slice_history::digest_of(host.host, path.path, *each.target));
+  }
+  note_digest(now);
+}
+
+void shard_replica::confirm_restored(const told_host& told) {
+  if (restored_.empty())
+    return;
+  for (const auto& path : told.paths)
+    for (const auto& each : path.members)
+      restored_.erase(slice_history::digest_of(told.host, path.path, *each.target));
+}
+
 void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) {
   if (!pull_ || pull_->from != from || m.cursor != pull_->cursor)
     return;
-  for (const auto& host : m.hosts)
+  for (const auto& host : m.hosts) {
     slice_.merge(host, now);
+    confirm_restored(host);
+  }
   counters_.transferred_hosts += m.hosts.size();
   pull_->from_in_sync = pull_->from_in_sync && m.in_sync;
   pull_->cursor = m.next;
@@ -40,6 +64,8 @@ void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) 
   if (!ended.from_in_sync)
     return; // Again, from whoever is in sync then.
   transferred_ = true;
+  if (const auto unknown = std::exchange(restored_, {}); !unknown.empty())
+    slice_.drop_provisional(unknown, now);
   if (ended.doubts == doubts_ && hears_all())
     be_certain();
 }
@@ -153,8 +179,10 @@ void shard_replica::compare(peer_id from, const host_digests& m, time_point now)
 
 void shard_replica::take(const slice_told& m, peer_id from, time_point now) {
   if (holds_) {
-    for (const auto& host : m.hosts)
+    for (const auto& host : m.hosts) {
       slice_.merge(host, now);
+      confirm_restored(host);
+    }
     counters_.repaired_hosts += m.hosts.size();
   }
   if (!m.last)

@@ -205,6 +205,8 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
       [&](const transfer_piece& m) { take(m, from, now); },
       [&](const ages_asked& m) { tell_ages(from, m, now); },
       [&](const ages_told& m) { take(m, from, now); },
+      [](const change_asked&) {}, // These two are between the actors.
+      [](const change_told&) {},
       [&](const endpoints_pruned& m) {
         if (holds_)
           for (const auto& each : m.which)
@@ -312,6 +314,18 @@ void shard_replica::release(std::string_view host, time_point now) {
   if (upstream_)
     send(*upstream_, lease_less{key});
   slice_.abandon(host, now);
+}
+
+bool shard_replica::is_as(const change_asked& asked) const {
+  const auto& host = asked.which.host;
+  if (!holds_ && asked_.contains(host))
+    return false;
+  if (!holds_ && !borrowed_.contains(host) && !is_wildcard(host)) // Whoever asks from now on hears of it.
+    return !asked.present || !filter_ || filter_->may_contain(host_hash(host));
+  const auto there = slice_.endpoint_at(host, asked.which.path, asked.which.address);
+  if (!asked.present)
+    return there == nullptr;
+  return there != nullptr && there->content_hash() == asked.content;
 }
 
 void shard_replica::watch(std::string_view host) {

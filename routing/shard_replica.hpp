@@ -62,6 +62,8 @@ public:
   /// Whether this node's copy is in sync as a holder's; what peers are told.
   bool holds_in_sync() const { return holds_ && certain_; }
   const replica_counters& counters() const { return counters_; }
+  /// A holder to ask about a shard that is borrowed here.
+  std::optional<peer_id> lender() const { return upstream_; }
 
   // -- What happens.
 
@@ -75,6 +77,9 @@ public:
   /// The link to it closed: what was under way is lost.
   void peer_gone(peer_id peer, time_point now);
   void receive(peer_id from, const replica_message& what, time_point now);
+  /// What was known here when the process ended last. It serves at once; what a holder in sync does not know goes
+  /// when its copy has been taken over, the rest if nobody hears it.
+  void restore(const std::vector<told_host>& hosts, time_point now);
   /// To be called by `due()`.
   void tick(time_point now);
   std::optional<time_point> due() const;
@@ -90,6 +95,11 @@ public:
 
   // -- Changes.
 
+  /// Whether what this node knows of the endpoint is as `asked`, so that its loops are, too, once they have applied
+  /// all changes up to now.
+  bool is_as(const change_asked& asked) const;
+  /// Whether this node is to answer who asks for a confirmation.
+  bool answers() const { return holds_ && view_.first; }
   bool has_changes() const {
     return slice_.has_changes() || in_sync() != sync_told_ || has_news_for_borrowers();
   }
@@ -190,6 +200,7 @@ private:
   // Transfer, digests, ages.
   void seek_transfer(time_point now);
   void take(const transfer_piece& m, peer_id from, time_point now);
+  void confirm_restored(const told_host& told);
   void send_digests();
   void note_digest(time_point now);
   bool had(std::uint64_t sum) const;
@@ -248,6 +259,7 @@ private:
   time_point digests_due_{};
   std::map<peer_id, told_digest> digests_;
   std::deque<std::pair<time_point, std::uint64_t>> own_digests_; ///< Of the last seconds.
+  std::unordered_set<std::uint64_t> restored_; ///< Digests of endpoints that no other holder has told of.
   std::deque<pulling> pulling_; ///< Whose answers are on their way.
   std::optional<ages_round> ages_;
   std::uint64_t ages_number_ = 0;

@@ -26,6 +26,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -118,7 +119,9 @@ public:
   std::vector<told_host> tell_wildcards(time_point now) const;
   /// Takes over what another copy knows and this one does not: the later event wins, and what happened within
   /// a second of each other leaves the endpoint there, provisionally. Needs a history.
-  void merge(const told_host& told, time_point now);
+  void merge(const told_host& told, time_point now) { merge(told, now, false); }
+  /// Takes over what was known when the process ended last, however long ago, provisionally.
+  void restore(const told_host& told, time_point now);
   /// Makes the host, or what is told of it, equal to the copy that tells. The caller's own reservations stay.
   void adopt(const told_host& told, time_point now);
   /// Forgets all routes of a host, reserved ones excepted.
@@ -138,6 +141,9 @@ public:
   /// Of the hosts of `bucket`, and those of the given hashes.
   std::vector<host_digest> host_digests(std::size_t bucket) const;
   std::vector<told_host> tell_hosts(std::span<const std::uint64_t> hashes, time_point now) const;
+
+  /// Removes the endpoints of which `digests` has `slice_history::digest_of`, as long as they are provisional.
+  void drop_provisional(const std::unordered_set<std::uint64_t>& digests, time_point now);
 
   /// Endpoints whose age is over since the last call.
   std::vector<endpoint_key> take_doubtful() { return std::exchange(doubtful_, {}); }
@@ -275,9 +281,10 @@ private:
   void adopt_empty(slice_route& r, const told_path& told, time_point now);
   void abandon(slice_host& h, time_point now);
   bool abandon(slice_route& r, time_point now);
-  void merge(slice_host& h, const told_path& told, time_point now);
+  void merge(slice_host& h, const told_path& told, time_point now, bool however_old = false);
   void merge_end(slice_host& h, const told_path& of, const told_end& end, time_point now);
   void merge_member(slice_host& h, const told_path& of, const told_member& told, time_point now);
+  void merge(const told_host& told, time_point now, bool however_old);
   bool is_too_old(const told_member& told) const;
   bool is_spared(const slice_member& m) const { return m.target->tls() && !m.provisional(); }
 

@@ -337,21 +337,26 @@ void slice::abandon_unwatched(time_point now) {
 
 // -- Merging
 
-void slice::merge(const told_host& told, time_point now) {
+void slice::restore(const told_host& told, time_point now) {
+  merge(told, now, true);
+}
+
+void slice::merge(const told_host& told, time_point now, bool however_old) {
   if (!is_acceptable(told.host, {}))
     return;
   slice_host& h = make_host(told.host, host_hash(told.host));
   const pin stays{*this, h};
   for (const auto& path : told.paths)
     if (is_acceptable(told.host, path.path))
-      merge(h, path, now);
+      merge(h, path, now, however_old);
 }
 
-void slice::merge(slice_host& h, const told_path& told, time_point now) {
+void slice::merge(slice_host& h, const told_path& told, time_point now, bool however_old) {
   for (const auto& each : told.ended)
     merge_end(h, told, each, now);
   for (const auto& each : told.members)
-    merge_member(h, told, each, now);
+    if (however_old || !is_too_old(each))
+      merge_member(h, told, each, now);
   if (told.known && told.members.empty()) {
     slice_route* r = h.find(told.path);
     const bool fits = !rules_.legacy && told.empty_for < rules_.keep
@@ -393,8 +398,6 @@ bool slice::is_too_old(const told_member& told) const {
 
 void slice::merge_member(slice_host& h, const told_path& of, const told_member& told,
                          time_point now) {
-  if (is_too_old(told))
-    return;
   const auto at = now - told.age;
   slice_route* r = h.find(of.path);
   auto* m = r == nullptr ? nullptr
@@ -417,6 +420,24 @@ void slice::merge_member(slice_host& h, const told_path& of, const told_member& 
     return;
   m->touch(std::max(at, m->heard()), false, true);
   replace(*r, *m, told.target, told.spelling);
+}
+
+void slice::drop_provisional(const std::unordered_set<std::uint64_t>& digests, time_point now) {
+  std::vector<endpoint_key> gone;
+  hosts_.for_each([&](slice_host* h) {
+    h->for_each_route([&](const slice_route& r) {
+      r.members.for_each([&](const slice_member& m) {
+        if (m.provisional() && digests.contains(slice_history::digest_of(h->text(), r.path(), *m.target)))
+          gone.push_back({std::string{h->text()}, std::string{r.path()}, std::string{m.target->address()}});
+      });
+    });
+  });
+  for (const auto& each : gone) {
+    const auto [r, m] = find(each.host, each.path, each.address);
+    remove_member(*r, m);
+    if (r->members.empty())
+      settle_empty(*r, now, false);
+  }
 }
 
 // -- Ageing together

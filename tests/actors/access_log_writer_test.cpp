@@ -1,6 +1,7 @@
 // The access log's writer from end to end: loops' batches in, lines out, nothing lost unless it is
 // counted.
 #include "actors/access_log_writer.hpp"
+#include "actors/protocol.hpp"
 
 #include "config/settings.hpp"
 

@@ -195,7 +195,9 @@ public:
       case 15: return ages_asked{number(), keys()};
       case 16:
         return ages_told{number(), many([this] { return coin() ? ages_told::never : age(); })};
-      default: return endpoints_pruned{keys()};
+      case 17: return endpoints_pruned{keys()};
+      case 18: return change_asked{number(), key(), coin(), number(), age()};
+      default: return change_told{number(), coin(), coin()};
     }
   }
 
@@ -282,6 +284,12 @@ struct same_message {
   bool operator()(const routing::endpoints_pruned& m) const {
     return m.which == of<routing::endpoints_pruned>().which;
   }
+  bool operator()(const routing::change_asked& m) const {
+    const auto& o = of<routing::change_asked>();
+    return m.change == o.change && m.which == o.which && m.present == o.present
+           && m.content == o.content && m.within == o.within;
+  }
+  bool operator()(const routing::change_told& m) const { return m == of<routing::change_told>(); }
 };
 
 inline bool same(const routing::replica_message& a, const routing::replica_message& b) {

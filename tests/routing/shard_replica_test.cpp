@@ -129,6 +129,70 @@ TEST_F(Replicas, DoNotStayInDoubtBecauseOfConstantChange) {
   }
 }
 
+// -- Restoring
+
+TEST_F(Replicas, ServeWhatTheyKnewBeforeTheyWereRestarted) {
+  make(1);
+  put(0, "a.com", 1);
+  std::vector<told_host> kept;
+  at(0).table().tell_some(0, 10'000, now, kept);
+  for (auto& path : kept.at(0).paths)
+    for (auto& each : path.members)
+      each.age += 500s; // Beyond any threshold.
+  nodes.clear();
+  make(1);
+  at(0).restore(kept, now);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  EXPECT_FALSE(at(0).in_sync());
+  advance(interval + 1s);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  prune_result result;
+  now += 200s;
+  ASSERT_TRUE(at(0).may_prune(now));
+  at(0).prune_step(now, 100, now, result);
+  EXPECT_EQ(pool(0, "a.com"), "empty"); // Nobody has heard it since.
+}
+
+TEST_F(Replicas, DropWhatTheyRestoredAndNobodyElseKnows) {
+  make(1);
+  put(0, "a.com", 1);
+  put(0, "b.com", 2);
+  advance(interval + 1s);
+  std::vector<told_host> kept;
+  for (std::uint64_t at_cursor = 0; at_cursor != slice::tell_end;)
+    at_cursor = at(0).table().tell_some(at_cursor, 100, now, kept);
+  take(0, "b.com", 2);
+  add(true);
+  at(1).restore(kept, now);
+  EXPECT_EQ(pool(1, "b.com"), "2");
+  see_all();
+  EXPECT_TRUE(at(1).in_sync());
+  EXPECT_EQ(pool(1, "a.com"), "1");
+  EXPECT_EQ(pool(1, "b.com"), "empty");
+  EXPECT_EQ(digest(0), digest(1));
+}
+
+// -- Confirming
+
+TEST_F(Replicas, KnowWhetherTheyRouteByAChange) {
+  make(1, 1);
+  advance(interval + 1s);
+  const auto content = make_endpoint(1)->content_hash();
+  const change_asked appears{.which = {"a.com", "", address_of(1)}, .content = content};
+  const change_asked leaves{.which = {"a.com", "", address_of(1)}, .present = false};
+  EXPECT_FALSE(at(0).is_as(appears));
+  EXPECT_FALSE(at(1).is_as(appears)); // Its filter denies the host.
+  EXPECT_TRUE(at(1).is_as(leaves));
+  put(0, "a.com", 1);
+  EXPECT_TRUE(at(0).is_as(appears));
+  EXPECT_TRUE(at(1).is_as(appears)); // Whoever asks there now is told.
+  ask(1, "a.com");
+  EXPECT_TRUE(at(1).is_as(appears));
+  EXPECT_FALSE(at(1).is_as(leaves));
+  take(0, "a.com", 1);
+  EXPECT_TRUE(at(1).is_as(leaves));
+}
+
 // -- Ageing
 
 TEST_F(Replicas, PruneNothingThatAnotherHolderHears) {

@@ -1,0 +1,19 @@
+#include "actors/shard_changes.hpp"
+
+namespace shunt {
+
+void shard_changes::ask(routing::peer_id from, routing::change_asked question,
+                        routing::time_point now) {
+  if (open_.size() >= open_max) {
+    refused_.push_back({from, {question.change, false, false}});
+    return;
+  }
+  const auto until = now + question.within;
+  open_.push_back({from, std::move(question), until});
+}
+
+void shard_changes::forget(routing::peer_id from) {
+  std::erase_if(open_, [from](const waiting& each) { return each.from == from; });
+}
+
+} // namespace shunt

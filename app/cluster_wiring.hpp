@@ -1,0 +1,24 @@
+// What the settings say about the cluster, in the terms of the cluster node; and how a cluster looks, for people and programs.
+#pragma once
+
+#include "cluster/cluster_node.hpp"
+#include "config/settings.hpp"
+
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace shunt::app {
+
+/// Throws std::runtime_error that names the key at fault.
+cluster_node_options cluster_node_options_of(const config::settings& settings);
+
+/// Asks the node how the cluster looks and calls `done`, on some thread, with the JSON object of `/cluster`; with nothing
+/// if it did not answer.
+void show_cluster(caf::actor_system& system, const cluster_node_actor& node,
+                  std::function<void(std::optional<std::string>)> done);
+
+/// Asks the router that runs with `settings` and prints what it answers: a table, or as it came. The exit code.
+int print_cluster_status(const config::settings& settings, bool json);
+
+} // namespace shunt::app

@@ -1,0 +1,181 @@
+#include "cluster/change_confirmer.hpp"
+
+#include "cluster/change_round.hpp"
+
+#include <caf/all.hpp>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+#include <vector>
+
+namespace shunt {
+
+namespace {
+
+using routing::this_node;
+
+/// A node answers a little before the time is over, so that its word counts.
+constexpr auto answers_before = std::chrono::milliseconds{250};
+
+struct open_change {
+  std::string reply;
+  std::vector<routing::change_asked> what;
+  cluster::change_round round;
+  routing::time_point until{};
+};
+
+struct confirmer_state {
+  static constexpr const char* name = "change-confirmer";
+  std::vector<route_shard_actor> shards;
+  shard_outlet_actor cluster; ///< Null: this node is alone.
+  std::vector<peers_changed::peer> peers;
+  std::map<std::uint64_t, open_change> open;
+  std::uint64_t last = 0;
+  bool due_scheduled = false;
+};
+using confirmer_self = change_confirmer_actor::stateful_pointer<confirmer_state>;
+
+class confirmer {
+public:
+  confirmer(confirmer_self self, change_confirmer_options options, publish_function publish,
+            confirmation_counters* counters)
+    : self_{self}, options_{std::move(options)}, publish_{std::move(publish)}, counters_{counters} {}
+
+  void meet(const confirmer_contacts& contacts) const {
+    state().shards = contacts.shards;
+    state().cluster = contacts.cluster;
+  }
+
+  void begin(const confirm_change& wished) const {
+    auto& s = state();
+    if (s.open.size() >= options_.open_max || s.shards.empty() || wished.what.empty()) {
+      counters_->refused.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    const auto number = ++s.last;
+    auto& change = s.open
+                     .emplace(number, open_change{wished.reply, wished.what,
+                                                  cluster::change_round{wished.what.size()},
+                                                  now() + options_.timeout})
+                     .first->second;
+    for (auto& each : change.what)
+      each.change = number;
+    change.round.expect(this_node, options_.node, true);
+    ask(change, this_node);
+    for (const auto& peer : s.peers)
+      expect(change, peer);
+    look_again_at(change.until);
+  }
+
+  void hear(const change_answered& m) const {
+    const auto at = state().open.find(m.answer.change);
+    if (at == state().open.end())
+      return;
+    at->second.round.hear(m.by, m.answer);
+    if (at->second.round.is_over())
+      end(at);
+  }
+
+  void see(const peers_changed& m) const {
+    auto& s = state();
+    const auto before = std::exchange(s.peers, m.peers);
+    for (auto at = s.open.begin(); at != s.open.end();) {
+      auto& change = at->second;
+      for (const auto& old : before)
+        if (std::none_of(s.peers.begin(), s.peers.end(),
+                         [&](const auto& each) { return each.id == old.id; }))
+          change.round.expect_no_more(old.id);
+      for (const auto& peer : s.peers)
+        if (!change.round.expects(peer.id))
+          expect(change, peer);
+      const auto looked_at = at++;
+      if (change.round.is_over())
+        end(looked_at);
+    }
+  }
+
+  void replace(const shard_replaced& m) const { state().shards[m.shard] = m.successor; }
+
+  void look() const {
+    auto& s = state();
+    s.due_scheduled = false;
+    while (!s.open.empty() && s.open.begin()->second.until <= now())
+      end(s.open.begin());
+    if (!s.open.empty())
+      look_again_at(s.open.begin()->second.until);
+  }
+
+private:
+  using changes = std::map<std::uint64_t, open_change>;
+
+  confirmer_state& state() const { return self_->state; }
+  routing::time_point now() const { return self_->clock().now(); }
+
+  void expect(open_change& change, const peers_changed::peer& peer) const {
+    change.round.expect(peer.id, peer.name, peer.alive);
+    if (peer.alive)
+      ask(change, peer.id);
+  }
+
+  void ask(const open_change& change, routing::peer_id node) const {
+    auto& s = state();
+    for (auto question : change.what) {
+      question.within = std::max(change.until - now() - answers_before, std::chrono::nanoseconds{0});
+      const auto shard = routing::shard_of(question.which.host, s.shards.size());
+      if (node == this_node)
+        self_->send(s.shards[shard], ask_change{std::move(question)});
+      else if (s.cluster)
+        self_->send(s.cluster, to_peer{node, shard,
+                                       std::make_shared<const routing::replica_message>(
+                                         std::move(question))});
+    }
+  }
+
+  void end(changes::iterator at) const {
+    const auto& change = at->second;
+    auto& counter = change.round.is_confirmed() ? counters_->confirmed : counters_->pending;
+    counter.fetch_add(1, std::memory_order_relaxed);
+    auto id = options_.id;
+    publish_(change.reply, change.round.answer(id.append("-").append(std::to_string(at->first))));
+    state().open.erase(at);
+  }
+
+  /// All have the same patience, so the oldest is the next.
+  void look_again_at(routing::time_point when) const {
+    if (!std::exchange(state().due_scheduled, true))
+      self_->delayed_send(self_, std::max(when - now(), std::chrono::nanoseconds{0}), changes_due{});
+  }
+
+  confirmer_self self_;
+  change_confirmer_options options_;
+  publish_function publish_;
+  confirmation_counters* counters_;
+};
+
+change_confirmer_actor::behavior_type behave(confirmer_self self, change_confirmer_options options,
+                                             publish_function publish,
+                                             confirmation_counters* counters) {
+  const auto it = std::make_shared<const confirmer>(self, std::move(options), std::move(publish), counters);
+  return {
+    [it](const confirmer_contacts& m) { it->meet(m); },
+    [it](const confirm_change& m) { it->begin(m); },
+    [it](const change_answered& m) { it->hear(m); },
+    [it](const peers_changed& m) { it->see(m); },
+    [it](const shard_replaced& m) { it->replace(m); },
+    [it](changes_due) { it->look(); },
+  };
+}
+
+} // namespace
+
+change_confirmer_actor spawn_change_confirmer(caf::actor_system& system,
+                                              change_confirmer_options options,
+                                              publish_function publish,
+                                              confirmation_counters& counters) {
+  if (options.own_thread)
+    return system.spawn<caf::detached>(behave, std::move(options), std::move(publish), &counters);
+  return system.spawn(behave, std::move(options), std::move(publish), &counters);
+}
+
+} // namespace shunt

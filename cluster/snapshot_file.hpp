@@ -1,0 +1,91 @@
+// The file in which a node keeps its slices over a restart. Written beside the old one and put in its place at the
+// end, so that there is always a whole one; what is read from it is believed only as far as its checksums go.
+//
+// Format: "SHUNTRT1", the sections, the index, its length (8 bytes, big endian), its checksum (8), "SHUNTRT1". A
+// section is a msgpack array of hosts (told_codec.hpp) of one shard. The index is a msgpack array: format version,
+// cluster, number of shards, Unix time in ms at which it was finished, and an array of sections, each an array of
+// shard, offset, length and checksum.
+#pragma once
+
+#include "routing/replica_message.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shunt::cluster {
+
+/// What the file cannot be used or written for; names it.
+class snapshot_error : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+struct snapshot_identity {
+  std::string cluster;
+  std::size_t shards = 0;
+};
+
+/// Writes one. Throws snapshot_error; what was written so far is removed then.
+class snapshot_writer {
+public:
+  snapshot_writer(std::string path, snapshot_identity of);
+  snapshot_writer(const snapshot_writer&) = delete;
+  snapshot_writer& operator=(const snapshot_writer&) = delete;
+  ~snapshot_writer();
+
+  void begin_shard(std::size_t shard);
+  void add(const std::vector<routing::told_host>& hosts);
+  void end_shard();
+  /// Puts it in the place of the old one, and on the disk.
+  void finish(std::int64_t unix_ms);
+  std::uint64_t hosts() const { return hosts_; }
+
+private:
+  struct section {
+    std::size_t shard = 0;
+    std::uint64_t offset = 0, bytes = 0, sum = 0;
+  };
+  void put(std::string_view bytes);
+  [[noreturn]] void fail(const char* what) const;
+  std::string path_;
+  snapshot_identity of_;
+  int file_ = -1;
+  std::uint64_t offset_ = 0;
+  std::uint64_t hosts_ = 0;
+  std::vector<section> sections_;
+};
+
+/// Reads one, which stays as it was even if another takes its place meanwhile.
+class snapshot_file {
+public:
+  /// Null: there is none. Throws snapshot_error if it is not a whole one of `expected`.
+  static std::shared_ptr<snapshot_file> open(const std::string& path,
+                                             const snapshot_identity& expected);
+  snapshot_file(const snapshot_file&) = delete;
+  snapshot_file& operator=(const snapshot_file&) = delete;
+  ~snapshot_file();
+
+  std::int64_t unix_ms() const { return unix_ms_; }
+  bool has(std::size_t shard) const;
+  /// Hosts of that shard, ages as they were. Throws snapshot_error. Any thread.
+  std::vector<routing::told_host> read(std::size_t shard) const;
+
+private:
+  struct section {
+    std::uint64_t offset = 0, bytes = 0, sum = 0;
+  };
+  snapshot_file() = default;
+  void read_index(const std::string& path, const snapshot_identity& expected);
+
+  std::string path_;
+  const char* bytes_ = nullptr;
+  std::size_t size_ = 0;
+  std::int64_t unix_ms_ = 0;
+  std::vector<section> sections_; ///< By shard.
+};
+
+} // namespace shunt::cluster

@@ -1,0 +1,197 @@
+#include "cluster/snapshot_keeper.hpp"
+
+#include "cluster/snapshot_file.hpp"
+
+#include <caf/all.hpp>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace shunt {
+
+namespace {
+
+constexpr auto piece_within = std::chrono::seconds{10};
+
+std::int64_t unix_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+           std::chrono::system_clock::now().time_since_epoch())
+    .count();
+}
+
+/// One shard's part of the file.
+class section : public slice_source {
+public:
+  section(std::shared_ptr<cluster::snapshot_file> file, std::size_t shard, std::chrono::nanoseconds age,
+          net::component_log* log, snapshot_counters* counters)
+    : file_{std::move(file)}, shard_{shard}, age_{age}, log_{log}, counters_{counters} {}
+
+  std::vector<routing::told_host> read() noexcept override {
+    try {
+      auto hosts = file_->read(shard_);
+      for (auto& host : hosts)
+        for (auto& path : host.paths)
+          add_age(path);
+      return hosts;
+    } catch (const std::exception& broken) {
+      counters_->failures.fetch_add(1, std::memory_order_relaxed);
+      log_->warn(".snapshot", "snapshot-damaged", {{"shard", shard_}, {"error", broken.what()}});
+      return {};
+    }
+  }
+
+private:
+  void add_age(routing::told_path& path) const {
+    for (auto& each : path.members)
+      each.age += age_;
+    for (auto& each : path.ended)
+      each.age += age_;
+    path.empty_for += age_;
+  }
+
+  std::shared_ptr<cluster::snapshot_file> file_;
+  std::size_t shard_;
+  std::chrono::nanoseconds age_;
+  net::component_log* log_;
+  snapshot_counters* counters_;
+};
+
+struct keeper_state {
+  static constexpr const char* name = "snapshot-keeper";
+  std::vector<route_shard_actor> shards;
+  std::unique_ptr<cluster::snapshot_writer> writing; ///< Null: not at the moment.
+  std::size_t shard = 0;                             ///< That is being written.
+  std::vector<caf::typed_response_promise<snapshot_written>> awaiting;
+};
+using keeper_self = snapshot_keeper_actor::stateful_pointer<keeper_state>;
+
+class keeper {
+public:
+  keeper(keeper_self self, snapshot_options options, net::component_log* log, snapshot_counters* counters)
+    : self_{self}, options_{std::move(options)}, log_{log}, counters_{counters} {}
+
+  void begin() const {
+    auto& s = self_->state;
+    if (s.writing)
+      return;
+    try {
+      s.writing = std::make_unique<cluster::snapshot_writer>(
+        options_.path, cluster::snapshot_identity{options_.cluster, s.shards.size()});
+      s.shard = 0;
+      s.writing->begin_shard(0);
+      ask(0);
+    } catch (const cluster::snapshot_error& failed) {
+      fail(failed.what());
+    }
+  }
+
+  caf::typed_response_promise<snapshot_written> write_now() const {
+    auto promise = self_->make_response_promise<snapshot_written>();
+    self_->state.awaiting.push_back(promise);
+    begin();
+    return promise;
+  }
+
+private:
+  void ask(std::uint64_t cursor) const {
+    const keeper here = *this;
+    self_->request(self_->state.shards[self_->state.shard], piece_within, tell_slice{cursor})
+      .then([here](const slice_piece& piece) { here.take(piece); },
+            [here](const caf::error&) { here.fail("a shard did not answer"); });
+  }
+
+  void take(const slice_piece& piece) const {
+    auto& s = self_->state;
+    try {
+      s.writing->add(*piece.hosts);
+      if (piece.next != routing::slice::tell_end) {
+        ask(piece.next);
+        return;
+      }
+      s.writing->end_shard();
+      if (++s.shard < s.shards.size()) {
+        s.writing->begin_shard(s.shard);
+        ask(0);
+        return;
+      }
+      s.writing->finish(unix_ms());
+      counters_->hosts.store(s.writing->hosts(), std::memory_order_relaxed);
+      counters_->written.fetch_add(1, std::memory_order_relaxed);
+      end({true});
+    } catch (const cluster::snapshot_error& failed) {
+      fail(failed.what());
+    }
+  }
+
+  void fail(const std::string& why) const {
+    counters_->failures.fetch_add(1, std::memory_order_relaxed);
+    log_->error(".snapshot", "snapshot-not-written", {{"error", why}});
+    end({false});
+  }
+
+  void end(snapshot_written how) const {
+    auto& s = self_->state;
+    s.writing.reset();
+    for (auto& each : std::exchange(s.awaiting, {}))
+      each.deliver(how);
+    self_->delayed_send(self_, options_.every, write_snapshot{});
+  }
+
+  keeper_self self_;
+  snapshot_options options_;
+  net::component_log* log_;
+  snapshot_counters* counters_;
+};
+
+snapshot_keeper_actor::behavior_type behave(keeper_self self, std::vector<route_shard_actor> shards,
+                                            snapshot_options options, net::component_log* log,
+                                            snapshot_counters* counters) {
+  self->state.shards = std::move(shards);
+  self->delayed_send(self, options.every, write_snapshot{});
+  const keeper it{self, std::move(options), log, counters};
+  return {
+    [it](write_snapshot) { it.begin(); },
+    [it](await_snapshot) { return it.write_now(); },
+    [self](const shard_replaced& m) { self->state.shards[m.shard] = m.successor; },
+  };
+}
+
+void hand_out(const std::vector<route_shard_actor>& shards, const snapshot_options& options,
+              net::component_log& log, snapshot_counters& counters) {
+  try {
+    auto file = cluster::snapshot_file::open(options.path, {options.cluster, shards.size()});
+    if (!file)
+      return;
+    const auto age = std::max(std::chrono::milliseconds{unix_ms() - file->unix_ms()},
+                              std::chrono::milliseconds{0});
+    if (age > options.age_max) {
+      log.warn(".snapshot", "snapshot-too-old", {{"file", options.path}, {"seconds", age.count() / 1000}});
+      return;
+    }
+    log.info(".snapshot", "snapshot-found", {{"file", options.path}, {"seconds", age.count() / 1000}});
+    for (std::size_t i = 0; i < shards.size(); ++i)
+      if (file->has(i))
+        caf::anon_send(shards[i],
+                       restore_slice{std::make_shared<section>(file, i, age, &log, &counters)});
+  } catch (const cluster::snapshot_error& broken) {
+    counters.failures.fetch_add(1, std::memory_order_relaxed);
+    const auto aside = options.path + ".set-aside";
+    const bool moved = std::rename(options.path.c_str(), aside.c_str()) == 0;
+    log.warn(".snapshot", "snapshot-set-aside",
+             {{"error", broken.what()}, {"now", moved ? aside : options.path}});
+  }
+}
+
+} // namespace
+
+snapshot_keeper_actor spawn_snapshot_keeper(caf::actor_system& system,
+                                            std::vector<route_shard_actor> shards,
+                                            snapshot_options options, net::component_log& log,
+                                            snapshot_counters& counters) {
+  hand_out(shards, options, log, counters);
+  return system.spawn<caf::detached>(behave, std::move(shards), std::move(options), &log, &counters);
+}
+
+} // namespace shunt

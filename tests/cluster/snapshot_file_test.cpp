@@ -1,0 +1,140 @@
+// The file of slices: what was written is read, and anything else is refused by name.
+#include "cluster/snapshot_file.hpp"
+
+#include "tests/process/harness/temporary_directory.hpp"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace shunt::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+
+routing::told_host host(const std::string& name, std::uint16_t port) {
+  routing::endpoint_spec spec;
+  spec.host = "10.0.0.1";
+  spec.port = port;
+  spec.app = "an-app";
+  routing::told_host told{.host = name};
+  auto& path = told.paths.emplace_back();
+  path.members.push_back({routing::endpoint::make(spec), {}, 3s, false});
+  path.ended.push_back({"10.0.0.9:80", 5s});
+  return told;
+}
+
+class SnapshotFile : public testing::Test {
+protected:
+  void write(std::size_t hosts = 3) {
+    snapshot_writer to{path, of};
+    for (std::size_t shard : {0, 5}) {
+      to.begin_shard(shard);
+      for (std::size_t i = 0; i < hosts; ++i)
+        to.add({host(std::to_string(i) + ".shard" + std::to_string(shard) + ".com", 80)});
+      to.end_shard();
+    }
+    to.finish(1234);
+  }
+  std::string bytes() const {
+    std::ifstream in{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{in}, {}};
+  }
+  void overwrite(const std::string& with) const {
+    std::ofstream{path, std::ios::binary | std::ios::trunc} << with;
+  }
+  /// Whether anything of it is refused.
+  bool is_refused() const {
+    try {
+      const auto file = snapshot_file::open(path, of);
+      for (std::size_t i = 0; i < of.shards; ++i)
+        file->read(i);
+      return false;
+    } catch (const snapshot_error&) {
+      return true;
+    }
+  }
+
+  test::temporary_directory files;
+  std::string path = files.path_of("routes.snapshot");
+  snapshot_identity of{"prod", 8};
+};
+
+TEST_F(SnapshotFile, IsReadAsItWasWritten) {
+  write();
+  const auto file = snapshot_file::open(path, of);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->unix_ms(), 1234);
+  EXPECT_FALSE(file->has(1));
+  EXPECT_TRUE(file->read(1).empty());
+  const auto hosts = file->read(5);
+  ASSERT_EQ(hosts.size(), 3u);
+  EXPECT_EQ(hosts[2].host, "2.shard5.com");
+  EXPECT_EQ(hosts[2].paths.at(0).members.at(0).target->address(), "10.0.0.1:80");
+  EXPECT_EQ(hosts[2].paths.at(0).members.at(0).age, 3s);
+  EXPECT_EQ(hosts[2].paths.at(0).ended.at(0).age, 5s);
+}
+
+TEST_F(SnapshotFile, IsNotThereAtTheFirstStart) {
+  EXPECT_EQ(snapshot_file::open(path, of), nullptr);
+}
+
+TEST_F(SnapshotFile, TakesThePlaceOfTheOldOneOnlyWhenItIsWhole) {
+  write(3);
+  {
+    snapshot_writer half{path, of};
+    half.begin_shard(0);
+    half.add({host("half.com", 80)});
+  }
+  EXPECT_EQ(snapshot_file::open(path, of)->read(0).size(), 3u);
+  EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+}
+
+TEST_F(SnapshotFile, StaysReadableWhenAnotherTakesItsPlace) {
+  write(3);
+  const auto old = snapshot_file::open(path, of);
+  write(7);
+  EXPECT_EQ(old->read(0).size(), 3u);
+  EXPECT_EQ(snapshot_file::open(path, of)->read(0).size(), 7u);
+}
+
+TEST_F(SnapshotFile, OfAnotherClusterIsRefused) {
+  write();
+  EXPECT_THROW(snapshot_file::open(path, {"other", 8}), snapshot_error);
+  EXPECT_THROW(snapshot_file::open(path, {"prod", 16}), snapshot_error);
+}
+
+TEST_F(SnapshotFile, IsRefusedWhereverItIsCutOff) {
+  write(2);
+  const auto whole = bytes();
+  for (std::size_t size = 0; size < whole.size(); size += 7) {
+    overwrite(whole.substr(0, size));
+    ASSERT_TRUE(is_refused()) << size;
+  }
+}
+
+TEST_F(SnapshotFile, IsRefusedWhereverAByteIsWrong) {
+  write(2);
+  const auto whole = bytes();
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    auto broken = whole;
+    broken[at] = static_cast<char>(broken[at] ^ 0x41);
+    overwrite(broken);
+    ASSERT_TRUE(is_refused()) << at;
+  }
+}
+
+TEST_F(SnapshotFile, SaysWhereItCannotBeWritten) {
+  try {
+    snapshot_writer{files.path_of("no/such/directory"), of};
+    FAIL();
+  } catch (const snapshot_error& failed) {
+    EXPECT_NE(std::string{failed.what()}.find("no/such/directory"), std::string::npos);
+  }
+}
+
+} // namespace
+} // namespace shunt::cluster

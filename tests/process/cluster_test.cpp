@@ -1,0 +1,101 @@
+// Several routers that act as one.
+#include "tests/process/harness/cluster_stage.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace shunt::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+nlohmann::json confirmed(cluster_stage& all, const std::string& subject, const nlohmann::json& message) {
+  const auto answer = all.bus.request(subject, message.dump());
+  return answer ? nlohmann::json::parse(*answer) : nlohmann::json{{"confirmed", "no answer"}};
+}
+
+TEST(Cluster, RoutesAlikeOnAllNodesWhoeverHoldsTheRoute) {
+  cluster_stage all{3, {{"holders", 1}}};
+  const backend to;
+  const auto host = fresh_host();
+  EXPECT_EQ(all.ask_all(host), (std::vector{404, 404, 404}));
+  const auto said = confirmed(all, "router.register", registration(to.port(), host));
+  EXPECT_EQ(said.at("confirmed"), true) << said;
+  EXPECT_EQ(said.at("nodes"), 3);
+  EXPECT_EQ(all.ask_all(host), (std::vector{200, 200, 200}));
+  EXPECT_EQ(confirmed(all, "router.unregister", registration(to.port(), host)).at("drained"), true);
+  EXPECT_EQ(all.ask_all(host), (std::vector{503, 503, 503}));
+}
+
+TEST(Cluster, ShowsTheWholeTableOnEachNode) {
+  cluster_stage all{3, {{"holders", 1}}};
+  const backend to;
+  std::vector<std::string> hosts;
+  for (int i = 0; i < 20; ++i)
+    hosts.push_back(fresh_host());
+  confirmed(all, "router.register", registration(to.port(), hosts[0], {{"uris", hosts}}));
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto shown = all.node(i).routes();
+    for (const auto& host : hosts)
+      EXPECT_TRUE(shown.contains(host)) << host << " on node " << i;
+  }
+}
+
+TEST(Cluster, LosesNoRouteWhenANodeDies) {
+  cluster_stage all{3, {{"holders", 2}}};
+  const backend to;
+  std::vector<std::string> hosts;
+  for (int i = 0; i < 20; ++i)
+    hosts.push_back(fresh_host());
+  ASSERT_EQ(confirmed(all, "router.register", registration(to.port(), hosts[0], {{"uris", hosts}})).at("confirmed"), true);
+  all.kill(2);
+  for (const auto& host : hosts) // None of them may be without an answer, even before anybody noticed.
+    EXPECT_EQ(all.ask_all(host), (std::vector{200, 200}));
+  ASSERT_TRUE(all.wait_until_settled(3 * step_time));
+  for (const auto& host : hosts)
+    EXPECT_EQ(all.ask_all(host), (std::vector{200, 200}));
+  all.start(2);
+  ASSERT_TRUE(all.wait_until_settled(3 * step_time));
+  for (const auto& host : hosts)
+    EXPECT_EQ(all.ask_all(host), (std::vector{200, 200, 200}));
+}
+
+TEST(Cluster, ServesWhatItKnowsWithoutNats) {
+  cluster_stage all{3, {{"holders", 2}}};
+  const backend to;
+  const auto host = fresh_host();
+  ASSERT_EQ(confirmed(all, "router.register", registration(to.port(), host)).at("confirmed"), true);
+  all.nats.stop();
+  EXPECT_EQ(all.ask_all(host), (std::vector{200, 200, 200}));
+  const auto unknown = fresh_host();
+  EXPECT_TRUE(eventually([&] { return all.ask_all(unknown) == std::vector{503, 503, 503}; }));
+}
+
+TEST(Cluster, RefusesANodeOfAnotherShape) {
+  cluster_stage all{2};
+  const auto peer = all.status(0).at("nodes").at(0).at("address");
+  const nlohmann::json stranger{{"name", "test"},
+                                {"node", {{"name", "stranger"}, {"host", "127.0.0.1"}, {"port", free_port()}}},
+                                {"peers", {peer}},
+                                {"shards", 64}};
+  router refused{all.nats.port(), {{"cluster", stranger}}, router::unhealthy{}};
+  const auto said = refused.wait_for_log("peer-refused-this-node").dump() + refused.log_tail();
+  EXPECT_NE(said.find("shards"), std::string::npos) << said;
+}
+
+TEST(Cluster, ServesAfterARestartWhatItKnewBefore) {
+  const temporary_directory files;
+  cluster_stage alone{1, {{"snapshot", files.path_of("routes")}}};
+  const backend to;
+  const auto host = fresh_host();
+  ASSERT_EQ(confirmed(alone, "router.register", registration(to.port(), host)).at("confirmed"), true);
+  alone.node(0).process().signal(SIGTERM);
+  ASSERT_EQ(alone.node(0).process().wait_for_exit(), 0);
+  alone.start(0); // Nobody registers again.
+  EXPECT_TRUE(eventually([&] { return alone.node(0).health() == 200; }));
+  EXPECT_EQ(alone.ask_all(host), (std::vector{200}));
+}
+
+} // namespace
+} // namespace shunt::test
