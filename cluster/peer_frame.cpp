@@ -2,6 +2,7 @@
 
 #include "cluster/msgpack.hpp"
 #include "cluster/replica_codec.hpp"
+#include "cluster/told_codec.hpp"
 #include "cluster/told_codec.text.hpp"
 
 #include <algorithm>
@@ -201,6 +202,37 @@ messages_frame read_messages(msgpack_reader& in, msgpack_record& fields, std::si
   return frame;
 }
 
+routing::told_node read_told_node(msgpack_reader& in) {
+  routing::told_node node;
+  msgpack_record fields{in};
+  for (auto* text : {&node.node, &node.zone, &node.address})
+    if (fields.next())
+      *text = read_line(in, node_text_bytes_max);
+  if (fields.next())
+    node.incarnation = in.number(any);
+  if (fields.next())
+    node.sequence = in.number(any);
+  if (fields.next())
+    node.age = read_age(in);
+  if (fields.next())
+    node.left = in.boolean();
+  fields.end();
+  in.charge<routing::told_node>();
+  return node;
+}
+
+routing::node_news read_news(msgpack_reader& in, msgpack_record& fields) {
+  routing::node_news news;
+  if (!fields.next())
+    return news;
+  auto left = in.array();
+  if (left > routing::peers_max)
+    in.fail("expected fewer nodes");
+  for (; left > 0 && !in.failed(); --left)
+    news.nodes.push_back(read_told_node(in));
+  return news;
+}
+
 peer_frame read_frame(msgpack_reader& in, msgpack_record& fields, uint64_t kind, std::size_t shards) {
   switch (kind) {
     case static_cast<uint64_t>(frame_kind::hello): return read_hello(in, fields);
@@ -208,6 +240,7 @@ peer_frame read_frame(msgpack_reader& in, msgpack_record& fields, uint64_t kind,
     case static_cast<uint64_t>(frame_kind::refusal): return read_refusal(in, fields);
     case static_cast<uint64_t>(frame_kind::heartbeat): return read_heartbeat(in, fields);
     case static_cast<uint64_t>(frame_kind::messages): return read_messages(in, fields, shards);
+    case static_cast<uint64_t>(frame_kind::news): return read_news(in, fields);
     default: return unknown_frame{kind};
   }
 }
@@ -261,6 +294,21 @@ std::string encode(const node_heartbeat& beat) {
     out.put((beat.hears_nats ? hears_nats_flag : 0) | (beat.leaving ? leaving_flag : 0));
     out.put(uint64_t{beat.in_sync.size()});
     out.blob(packed(beat.in_sync));
+  });
+}
+
+std::string encode(const routing::node_news& news) {
+  return frame_of(frame_kind::news, 1, [&](msgpack_writer& out) {
+    out.array(news.nodes.size());
+    for (const auto& node : news.nodes) {
+      out.array(7);
+      for (const auto* text : {&node.node, &node.zone, &node.address})
+        out.put(std::string_view{*text});
+      out.put(node.incarnation);
+      out.put(node.sequence);
+      write_age(out, node.age);
+      out.put(node.left);
+    }
   });
 }
 

@@ -39,11 +39,11 @@ inline constexpr std::size_t greeting_bytes_max = 8 * 1024;
 /// What may be made of one frame. Frames that hold much in few bytes come to more than they are long.
 inline constexpr std::size_t frame_memory_bytes_max = 16 * 1024 * 1024;
 inline constexpr std::size_t shards_max = 65'536;
-inline constexpr std::size_t node_text_bytes_max = 255; ///< Of each name and address of a node.
+inline constexpr std::size_t node_text_bytes_max = 512; ///< Of each name and address of a node.
 inline constexpr std::size_t reason_bytes_max = 1024;
 
 /// Append, never renumber.
-enum class frame_kind : std::uint8_t { hello = 1, welcome, refusal, heartbeat, messages };
+enum class frame_kind : std::uint8_t { hello = 1, welcome, refusal, heartbeat, messages, news };
 
 /// Two nodes share a connection for everything, and one for pieces of slices, so that these hold up nothing.
 enum class link_lane : std::uint8_t { main = 0, slices = 1 };
@@ -103,7 +103,7 @@ struct unknown_frame {
 };
 
 using peer_frame = std::variant<hello_frame, welcome_frame, refusal_frame, routing::node_heartbeat,
-                                messages_frame, unknown_frame>;
+                                messages_frame, unknown_frame, routing::node_news>;
 
 // -- Writing. All give whole frames, with their length.
 
@@ -111,6 +111,8 @@ std::string encode(const hello_frame& frame);
 std::string encode(const welcome_frame& frame);
 std::string encode(const refusal_frame& frame);
 std::string encode(const routing::node_heartbeat& frame);
+/// Of as many nodes as `membership` can hear of.
+std::string encode(const routing::node_news& frame);
 
 /// Collects messages to replicas for one frame. Messages that are too large for any should have gone through
 /// `in_parts` (replica_codec.hpp) before.

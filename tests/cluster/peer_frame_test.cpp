@@ -68,9 +68,7 @@ node_hello some_node() {
 }
 
 node_heartbeat some_beat() {
-  node_heartbeat beat{.sequence = 7, .view = 0xfedcba9876543210, .hears_nats = true, .leaving = true};
-  beat.in_sync = {true, false, false, true, false, true, true, false, true, true, false};
-  return beat;
+  return {7, 0xfedcba9876543210, true, true, {true, false, false, true, false, true, true, false, true, true, false}};
 }
 
 std::string frame_with(const std::vector<shard_message>& messages) {
@@ -143,6 +141,22 @@ TEST(PeerFrame, CarriesAHeartbeatWithABitForEachShard) {
   EXPECT_LT(encode(large).size(), 64);
   EXPECT_EQ(decoded<node_heartbeat>(payload_of(encode(large))), large);
   EXPECT_EQ(decoded<node_heartbeat>(payload_of(encode(node_heartbeat{}))), node_heartbeat{});
+}
+
+routing::node_news some_news(std::size_t nodes) {
+  routing::node_news news;
+  for (std::size_t i = 0; i < nodes; ++i)
+    news.nodes.push_back({"router-" + std::to_string(i), "z1", "10.0.0.1:7000", 5 + i, i,
+                          routing::nanoseconds{static_cast<std::int64_t>(i) * 1'000'000}, i % 2 == 0});
+  return news;
+}
+
+TEST(PeerFrame, CarriesNewsOfAllNodes) {
+  EXPECT_EQ(decoded<routing::node_news>(payload_of(encode(some_news(3)))), some_news(3));
+  EXPECT_EQ(decoded<routing::node_news>(payload_of(encode(routing::node_news{}))), routing::node_news{});
+  const auto all = some_news(routing::peers_max);
+  EXPECT_EQ(decoded<routing::node_news>(payload_of(encode(all))), all);
+  EXPECT_FALSE(decode(payload_of(encode(some_news(routing::peers_max + 1)))).frame);
 }
 
 TEST(PeerFrame, CarriesEveryKindOfMessageWithAllItsFields) {
@@ -313,7 +327,7 @@ std::vector<std::string> samples() {
   std::vector<std::string> all{encode(hello_frame{1, 2, link_lane::slices, 3, some_node()}),
                                encode(welcome_frame{1, 42, some_node()}),
                                encode(refusal_frame{refusal_code::busy, "later", "router-2"}),
-                               encode(some_beat())};
+                               encode(some_beat()), encode(some_news(3))};
   value_source source{21};
   for (std::size_t kind = 0; kind < kinds; ++kind)
     all.push_back(frame_with({{1, source.message(kind)}, {2, source.message(kind)}}));
@@ -533,7 +547,7 @@ TEST(PeerFrame, RefusesAHelloThatIsNone) {
   EXPECT_FALSE(decode(packed({1, 1, 1, 2, 0, {"prod", "router-1"}})).frame);
   EXPECT_FALSE(decode(packed({1, 1, 1, 0, 0, {"prod", ""}})).frame);
   EXPECT_FALSE(decode(packed({1, 1, 1, 0, 0, {"prod", "a\nb"}})).frame);
-  EXPECT_FALSE(decode(packed({1, 1, 1, 0, 0, {"prod", std::string(256, 'a')}})).frame);
+  EXPECT_FALSE(decode(packed({1, 1, 1, 0, 0, {"prod", std::string(node_text_bytes_max + 1, 'a')}})).frame);
   EXPECT_FALSE(decode(packed({2, 1, 1})).frame);
   EXPECT_FALSE(decode(packed(json::object())).frame);
   EXPECT_FALSE(decode("").frame);
