@@ -8,6 +8,7 @@
 #include "net/probe_result.hpp"
 #include "net/wire.hpp"
 #include "routing/lease_table.hpp"
+#include "routing/membership.hpp"
 #include "routing/peer.hpp"
 #include "routing/registration.hpp"
 #include "routing/reservation.hpp"
@@ -268,6 +269,81 @@ struct check_routes {
   std::shared_ptr<const std::vector<routing::checked_route>> routes;
 };
 
+// -- The cluster node: one a process. Links this node to the others, knows who they are (routing/membership.hpp),
+// and tells each shard who holds it. What shards say to each other goes through it and its links, one actor
+// each, which write and read frames. Whoever dies of them takes the links along; the peers link anew.
+
+namespace cluster {
+class peer_tls;
+struct arrived_frame;
+struct link_event;
+} // namespace cluster
+
+/// All shards, in order. From now on the node links to others. Before it, nobody can link to it.
+struct start_cluster {
+  std::vector<route_shard_actor> shards;
+};
+/// This node leaves on purpose; peers are told, and hold its shards without it.
+struct leave_cluster {};
+/// Addresses of nodes ("host:port"), perhaps of itself, to be linked to besides those configured.
+struct peers_found {
+  std::vector<std::string> addresses;
+};
+/// For new links. Null: loopback only.
+struct use_cluster_tls {
+  std::shared_ptr<const cluster::peer_tls> tls;
+};
+
+/// Asks how the cluster looks from here.
+struct cluster_status_asked {};
+struct cluster_status {
+  struct node {
+    std::string name, zone, address;
+    std::string state; ///< "alive", "suspect", "dead" or "left".
+    std::uint64_t incarnation = 0;
+    std::uint32_t frame_version = 0; ///< 0: not linked.
+    bool hears_nats = false;
+    bool view_equal = false; ///< It says that it sees the same nodes.
+    std::size_t shards_held = 0, shards_in_sync = 0;
+    std::size_t queued_bytes = 0, queued_slice_bytes = 0; ///< That wait to be sent to it.
+    std::string warning; ///< What is set differently there; empty: nothing.
+  };
+  routing::node_hello self;
+  std::uint64_t view = 0;
+  std::size_t shards_held = 0, shards_in_sync = 0;
+  bool hears_nats = false;
+  bool leaving = false;
+  bool isolated = false; ///< No peer was heard for a while, although there should be some.
+  std::vector<node> nodes; ///< The others, by name.
+};
+
+/// INTERNAL. Time for a heartbeat, and for whatever time brings.
+struct tend_cluster {};
+/// INTERNAL. From the transport, or from the actor of a link.
+struct link_news {
+  std::shared_ptr<const cluster::link_event> what;
+};
+
+using cluster_node_actor = shard_outlet_actor::extend<
+  caf::reacts_to<start_cluster>, caf::reacts_to<leave_cluster>, caf::reacts_to<peers_found>,
+  caf::reacts_to<use_cluster_tls>, caf::reacts_to<nats_changed>, caf::reacts_to<shard_replaced>,
+  caf::replies_to<cluster_status_asked>::with<cluster_status>, caf::reacts_to<tend_cluster>,
+  caf::reacts_to<link_news>>;
+
+/// INTERNAL. A frame of the link's.
+struct frame_arrived {
+  std::shared_ptr<const cluster::arrived_frame> frame;
+};
+/// INTERNAL. The link closed; this is the last that it brings.
+struct link_over {};
+/// INTERNAL. What was collected goes out.
+struct flush_frames {};
+
+/// One link to a peer, from its beginning to its end.
+using peer_link_actor =
+  caf::typed_actor<caf::reacts_to<to_peer>, caf::reacts_to<shard_replaced>, caf::reacts_to<frame_arrived>,
+                   caf::reacts_to<link_over>, caf::reacts_to<flush_frames>>;
+
 // -- The demand publisher: tells the world, over NATS, for which routes requests wait. Off the loops and
 // the shards, because publishing may have to wait for a server.
 
@@ -444,6 +520,8 @@ CAF_ADD_TYPE_ID(shunt, (shunt::check_ended))
 CAF_ADD_TYPE_ID(shunt, (shunt::check_health))
 CAF_ADD_TYPE_ID(shunt, (shunt::check_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::checks_due))
+CAF_ADD_TYPE_ID(shunt, (shunt::cluster_status))
+CAF_ADD_TYPE_ID(shunt, (shunt::cluster_status_asked))
 CAF_ADD_TYPE_ID(shunt, (shunt::connection_ended))
 CAF_ADD_TYPE_ID(shunt, (shunt::cut_connection))
 CAF_ADD_TYPE_ID(shunt, (shunt::cut_loop))
@@ -457,6 +535,8 @@ CAF_ADD_TYPE_ID(shunt, (shunt::endpoint_judged))
 CAF_ADD_TYPE_ID(shunt, (shunt::expire_leases))
 CAF_ADD_TYPE_ID(shunt, (shunt::fatal_failure))
 CAF_ADD_TYPE_ID(shunt, (shunt::flush_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::flush_frames))
+CAF_ADD_TYPE_ID(shunt, (shunt::frame_arrived))
 CAF_ADD_TYPE_ID(shunt, (shunt::from_peer))
 CAF_ADD_TYPE_ID(shunt, (shunt::hold_over))
 CAF_ADD_TYPE_ID(shunt, (shunt::hold_request))
@@ -464,11 +544,15 @@ CAF_ADD_TYPE_ID(shunt, (shunt::host_granted))
 CAF_ADD_TYPE_ID(shunt, (shunt::hosts_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::lease_host))
 CAF_ADD_TYPE_ID(shunt, (shunt::lease_wildcards))
+CAF_ADD_TYPE_ID(shunt, (shunt::leave_cluster))
+CAF_ADD_TYPE_ID(shunt, (shunt::link_news))
+CAF_ADD_TYPE_ID(shunt, (shunt::link_over))
 CAF_ADD_TYPE_ID(shunt, (shunt::list_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::loop_quiet))
 CAF_ADD_TYPE_ID(shunt, (shunt::nats_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::open_listener))
 CAF_ADD_TYPE_ID(shunt, (shunt::peer_gone))
+CAF_ADD_TYPE_ID(shunt, (shunt::peers_found))
 CAF_ADD_TYPE_ID(shunt, (shunt::phase_over))
 CAF_ADD_TYPE_ID(shunt, (shunt::prune_routes))
 CAF_ADD_TYPE_ID(shunt, (shunt::push_changes))
@@ -491,11 +575,14 @@ CAF_ADD_TYPE_ID(shunt, (shunt::shard_tick))
 CAF_ADD_TYPE_ID(shunt, (shunt::shard_view_changed))
 CAF_ADD_TYPE_ID(shunt, (shunt::signature_use_ended))
 CAF_ADD_TYPE_ID(shunt, (shunt::signature_used))
+CAF_ADD_TYPE_ID(shunt, (shunt::start_cluster))
 CAF_ADD_TYPE_ID(shunt, (shunt::start_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::stop_router))
 CAF_ADD_TYPE_ID(shunt, (shunt::tend_access_log))
+CAF_ADD_TYPE_ID(shunt, (shunt::tend_cluster))
 CAF_ADD_TYPE_ID(shunt, (shunt::to_peer))
 CAF_ADD_TYPE_ID(shunt, (shunt::unreserve_routes))
+CAF_ADD_TYPE_ID(shunt, (shunt::use_cluster_tls))
 CAF_ADD_TYPE_ID(shunt, (shunt::use_judged))
 CAF_ADD_TYPE_ID(shunt, (shunt::use_policy))
 CAF_ADD_TYPE_ID(shunt, (shunt::write_reservations))
@@ -512,6 +599,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_health)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::check_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::checks_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cluster_status)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cluster_status_asked)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::connection_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_connection)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::cut_loop)
@@ -523,6 +612,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::endpoint_judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::expire_leases)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::fatal_failure)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::flush_frames)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::frame_arrived)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::from_peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hold_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hold_request)
@@ -530,11 +621,15 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::host_granted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::hosts_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::lease_host)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::lease_wildcards)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::leave_cluster)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::link_news)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::link_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::list_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::loop_quiet)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::nats_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::open_listener)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::peer_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::peers_found)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::phase_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::prune_routes)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::push_changes)
@@ -556,10 +651,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::shard_view_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::signature_use_ended)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::signature_used)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_cluster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::start_router)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::stop_router)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::tend_cluster)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::to_peer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::unreserve_routes)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_cluster_tls)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_judged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::use_policy)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(shunt::write_reservations)

@@ -115,13 +115,16 @@ class transport_core;
 
 class peer_transport {
 public:
-  /// `metrics` outlives it. `listener` is let go of when it ends.
+  /// `listener` is let go of when it ends.
   peer_transport(transport_options options, std::shared_ptr<transport_listener> listener,
-                 cluster_metrics& metrics);
-  /// Ends all links. Not on its own thread. No call to a listener comes after it.
+                 std::shared_ptr<cluster_metrics> metrics);
   ~peer_transport();
   peer_transport(const peer_transport&) = delete;
   peer_transport& operator=(const peer_transport&) = delete;
+
+  /// Ends all links; nothing happens any more, and no call to a listener comes after it. Not on the transport's own
+  /// thread. Idempotent; done by the destructor, too.
+  void stop();
 
   // -- Any thread.
 

@@ -1,0 +1,489 @@
+#include "cluster/cluster_node.hpp"
+
+#include "cluster/link_event.hpp"
+#include "cluster/peer_link.hpp"
+#include "net/listener.hpp"
+#include "net/log_limiter.hpp"
+
+#include <caf/all.hpp>
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+namespace shunt {
+
+namespace {
+
+using namespace cluster;
+using routing::peer_id;
+using routing::time_point;
+
+constexpr std::string_view source = ".cluster";
+
+/// One link, from the moment it was accepted until its end has been heard everywhere.
+struct linked_peer {
+  greeting met;
+  peer_link_actor actor;
+  bool open = false;
+  bool ending = false;
+  time_point heard{};
+};
+
+struct node_state {
+  static constexpr const char* name = "cluster-node";
+  std::optional<routing::membership> members;
+  std::shared_ptr<peer_transport> transport;
+  std::vector<route_shard_actor> shards;
+  std::vector<bool> in_sync;
+  std::map<peer_id, linked_peer> links;
+  std::vector<greeting> waiting; ///< For the end of an earlier link to the same node.
+  std::optional<dial_book> book;
+  bool hears_nats = false;
+  bool leaving = false;
+  time_point next_beacon{};
+  int listening_socket = -1; ///< Until the transport has it.
+  net::log_limiter lines{50};
+
+  ~node_state() {
+    if (transport)
+      transport->stop();
+    if (listening_socket >= 0)
+      ::close(listening_socket);
+  }
+};
+
+using node_self = cluster_node_actor::stateful_pointer<node_state>;
+
+class transport_outlet final : public transport_listener {
+public:
+  explicit transport_outlet(cluster_node_actor node) : node_{std::move(node)} {}
+  void on_greeting(greeting heard) override { tell({std::move(heard)}); }
+  void on_dial_failed(dial_failure failure) override { tell({std::move(failure)}); }
+  void on_stranger(std::string address, std::string reason) override {
+    tell({stranger_left{std::move(address), std::move(reason)}});
+  }
+
+private:
+  void tell(link_event event) {
+    caf::anon_send(node_, link_news{std::make_shared<const link_event>(std::move(event))});
+  }
+
+  cluster_node_actor node_;
+};
+
+class node {
+public:
+  node(node_self self, std::shared_ptr<const cluster_node_options> options, int listening_socket,
+       net::component_log* log, std::shared_ptr<cluster_metrics> metrics)
+    : self_{self}, options_{std::move(options)}, log_{log}, metrics_{std::move(metrics)} {
+    auto& s = state();
+    s.listening_socket = listening_socket;
+    s.members.emplace(options_->rules, options_->hello);
+    s.in_sync.resize(options_->rules.shards);
+    s.book.emplace(options_->delays, routing_seed());
+    for (const auto& each : options_->peers)
+      s.book->add(each, true);
+  }
+
+  // -- What it is told.
+
+  void start(const start_cluster& m) const {
+    auto& s = state();
+    if (s.transport)
+      return;
+    s.shards = m.shards;
+    transport_options how;
+    how.self = s.members->self();
+    how.listening_socket = std::exchange(s.listening_socket, -1);
+    how.tls = options_->tls;
+    how.shards = options_->rules.shards;
+    how.silence_limit = options_->rules.remove_after;
+    how.queue_bytes_max = options_->queue_bytes_max;
+    s.transport =
+      std::make_shared<peer_transport>(how, std::make_shared<transport_outlet>(handle()), metrics_);
+    for (std::size_t shard = 0; shard < s.shards.size(); ++shard)
+      self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
+    tend();
+  }
+
+  void send(const to_peer& m) const {
+    const auto found = state().links.find(m.to);
+    if (found != state().links.end() && !found->second.ending)
+      self_->send(found->second.actor, m);
+  }
+
+  void sync(const shard_sync& m) const {
+    if (m.shard >= state().in_sync.size())
+      return;
+    state().in_sync[m.shard] = m.in_sync;
+    state().members->set_in_sync(m.shard, m.in_sync);
+    follow();
+  }
+
+  void nats(const nats_changed& m) const {
+    state().hears_nats = m.connected;
+    state().members->set_hears_nats(m.connected);
+    follow();
+  }
+
+  void wish() const {
+    if (options_->ask_for_registrations)
+      options_->ask_for_registrations();
+  }
+
+  void replace(const shard_replaced& m) const {
+    auto& s = state();
+    if (m.shard >= s.shards.size())
+      return;
+    s.shards[m.shard] = m.successor;
+    for (const auto& [id, link] : s.links)
+      self_->send(link.actor, m);
+    sync({m.shard, false});
+    self_->send(m.successor, shard_view_changed{s.members->view_of(m.shard)});
+  }
+
+  void leave() const {
+    state().leaving = true;
+    state().members->set_leaving();
+    log_->info(source, "node-leaving", {{"node", self_hello().node}});
+    beat();
+    follow();
+  }
+
+  void find(const peers_found& m) const {
+    for (const auto& each : m.addresses)
+      state().book->add(each, false);
+  }
+
+  void use_tls(const use_cluster_tls& m) const {
+    if (state().transport)
+      state().transport->use_tls(m.tls);
+  }
+
+  // -- What time brings.
+
+  void tend() const {
+    auto& s = state();
+    self_->delayed_send(self_, interval(), tend_cluster{});
+    beat();
+    s.members->tick(now());
+    for (auto& address : s.book->due(now(), [&](const std::string& name) { return find_link(name) != nullptr; }))
+      s.transport->dial(std::move(address));
+    if (options_->beacon && now() >= s.next_beacon) {
+      s.next_beacon = now() + options_->beacon_interval;
+      options_->beacon(self_hello().address);
+    }
+    follow();
+  }
+
+  // -- What it hears of links.
+
+  void hear(const link_news& m) const {
+    std::visit([this](const auto& event) { happen(event); }, m.what->what);
+    follow();
+  }
+
+  cluster_status status() const {
+    const auto& s = state();
+    cluster_status all;
+    all.self = self_hello();
+    all.view = s.members->view_hash();
+    all.hears_nats = s.hears_nats;
+    all.leaving = s.leaving;
+    all.isolated = s.members->isolated(now());
+    all.shards_in_sync = static_cast<std::size_t>(std::ranges::count(s.in_sync, true));
+    for (std::size_t shard = 0; shard < options_->rules.shards; ++shard)
+      all.shards_held += s.members->view_of(shard).held ? 1 : 0;
+    for (const auto& peer : s.members->peers())
+      all.nodes.push_back(status_of(peer, all.view));
+    return all;
+  }
+
+private:
+  node_state& state() const { return self_->state; }
+  cluster_node_actor handle() const { return caf::actor_cast<cluster_node_actor>(self_); }
+  time_point now() const { return self_->clock().now(); }
+  const routing::node_hello& self_hello() const { return state().members->self(); }
+  std::uint64_t routing_seed() const {
+    return std::hash<std::string>{}(options_->hello.node) ^ options_->hello.incarnation;
+  }
+  routing::nanoseconds interval() const {
+    return options_->heartbeat_interval.count() > 0 ? options_->heartbeat_interval
+                                                    : options_->rules.suspect_after / 4;
+  }
+
+  linked_peer* find_link(std::string_view name) const {
+    for (auto& [id, link] : state().links)
+      if (link.met.node.node == name)
+        return &link;
+    return nullptr;
+  }
+  /// Null if that link is not the one to the peer any more.
+  linked_peer* find_link(const link_name& name) const {
+    const auto found = state().links.find(name.peer);
+    return found != state().links.end() && found->second.met.link->number() == name.number ? &found->second
+                                                                                          : nullptr;
+  }
+
+  // -- Who may link.
+
+  const std::string& dialler_of(const greeting& g) const {
+    return g.dialled ? self_hello().node : g.node.node;
+  }
+
+  void refuse(const greeting& g, refusal_code code, const std::string& reason) const {
+    state().transport->refuse(g.link, code, reason);
+    if (g.dialled)
+      state().book->failed(g.address, g.node.node, now());
+  }
+
+  void drop(linked_peer& link, std::string reason) const {
+    state().transport->close(link.met.link, std::move(reason));
+  }
+
+  bool is_well(const linked_peer& link) const {
+    return link.open && now() - link.heard < options_->rules.suspect_after;
+  }
+
+  void happen(const greeting& g) const {
+    if (g.node.node == self_hello().node && g.node.incarnation == self_hello().incarnation) {
+      state().transport->refuse(g.link, refusal_code::itself, "this is the node itself");
+      if (g.dialled)
+        state().book->is_itself(g.address);
+      return;
+    }
+    auto* const before = find_link(g.node.node);
+    if (before == nullptr)
+      link(g);
+    else if (prefers(g, *before))
+      wait(g, *before);
+    else
+      refuse(g, refusal_code::duplicate, "the two nodes are linked already");
+  }
+
+  /// Of two links between the same two nodes, the one that the node with the smaller name opened stays; of two
+  /// that the same node opened, the first, as long as it works. Both sides decide alike.
+  bool prefers(const greeting& g, const linked_peer& before) const {
+    const bool another_life = g.node.incarnation != before.met.node.incarnation;
+    if (before.ending || another_life)
+      return before.ending || g.node.incarnation > before.met.node.incarnation;
+    if (dialler_of(g) == dialler_of(before.met))
+      return !is_well(before);
+    return dialler_of(g) < dialler_of(before.met);
+  }
+
+  void wait(const greeting& g, linked_peer& before) const {
+    if (!before.ending)
+      drop(before, "another link to the same node takes its place");
+    state().waiting.push_back(g);
+  }
+
+  void link(const greeting& g) const {
+    auto& s = state();
+    const auto welcome = s.members->connected(g.node, now());
+    if (!welcome.peer) {
+      log_->error(source, "peer-refused",
+                  {{"node", g.node.node}, {"address", g.address}, {"reason", welcome.refusal}});
+      refuse(g, refusal_code::unfit, welcome.refusal);
+      return;
+    }
+    if (!welcome.warning.empty())
+      log_->warn(source, "peer-differs", {{"node", g.node.node}, {"difference", welcome.warning}});
+    peer_link_options how{s.transport, g.link, *welcome.peer, s.shards, handle(), metrics_};
+    auto actor = spawn_peer_link(self_->system(), std::move(how));
+    self_->monitor(actor);
+    s.links.insert_or_assign(*welcome.peer, linked_peer{g, actor, false, false, now()});
+    s.transport->accept(g.link, listener_for(actor, handle(), {g.link->number(), *welcome.peer}));
+  }
+
+  // -- Events.
+
+  void happen(const dial_failure& failure) const {
+    if (failure.refused == refusal_code::itself) {
+      state().book->is_itself(failure.address);
+      return;
+    }
+    state().book->failed(failure.address, failure.node, now());
+    if (failure.refused == refusal_code::duplicate || failure.refused == refusal_code::busy)
+      return;
+    const bool by_a_node = failure.refused.has_value();
+    if (const auto suppressed = state().lines.admit())
+      log_->write(by_a_node ? net::log_level::error : net::log_level::warn, source,
+                  by_a_node ? "peer-refused-this-node" : "peer-unreachable",
+                  {{"address", failure.address}, {"reason", failure.reason}, {"suppressed", *suppressed}});
+  }
+
+  void happen(const stranger_left& m) const {
+    if (const auto suppressed = state().lines.admit())
+      log_->warn(source, "connection-refused",
+                 {{"address", m.address}, {"reason", m.reason}, {"suppressed", *suppressed}});
+  }
+
+  void happen(const link_opened& m) const {
+    auto* const link = find_link(m.link);
+    if (link == nullptr)
+      return;
+    link->open = true;
+    link->heard = now();
+    state().book->linked(link->met.address, link->met.node.node);
+    log_->info(source, "link-opened",
+               {{"node", link->met.node.node},
+                {"address", link->met.address},
+                {"dialled", link->met.dialled},
+                {"frame_version", link->met.version}});
+    beat_to(*link, encode(state().members->heartbeat()));
+  }
+
+  void happen(const link_closed& m) const {
+    auto* const link = find_link(m.link);
+    if (link == nullptr)
+      return;
+    link->open = false;
+    link->ending = true;
+    log_->warn(source, "link-closed", {{"node", link->met.node.node}, {"reason", m.reason}});
+    state().members->disconnected(m.link.peer, now());
+    if (link->met.dialled)
+      state().book->failed(link->met.address, link->met.node.node, now());
+  }
+
+  void happen(const link_ended& m) const {
+    auto* const link = find_link(m.link);
+    if (link == nullptr)
+      return;
+    state().book->lost(link->met.node.node, now());
+    state().links.erase(m.link.peer);
+    for (const auto& each : std::exchange(state().waiting, {}))
+      happen(each);
+  }
+
+  void happen(const beat_heard& m) const {
+    auto* const link = find_link(m.link);
+    if (link == nullptr || link->ending)
+      return;
+    link->heard = now();
+    state().members->heard(m.link.peer, m.beat, now());
+  }
+
+  void happen(const news_heard& m) const {
+    if (const auto* link = find_link(m.link); link == nullptr || link->ending)
+      return;
+    state().members->told(m.news, now());
+    for (const auto& each : m.news.nodes)
+      if (!each.left && !each.address.empty() && each.node != self_hello().node)
+        state().book->add(each.address, false);
+  }
+
+public:
+  /// The actor of a link died: for want of memory, say.
+  void bury(const caf::down_msg& m) const {
+    for (auto& [id, link] : state().links)
+      if (link.actor.address() == m.source) {
+        drop(link, "its actor ended");
+        for (const auto& shard : state().shards)
+          self_->send(shard, peer_gone{id});
+        const link_name name{link.met.link->number(), id};
+        happen(link_closed{name, "its actor ended"});
+        happen(link_ended{name});
+        break;
+      }
+    follow();
+  }
+
+private:
+  // -- What follows.
+
+  void beat() const {
+    const auto frame = encode(state().members->heartbeat());
+    for (const auto& [id, link] : state().links)
+      if (link.open)
+        beat_to(link, frame);
+  }
+  void beat_to(const linked_peer& link, const std::string& frame) const {
+    if (state().transport->send(link.met.link, send_queue::heartbeats, frame))
+      metrics_->heartbeats_out.add();
+  }
+
+  void follow() const {
+    auto& s = state();
+    if (!s.transport)
+      return;
+    for (const auto shard : s.members->take_changed())
+      self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
+    for (const auto& each : s.members->take_log())
+      log_->info(source, each.what, {{"node", each.node}});
+    for (const auto& [id, link] : s.links)
+      if (link.open)
+        if (const auto news = s.members->news_for(id, now()))
+          s.transport->send(link.met.link, send_queue::heartbeats, encode(*news));
+  }
+
+  cluster_status::node status_of(const routing::membership::peer_info& peer, std::uint64_t view) const {
+    cluster_status::node seen;
+    seen.name = peer.hello.node;
+    seen.zone = peer.hello.zone;
+    seen.address = peer.hello.address;
+    seen.state = name_of(peer.state);
+    seen.incarnation = peer.hello.incarnation;
+    seen.hears_nats = peer.hears_nats;
+    seen.view_equal = peer.view == view;
+    seen.shards_held = peer.shards_held;
+    seen.shards_in_sync = peer.shards_in_sync;
+    seen.warning = peer.warning;
+    const auto found = state().links.find(peer.peer);
+    if (found != state().links.end() && found->second.open) {
+      const auto& handle = *found->second.met.link;
+      seen.frame_version = found->second.met.version;
+      seen.queued_bytes = handle.queued_bytes(link_lane::main);
+      seen.queued_slice_bytes = handle.queued_bytes(link_lane::slices);
+    }
+    return seen;
+  }
+
+  node_self self_;
+  std::shared_ptr<const cluster_node_options> options_;
+  net::component_log* log_;
+  std::shared_ptr<cluster_metrics> metrics_;
+};
+
+cluster_node_actor::behavior_type behave(node_self self, std::shared_ptr<const cluster_node_options> options,
+                                         int listening_socket, net::component_log* log,
+                                         std::shared_ptr<cluster_metrics> metrics) {
+  const node it{self, std::move(options), listening_socket, log, std::move(metrics)};
+  self->set_down_handler([it](const caf::down_msg& m) { it.bury(m); });
+  return {
+    [it](const to_peer& m) { it.send(m); },
+    [it](const shard_sync& m) { it.sync(m); },
+    [it](registrations_wished) { it.wish(); },
+    [it](const start_cluster& m) { it.start(m); },
+    [it](leave_cluster) { it.leave(); },
+    [it](const peers_found& m) { it.find(m); },
+    [it](const use_cluster_tls& m) { it.use_tls(m); },
+    [it](const nats_changed& m) { it.nats(m); },
+    [it](const shard_replaced& m) { it.replace(m); },
+    [it](cluster_status_asked) { return it.status(); },
+    [it](tend_cluster) { it.tend(); },
+    [it](const link_news& m) { it.hear(m); },
+  };
+}
+
+/// "host:port" with the port that is listened on, where none was named.
+std::string with_port(std::string address, std::uint16_t port) {
+  if (address.ends_with(":0"))
+    address.replace(address.size() - 1, 1, std::to_string(port));
+  return address;
+}
+
+} // namespace
+
+cluster_node_actor spawn_cluster_node(caf::actor_system& system, cluster_node_options options,
+                                      net::component_log& log, std::shared_ptr<cluster_metrics> metrics) {
+  const int socket = net::open_listening_socket(options.listen_address, options.listen_port);
+  options.hello.address = with_port(std::move(options.hello.address), net::port_of(socket));
+  auto shared = std::make_shared<const cluster_node_options>(std::move(options));
+  return system.spawn<caf::detached>(behave, std::move(shared), socket, &log, std::move(metrics));
+}
+
+} // namespace shunt

@@ -1,0 +1,64 @@
+// Whom to connect to, and when: the addresses that were configured or found, with a delay that grows from
+// failure to failure and differs from node to node. Pure; time is an argument.
+#pragma once
+
+#include "routing/time.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace shunt::cluster {
+
+struct dial_delays {
+  routing::nanoseconds first = std::chrono::milliseconds{100}; ///< After a failure; then twice as long,
+  routing::nanoseconds last = std::chrono::seconds{5};         ///< and so on, up to this.
+};
+
+class dial_book {
+public:
+  dial_book(dial_delays delays, std::uint64_t seed) : delays_{delays}, random_{seed} {}
+
+  /// Most addresses that are tried; others that are found are not.
+  static constexpr std::size_t addresses_max = 2048;
+  /// After so many failures in a row an address that was only found is forgotten.
+  static constexpr std::uint32_t patience = 20;
+  /// One that was configured is tried as long as this node lives.
+  void add(std::string_view address, bool configured);
+  /// The addresses to connect to now, once: until `failed` or `linked` they are not named again. Nor are those of
+  /// nodes that are linked already.
+  std::vector<std::string> due(routing::time_point now,
+                               const std::function<bool(const std::string& node)>& is_linked);
+
+  /// Connecting led to nothing. `node`: who answered, if anybody did.
+  void failed(std::string_view address, std::string_view node, routing::time_point now);
+  /// It is this node's own.
+  void is_itself(std::string_view address);
+  /// That node answers there, and is linked.
+  void linked(std::string_view address, std::string_view node);
+  /// The link to that node ended.
+  void lost(std::string_view node, routing::time_point now);
+
+private:
+  struct target {
+    std::string address{};
+    std::string node{}; ///< Who answered there last.
+    routing::nanoseconds delay{0};
+    routing::time_point next{}; ///< Not before.
+    std::uint32_t failures = 0; ///< In a row.
+    bool configured = false;
+    bool under_way = false;
+    bool itself = false;
+  };
+  target* find(std::string_view address);
+  void wait(target& of, routing::time_point now);
+
+  dial_delays delays_;
+  std::mt19937_64 random_;
+  std::vector<target> targets_;
+};
+
+} // namespace shunt::cluster

@@ -1,0 +1,50 @@
+// What the cluster node hears of its links: from the transport, and from the actor of each link.
+#pragma once
+
+#include "cluster/peer_transport.hpp"
+#include "routing/membership.hpp"
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+namespace shunt::cluster {
+
+/// The number of a link, and the peer it leads to.
+struct link_name {
+  std::uint64_t number = 0;
+  routing::peer_id peer = routing::this_node;
+};
+
+struct stranger_left {
+  std::string address;
+  std::string reason;
+};
+struct link_opened {
+  link_name link;
+};
+/// Nothing arrives any more.
+struct link_closed {
+  link_name link;
+  std::string reason;
+};
+/// After it: all that had arrived was handed over, and every shard heard that it is over.
+struct link_ended {
+  link_name link;
+};
+struct beat_heard {
+  link_name link;
+  routing::node_heartbeat beat;
+};
+struct news_heard {
+  link_name link;
+  routing::node_news news;
+};
+
+struct link_event {
+  std::variant<greeting, dial_failure, stranger_left, link_opened, link_closed, link_ended, beat_heard,
+               news_heard>
+    what;
+};
+
+} // namespace shunt::cluster

@@ -1,0 +1,542 @@
+// Links between two transports in one process, and what strangers can do to them.
+#include "cluster/peer_transport.hpp"
+
+#include "tests/net/silent_listener.hpp"
+#include "tests/net/tls_test_kit.hpp"
+#include "tests/process/harness/patience.hpp"
+
+#include "net/listener.hpp"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <mutex>
+
+namespace shunt::cluster {
+namespace {
+
+using namespace std::chrono_literals;
+using net::tls_kit::mint;
+using net::tls_kit::mint_ca;
+using net::tls_kit::minted;
+using test::eventually;
+using testing::HasSubstr;
+
+routing::node_hello node_called(const std::string& name) {
+  routing::node_hello node;
+  node.cluster = "test";
+  node.node = name;
+  node.incarnation = 5;
+  node.shards = 4;
+  return node;
+}
+
+/// What one side of a link heard. Any thread.
+struct link_record final : link_listener {
+  void on_open() override {
+    const std::lock_guard lock{mutex};
+    opened = true;
+  }
+  void on_frame(arrived_frame frame) override {
+    const std::lock_guard lock{mutex};
+    (frame.lane == link_lane::main ? main : slices) += frame.payload;
+    if (hold)
+      held.push_back(frame.credit);
+  }
+  void on_closed(std::string why) override {
+    const std::lock_guard lock{mutex};
+    closed = true;
+    reason = why;
+    held.clear();
+  }
+
+  template <class Look>
+  auto with(Look look) {
+    const std::lock_guard lock{mutex};
+    return look(*this);
+  }
+  bool is_open() {
+    return with([](auto& r) { return r.opened && !r.closed; });
+  }
+  bool is_closed() {
+    return with([](auto& r) { return r.closed; });
+  }
+
+  std::mutex mutex;
+  bool opened = false, closed = false, hold = false;
+  std::string reason, main, slices;
+  std::vector<std::shared_ptr<const void>> held;
+};
+
+/// Accepts everybody, or nobody, and remembers.
+struct judge final : transport_listener {
+  void on_greeting(greeting heard) override {
+    const std::lock_guard lock{mutex};
+    greetings.push_back(heard);
+    if (!refusal.empty()) {
+      transport->refuse(heard.link, refusal_code::unfit, refusal);
+      return;
+    }
+    auto& record = records.emplace_back(std::make_shared<link_record>());
+    record->hold = hold;
+    transport->accept(heard.link, record);
+  }
+  void on_dial_failed(dial_failure failure) override {
+    const std::lock_guard lock{mutex};
+    failures.push_back(failure);
+  }
+  void on_stranger(std::string, std::string reason) override {
+    const std::lock_guard lock{mutex};
+    strangers.push_back(reason);
+  }
+
+  template <class Look>
+  auto with(Look look) {
+    const std::lock_guard lock{mutex};
+    return look(*this);
+  }
+
+  std::mutex mutex;
+  peer_transport* transport = nullptr;
+  std::string refusal;
+  bool hold = false;
+  std::vector<greeting> greetings;
+  std::vector<std::shared_ptr<link_record>> records;
+  std::vector<dial_failure> failures;
+  std::vector<std::string> strangers;
+};
+
+/// One end.
+struct end {
+  explicit end(const std::string& name, transport_options options = {}) {
+    options.self = node_called(name);
+    options.listening_socket = net::open_listening_socket("127.0.0.1", 0);
+    port = net::port_of(options.listening_socket);
+    const std::lock_guard lock{known->mutex}; // Until it knows the transport.
+    transport = std::make_unique<peer_transport>(options, known, counted);
+    known->transport = transport.get();
+  }
+
+  std::string address() const { return "127.0.0.1:" + std::to_string(port); }
+  std::shared_ptr<link_record> record(std::size_t index = 0) {
+    return known->with([&](auto& k) { return k.records.size() > index ? k.records[index] : nullptr; });
+  }
+  link_ptr link(std::size_t index = 0) {
+    return known->with([&](auto& k) { return k.greetings.at(index).link; });
+  }
+  bool links(std::size_t index = 0) {
+    return eventually([&] { return record(index) && record(index)->is_open(); });
+  }
+  dial_failure failure() {
+    EXPECT_TRUE(eventually([&] { return known->with([](auto& k) { return !k.failures.empty(); }); }));
+    return known->with([](auto& k) { return k.failures.empty() ? dial_failure{} : k.failures.back(); });
+  }
+  std::string stranger() {
+    EXPECT_TRUE(eventually([&] { return known->with([](auto& k) { return !k.strangers.empty(); }); }));
+    return known->with([](auto& k) { return k.strangers.empty() ? "" : k.strangers.back(); });
+  }
+
+  std::shared_ptr<cluster_metrics> counted = std::make_shared<cluster_metrics>();
+  cluster_metrics& metrics = *counted;
+  std::shared_ptr<judge> known = std::make_shared<judge>();
+  std::uint16_t port = 0;
+  std::unique_ptr<peer_transport> transport;
+};
+
+std::string frame_of(std::string payload) {
+  const auto size = payload.size();
+  for (int shift = 0; shift < 32; shift += 8)
+    payload.insert(payload.begin(), static_cast<char>(size >> shift));
+  return payload;
+}
+
+/// A socket without manners.
+class stranger {
+public:
+  explicit stranger(std::uint16_t port) : fd_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_port = htons(port);
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0)
+      throw std::runtime_error{"cannot connect"};
+    const timeval patience{10 * test::slowness(), 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  }
+  ~stranger() { ::close(fd_); }
+  stranger(const stranger&) = delete;
+  stranger& operator=(const stranger&) = delete;
+
+  void say(std::string_view bytes) { EXPECT_GE(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL), 0); }
+  /// The next frame; nothing when the connection ended or was silent.
+  std::optional<peer_frame> hear() {
+    std::string bytes;
+    while (!frame_length(bytes) || bytes.size() < frame_length_bytes + *frame_length(bytes)) {
+      char c = 0;
+      if (::recv(fd_, &c, 1, 0) != 1)
+        return std::nullopt;
+      bytes += c;
+    }
+    return decode(std::string_view{bytes}.substr(frame_length_bytes)).frame;
+  }
+  /// True once the other side ended the connection.
+  bool ended() {
+    char rest[4096];
+    for (;;) {
+      const auto count = ::recv(fd_, rest, sizeof rest, 0);
+      if (count == 0 || (count < 0 && errno == ECONNRESET))
+        return true;
+      if (count < 0)
+        return false;
+    }
+  }
+
+private:
+  int fd_;
+};
+
+TEST(PeerTransport, LinksTwoNodesAndCarriesFramesBothWays) {
+  end a{"a"}, b{"b"};
+  a.transport->dial(b.address());
+  ASSERT_TRUE(a.links());
+  ASSERT_TRUE(b.links());
+  const auto met = b.known->with([](auto& k) { return k.greetings[0]; });
+  EXPECT_EQ(met.node, node_called("a"));
+  EXPECT_FALSE(met.dialled);
+  EXPECT_EQ(met.version, frame_version);
+  EXPECT_TRUE(a.known->with([](auto& k) { return k.greetings[0].dialled; }));
+
+  EXPECT_TRUE(a.transport->send(a.link(), send_queue::changes, frame_of("one ")));
+  EXPECT_TRUE(a.transport->send(a.link(), send_queue::changes, frame_of("two ")));
+  EXPECT_TRUE(a.transport->send(a.link(), send_queue::slices, frame_of("piece")));
+  EXPECT_TRUE(b.transport->send(b.link(), send_queue::heartbeats, frame_of("beat")));
+  EXPECT_TRUE(eventually([&] { return b.record()->with([](auto& r) { return r.main; }) == "one two "; }));
+  EXPECT_TRUE(eventually([&] { return b.record()->with([](auto& r) { return r.slices; }) == "piece"; }));
+  EXPECT_TRUE(eventually([&] { return a.record()->with([](auto& r) { return r.main; }) == "beat"; }));
+  EXPECT_EQ(a.metrics.links_open.value(), 1);
+  EXPECT_TRUE(eventually([&] { return a.metrics.queued_bytes.value() == 0; }));
+}
+
+TEST(PeerTransport, CarriesFramesOfEverySize) {
+  end a{"a"}, b{"b"};
+  a.transport->dial(b.address());
+  ASSERT_TRUE(a.links() && b.links());
+  std::string all;
+  for (std::size_t bytes = 1; bytes <= frame_bytes_max; bytes = bytes * 3 + 1) {
+    const std::string payload(bytes, static_cast<char>('a' + bytes % 26));
+    all += payload;
+    ASSERT_TRUE(a.transport->send(a.link(), send_queue::changes, frame_of(payload)));
+  }
+  const std::string largest(frame_bytes_max, 'z');
+  all += largest;
+  ASSERT_TRUE(a.transport->send(a.link(), send_queue::changes, frame_of(largest)));
+  EXPECT_TRUE(eventually([&] { return b.record()->with([](auto& r) { return r.main.size(); }) == all.size(); }));
+  EXPECT_TRUE(b.record()->with([&](auto& r) { return r.main == all; }));
+}
+
+TEST(PeerTransport, TellsBothSidesThatALinkEnded) {
+  end a{"a"}, b{"b"};
+  a.transport->dial(b.address());
+  ASSERT_TRUE(a.links() && b.links());
+  a.transport->close(a.link(), "as the test wants");
+  EXPECT_TRUE(eventually([&] { return a.record()->is_closed() && b.record()->is_closed(); }));
+  EXPECT_EQ(a.record()->reason, "as the test wants");
+  EXPECT_TRUE(eventually([&] { return a.metrics.links_open.value() == 0 && b.metrics.links_open.value() == 0; }));
+  EXPECT_TRUE(a.transport->send(a.link(), send_queue::changes, frame_of("too late")));
+  EXPECT_TRUE(eventually([&] { return a.metrics.queued_bytes.value() == 0; }));
+}
+
+TEST(PeerTransport, EndsItsLinksWithItself) {
+  end a{"a"};
+  auto b = std::make_unique<end>("b");
+  a.transport->dial(b->address());
+  ASSERT_TRUE(a.links() && b->links());
+  const auto record = b->record();
+  b->transport.reset();
+  EXPECT_TRUE(record->is_closed());
+  EXPECT_TRUE(eventually([&] { return a.record()->is_closed(); }));
+}
+
+TEST(PeerTransport, TellsWhyANodeIsRefused) {
+  end a{"a"}, b{"b"};
+  b.known->refusal = "another cluster";
+  a.transport->dial(b.address());
+  const auto failure = a.failure();
+  EXPECT_EQ(failure.refused, refusal_code::unfit);
+  EXPECT_EQ(failure.node, "b");
+  EXPECT_THAT(failure.reason, HasSubstr("another cluster"));
+  EXPECT_EQ(failure.address, b.address());
+}
+
+TEST(PeerTransport, CanRefuseTheNodeThatItConnectedTo) {
+  end a{"a"}, b{"b"};
+  a.known->refusal = "not that one";
+  a.transport->dial(b.address());
+  ASSERT_TRUE(eventually([&] { return b.record() && b.record()->is_closed(); }));
+  EXPECT_FALSE(b.record()->opened);
+}
+
+TEST(PeerTransport, RefusesANodeWithoutACommonVersion) {
+  transport_options newer;
+  newer.version_lowest = 2;
+  newer.version_highest = 3;
+  end a{"a"}, b{"b", newer};
+  a.transport->dial(b.address());
+  const auto failure = a.failure();
+  EXPECT_EQ(failure.refused, refusal_code::version);
+  EXPECT_THAT(failure.reason, HasSubstr("a speaks 1 to 1, b speaks 2 to 3"));
+}
+
+TEST(PeerTransport, SpeaksTheHighestVersionThatBothKnow) {
+  transport_options newer;
+  newer.version_highest = 3;
+  transport_options newest;
+  newest.version_highest = 4;
+  end a{"a", newer}, b{"b", newest};
+  a.transport->dial(b.address());
+  ASSERT_TRUE(a.links() && b.links());
+  EXPECT_EQ(a.known->greetings[0].version, 3);
+  EXPECT_EQ(b.known->greetings[0].version, 3);
+}
+
+TEST(PeerTransport, TellsThatNobodyIsThere) {
+  end a{"a"};
+  std::uint16_t free_port = 0;
+  {
+    const net::silent_listener gone;
+    free_port = gone.port();
+  }
+  a.transport->dial("127.0.0.1:" + std::to_string(free_port));
+  EXPECT_THAT(a.failure().reason, HasSubstr("connection refused"));
+  a.transport->dial("no address");
+  EXPECT_TRUE(eventually([&] { return a.known->with([](auto& k) { return k.failures.size(); }) == 2; }));
+  EXPECT_THAT(a.failure().reason, HasSubstr("expected host:port"));
+}
+
+TEST(PeerTransport, WaitsForNobodyWhoDoesNotAnswer) {
+  transport_options hasty;
+  hasty.greeting_limit = 100ms;
+  end a{"a", hasty};
+  const net::silent_listener silent;
+  a.transport->dial("127.0.0.1:" + std::to_string(silent.port()));
+  EXPECT_NE(a.failure().reason, "");
+}
+
+TEST(PeerTransport, WaitsForNoStrangerWhoIsSilent) {
+  transport_options hasty;
+  hasty.greeting_limit = 100ms;
+  end a{"a", hasty};
+  stranger silent{a.port};
+  EXPECT_TRUE(silent.ended());
+  EXPECT_THAT(a.stranger(), HasSubstr("silent"));
+}
+
+TEST(PeerTransport, AcceptsOnlySoManyStrangers) {
+  transport_options few;
+  few.strangers_max = 2;
+  end a{"a", few};
+  stranger first{a.port}, second{a.port};
+  ASSERT_TRUE(eventually([&] {
+    stranger third{a.port};
+    return a.metrics.strangers.value() > 0;
+  }));
+}
+
+TEST(PeerTransport, EndsAConnectionThatDoesNotBeginWithAHello) {
+  end a{"a"};
+  for (const auto& garbage :
+       {std::string{"GET / HTTP/1.1\r\nHost: a\r\n\r\n"}, frame_of("nonsense"), frame_of("\x91\x04"),
+        std::string("\x00\x00\x00\x00", 4), std::string("\xff\xff\xff\xff", 4),
+        encode(welcome_frame{1, 0, node_called("x")})}) {
+    stranger rude{a.port};
+    rude.say(garbage);
+    EXPECT_TRUE(rude.ended());
+  }
+  EXPECT_TRUE(a.known->with([](auto& k) { return k.greetings.empty(); }));
+  EXPECT_EQ(a.metrics.strangers.value(), 6);
+}
+
+/// A node by hand, linked.
+struct node_by_hand {
+  explicit node_by_hand(end& with) : main{with.port}, slices{with.port} {
+    main.say(encode(hello_frame{1, 1, link_lane::main, 0, node_called("hand")}));
+    const auto welcome = main.hear();
+    if (!welcome || !std::holds_alternative<welcome_frame>(*welcome))
+      throw std::runtime_error{"no welcome"};
+    const auto token = std::get<welcome_frame>(*welcome).token;
+    slices.say(encode(hello_frame{1, 1, link_lane::slices, token, node_called("hand")}));
+    slices.hear();
+  }
+  stranger main, slices;
+};
+
+TEST(PeerTransport, EndsALinkAtAFrameThatIsTooLong) {
+  end a{"a"};
+  node_by_hand hand{a};
+  ASSERT_TRUE(a.links());
+  hand.main.say(std::string_view{"\x00\x10\x00\x01", 4});
+  EXPECT_TRUE(hand.main.ended());
+  EXPECT_TRUE(hand.slices.ended());
+  EXPECT_TRUE(eventually([&] { return a.record()->is_closed(); }));
+  EXPECT_THAT(a.record()->reason, HasSubstr("1048577 bytes"));
+}
+
+TEST(PeerTransport, EndsALinkWithEitherOfItsConnections) {
+  end a{"a"};
+  node_by_hand hand{a};
+  ASSERT_TRUE(a.links());
+  hand.slices.say(std::string_view{"\x00\x00\x00\x00", 4});
+  EXPECT_TRUE(hand.main.ended());
+}
+
+TEST(PeerTransport, LetsNobodyJoinALinkWithoutItsToken) {
+  end a{"a"};
+  stranger main{a.port}, other{a.port};
+  main.say(encode(hello_frame{1, 1, link_lane::main, 0, node_called("hand")}));
+  ASSERT_TRUE(main.hear());
+  other.say(encode(hello_frame{1, 1, link_lane::slices, 12345, node_called("hand")}));
+  const auto answer = other.hear();
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(std::holds_alternative<refusal_frame>(*answer));
+}
+
+TEST(PeerTransport, EndsALinkThatIsSilent) {
+  transport_options hasty;
+  hasty.silence_limit = 100ms;
+  end a{"a", hasty};
+  node_by_hand hand{a};
+  ASSERT_TRUE(eventually([&] { return a.record() && a.record()->is_closed(); }));
+  EXPECT_THAT(a.record()->reason, HasSubstr("silent"));
+}
+
+TEST(PeerTransport, EndsALinkThatTakesTooLittle) {
+  transport_options small;
+  small.queue_bytes_max = 2 * 1024 * 1024;
+  end a{"a", small};
+  node_by_hand hand{a}; // Reads nothing.
+  ASSERT_TRUE(a.links());
+  const std::string piece(512 * 1024, 'x');
+  std::size_t sent = 0;
+  while (sent < 1000 && a.transport->send(a.link(), send_queue::changes, frame_of(piece)))
+    ++sent;
+  EXPECT_GE(sent, 3);
+  EXPECT_LT(sent, 1000);
+  EXPECT_TRUE(eventually([&] { return a.record()->is_closed(); }));
+  EXPECT_THAT(a.record()->reason, HasSubstr("takes too little"));
+  EXPECT_EQ(a.metrics.overflows.value(), 1);
+  EXPECT_TRUE(eventually([&] { return a.metrics.queued_bytes.value() == 0; }));
+}
+
+TEST(PeerTransport, ReadsNoFasterThanWhatArrivedIsLetGoOf) {
+  transport_options slow;
+  slow.unconsumed_bytes_max = 1024 * 1024;
+  end a{"a"}, b{"b", slow};
+  b.known->hold = true;
+  a.transport->dial(b.address());
+  ASSERT_TRUE(a.links() && b.links());
+  constexpr std::size_t pieces = 40, bytes = 512 * 1024;
+  for (std::size_t i = 0; i < pieces; ++i)
+    ASSERT_TRUE(a.transport->send(a.link(), send_queue::changes, frame_of(std::string(bytes, 'x'))));
+  const auto arrived = [&] { return b.record()->with([](auto& r) { return r.main.size(); }); };
+  ASSERT_TRUE(eventually([&] { return arrived() > 1024 * 1024; }));
+  EXPECT_LE(arrived(), 2 * 1024 * 1024);
+  std::size_t let_go = 0;
+  EXPECT_TRUE(eventually([&] {
+    b.record()->with([&](auto& r) { let_go += r.held.size(), r.held.clear(); });
+    return let_go == pieces;
+  }));
+}
+
+// -- TLS.
+
+struct authority {
+  minted ca = mint_ca("cluster-ca");
+  minted other_ca = mint_ca("other-ca");
+
+  std::shared_ptr<const peer_tls> tls_for(const std::string& name) const { return tls(mint({.common_name = "x", .dns = {name}, .issuer = &ca})); }
+  std::shared_ptr<const peer_tls> tls(const minted& own) const {
+    return peer_tls::make({ca.pem(), own.pem(), own.key_pem()});
+  }
+};
+
+transport_options with(std::shared_ptr<const peer_tls> tls) {
+  transport_options options;
+  options.tls = std::move(tls);
+  return options;
+}
+
+TEST(PeerTransport, LinksWithTlsByNameAndCarriesFrames) {
+  const authority by;
+  end a{"a", with(by.tls_for("A"))};
+  end b{"b", with(by.tls(mint({.common_name = "b", .issuer = &by.ca})))};
+  a.transport->dial(b.address());
+  ASSERT_TRUE(a.links() && b.links());
+  const std::string large(frame_bytes_max, 'x');
+  EXPECT_TRUE(a.transport->send(a.link(), send_queue::slices, frame_of(large)));
+  EXPECT_TRUE(b.transport->send(b.link(), send_queue::changes, frame_of(large)));
+  EXPECT_TRUE(eventually([&] { return b.record()->with([&](auto& r) { return r.slices == large; }); }));
+  EXPECT_TRUE(eventually([&] { return a.record()->with([&](auto& r) { return r.main == large; }); }));
+}
+
+TEST(PeerTransport, RefusesANodeWhoseCertificateHasAnotherName) {
+  const authority by;
+  end a{"a", with(by.tls_for("impostor"))}, b{"b", with(by.tls_for("b"))};
+  a.transport->dial(b.address());
+  EXPECT_THAT(a.failure().reason, HasSubstr("does not name the node a"));
+  EXPECT_THAT(b.stranger(), HasSubstr("does not name the node a"));
+  b.transport->dial(a.address()); // The other way round, too.
+  EXPECT_THAT(b.failure().reason, HasSubstr("does not name the node a"));
+}
+
+TEST(PeerTransport, RefusesACertificateOfAnotherCa) {
+  const authority by;
+  const auto own = mint({.common_name = "a", .issuer = &by.other_ca});
+  end a{"a", with(by.tls(own))}, b{"b", with(by.tls_for("b"))};
+  a.transport->dial(b.address());
+  EXPECT_NE(a.failure().reason, "");
+  EXPECT_NE(b.stranger(), "");
+  EXPECT_TRUE(b.known->with([](auto& k) { return k.greetings.empty(); }));
+}
+
+TEST(PeerTransport, RefusesWhoeverSpeaksNoTls) {
+  const authority by;
+  end a{"a"}, b{"b", with(by.tls_for("b"))};
+  a.transport->dial(b.address());
+  EXPECT_NE(a.failure().reason, "");
+  EXPECT_TRUE(b.known->with([](auto& k) { return k.greetings.empty(); }));
+}
+
+TEST(PeerTransport, UsesNewCertificatesForNewLinks) {
+  const authority by;
+  end a{"a", with(by.tls_for("old-name"))}, b{"b", with(by.tls_for("b"))};
+  a.transport->dial(b.address());
+  EXPECT_NE(a.failure().reason, "");
+  a.transport->use_tls(by.tls_for("a"));
+  a.transport->dial(b.address());
+  EXPECT_TRUE(a.links());
+}
+
+TEST(PeerTransport, ConnectsToNobodyFarAwayWithoutTls) {
+  end a{"a"};
+  a.transport->dial("192.0.2.1:7000"); // RFC 5737: nobody.
+  EXPECT_THAT(a.failure().reason, HasSubstr("loopback only"));
+}
+
+TEST(PeerTransport, SaysWhichTlsFileIsAtFault) {
+  const authority by;
+  const auto own = mint({.common_name = "a", .issuer = &by.ca});
+  EXPECT_THROW(peer_tls::make({"", own.pem(), own.key_pem()}), std::runtime_error);
+  EXPECT_THROW(peer_tls::make({by.ca.pem(), "", own.key_pem()}), std::runtime_error);
+  EXPECT_THROW(peer_tls::make({by.ca.pem(), own.pem(), by.ca.key_pem()}), std::runtime_error);
+}
+
+TEST(PeerTransport, ReadsAddresses) {
+  EXPECT_EQ(split_address("10.0.0.1:7000")->host, "10.0.0.1");
+  EXPECT_EQ(split_address("node.example:7000")->port, 7000);
+  EXPECT_EQ(split_address("[::1]:7000")->host, "::1");
+  for (const char* none : {"", "host", "host:", ":1", "host:0", "host:65536", "host:x", "::1:7000", "[]:1"})
+    EXPECT_FALSE(split_address(none)) << none;
+}
+
+} // namespace
+} // namespace shunt::cluster
