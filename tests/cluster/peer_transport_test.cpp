@@ -110,6 +110,10 @@ struct judge final : transport_listener {
 struct end {
   explicit end(const std::string& name, transport_options options = {}) {
     options.self = node_called(name);
+    if (options.silence_limit == transport_options{}.silence_limit) // These ends say nothing by themselves.
+      options.silence_limit = test::slowed(60s);
+    if (options.greeting_limit == transport_options{}.greeting_limit)
+      options.greeting_limit = test::slowed(20s);
     options.listening_socket = net::open_listening_socket("127.0.0.1", 0);
     port = net::port_of(options.listening_socket);
     const std::lock_guard lock{known->mutex}; // Until it knows the transport.
