@@ -83,8 +83,8 @@ private:
 class node {
 public:
   node(node_self self, std::shared_ptr<const cluster_node_options> options, int listening_socket,
-       net::component_log* log, cluster_metrics* metrics)
-    : self_{self}, options_{std::move(options)}, log_{log}, metrics_{metrics} {
+       net::component_log* log, std::shared_ptr<cluster_metrics> metrics)
+    : self_{self}, options_{std::move(options)}, log_{log}, metrics_{std::move(metrics)} {
     auto& s = state();
     s.listening_socket = listening_socket;
     s.members.emplace(options_->rules, options_->hello);
@@ -92,7 +92,7 @@ public:
     s.ready.resize(options_->rules.shards);
     s.book.emplace(options_->delays, routing_seed());
     for (const auto& each : options_->peers)
-      s.book->add(each);
+      s.book->add(each, true);
   }
 
   // -- What it is told.
@@ -110,7 +110,7 @@ public:
     how.silence_limit = options_->rules.remove_after;
     how.queue_bytes_max = options_->queue_bytes_max;
     s.transport =
-      std::make_shared<peer_transport>(how, std::make_shared<transport_outlet>(handle()), *metrics_);
+      std::make_shared<peer_transport>(how, std::make_shared<transport_outlet>(handle()), metrics_);
     for (std::size_t shard = 0; shard < s.shards.size(); ++shard)
       self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
     tend();
@@ -182,7 +182,7 @@ public:
 
   void find(const peers_found& m) const {
     for (const auto& each : m.addresses)
-      state().book->add(each);
+      state().book->add(each, false);
   }
 
   void use_tls(const use_cluster_tls& m) const {
@@ -395,8 +395,12 @@ private:
   }
 
   void happen(const news_heard& m) const {
-    if (const auto* link = find_link(m.link); link != nullptr && !link->ending)
-      state().members->told(m.news, now());
+    if (const auto* link = find_link(m.link); link == nullptr || link->ending)
+      return;
+    state().members->told(m.news, now());
+    for (const auto& each : m.news.nodes)
+      if (!each.left && !each.address.empty() && each.node != self_hello().node)
+        state().book->add(each.address, false);
   }
 
 public:
@@ -489,13 +493,13 @@ private:
   node_self self_;
   std::shared_ptr<const cluster_node_options> options_;
   net::component_log* log_;
-  cluster_metrics* metrics_;
+  std::shared_ptr<cluster_metrics> metrics_;
 };
 
 cluster_node_actor::behavior_type behave(node_self self, std::shared_ptr<const cluster_node_options> options,
                                          int listening_socket, net::component_log* log,
-                                         cluster_metrics* metrics) {
-  const node it{self, std::move(options), listening_socket, log, metrics};
+                                         std::shared_ptr<cluster_metrics> metrics) {
+  const node it{self, std::move(options), listening_socket, log, std::move(metrics)};
   self->set_down_handler([it](const caf::down_msg& m) { it.bury(m); });
   return {
     [it](const to_peer& m) { it.send(m); },
@@ -523,11 +527,11 @@ std::string with_port(std::string address, std::uint16_t port) {
 } // namespace
 
 cluster_node_actor spawn_cluster_node(caf::actor_system& system, cluster_node_options options,
-                                      net::component_log& log, cluster_metrics& metrics) {
+                                      net::component_log& log, std::shared_ptr<cluster_metrics> metrics) {
   const int socket = net::open_listening_socket(options.listen_address, options.listen_port);
   options.hello.address = with_port(std::move(options.hello.address), net::port_of(socket));
   auto shared = std::make_shared<const cluster_node_options>(std::move(options));
-  return system.spawn<caf::detached>(behave, std::move(shared), socket, &log, &metrics);
+  return system.spawn<caf::detached>(behave, std::move(shared), socket, &log, std::move(metrics));
 }
 
 } // namespace shunt

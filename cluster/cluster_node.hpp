@@ -42,8 +42,9 @@ struct cluster_node_options {
 };
 
 /// Listens from now on, and links after `start_cluster`. Throws boost::system::system_error if it cannot listen.
-/// `log` and `metrics` outlive the actor.
+/// `log` outlives the actor.
 cluster_node_actor spawn_cluster_node(caf::actor_system& system, cluster_node_options options,
-                                      net::component_log& log, cluster::cluster_metrics& metrics);
+                                      net::component_log& log,
+                                      std::shared_ptr<cluster::cluster_metrics> metrics);
 
 } // namespace shunt

@@ -9,9 +9,14 @@ dial_book::target* dial_book::find(std::string_view address) {
   return found == targets_.end() ? nullptr : &*found;
 }
 
-void dial_book::add(std::string_view address) {
-  if (find(address) == nullptr && targets_.size() < addresses_max)
-    targets_.push_back({std::string{address}});
+void dial_book::add(std::string_view address, bool configured) {
+  auto* it = find(address);
+  if (it == nullptr && targets_.size() < addresses_max) {
+    it = &targets_.emplace_back();
+    it->address = address;
+  }
+  if (it != nullptr)
+    it->configured = it->configured || configured;
 }
 
 std::vector<std::string> dial_book::due(routing::time_point now,
@@ -38,6 +43,10 @@ void dial_book::failed(std::string_view address, std::string_view node, routing:
   if (it == nullptr)
     return;
   it->under_way = false;
+  if (!it->configured && ++it->failures >= patience) {
+    targets_.erase(targets_.begin() + (it - targets_.data()));
+    return;
+  }
   if (!node.empty())
     it->node = node;
   it->delay = std::clamp(2 * it->delay, delays_.first, delays_.last);
@@ -57,6 +66,7 @@ void dial_book::linked(std::string_view address, std::string_view node) {
   it->node = node;
   it->delay = {};
   it->next = {};
+  it->failures = 0;
 }
 
 void dial_book::lost(std::string_view node, routing::time_point now) {

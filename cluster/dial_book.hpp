@@ -24,7 +24,10 @@ public:
 
   /// Most addresses that are tried; others that are found are not.
   static constexpr std::size_t addresses_max = 2048;
-  void add(std::string_view address);
+  /// After so many failures in a row an address that was only found is forgotten.
+  static constexpr std::uint32_t patience = 20;
+  /// One that was configured is tried as long as this node lives.
+  void add(std::string_view address, bool configured);
   /// The addresses to connect to now, once: until `failed` or `linked` they are not named again. Nor are those of
   /// nodes that are linked already.
   std::vector<std::string> due(routing::time_point now,
@@ -41,10 +44,12 @@ public:
 
 private:
   struct target {
-    std::string address;
+    std::string address{};
     std::string node{}; ///< Who answered there last.
     routing::nanoseconds delay{0};
     routing::time_point next{}; ///< Not before.
+    std::uint32_t failures = 0; ///< In a row.
+    bool configured = false;
     bool under_way = false;
     bool itself = false;
   };

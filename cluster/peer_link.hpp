@@ -17,7 +17,7 @@ struct peer_link_options {
   routing::peer_id peer = routing::this_node;
   std::vector<route_shard_actor> shards;
   cluster_node_actor node;
-  cluster::cluster_metrics* metrics = nullptr; ///< Outlives the actor.
+  std::shared_ptr<cluster::cluster_metrics> metrics;
 };
 
 peer_link_actor spawn_peer_link(caf::actor_system& system, peer_link_options options);

@@ -31,10 +31,10 @@ bool is_same(std::string_view a, std::string_view b) {
 } // namespace
 
 std::shared_ptr<const peer_tls> peer_tls::make(const peer_tls_texts& texts) {
-  const auto cas = net::read_certificates(texts.ca).list;
+  const auto cas = net::read_certificates(texts.ca_certs).list;
   if (cas.empty())
-    throw std::runtime_error{"cluster.tls.ca: holds no certificate that can be read"};
-  const auto own = net::read_certified_key({texts.certificate, texts.private_key}, "cluster.tls");
+    throw std::runtime_error{"cluster.tls.ca_certs: holds no certificate that can be read"};
+  const auto own = net::read_certified_key({texts.cert_chain, texts.private_key}, "cluster.tls");
   std::shared_ptr<peer_tls> made{new peer_tls};
   made->accepting_ = make_context(TLS_server_method(), cas, own);
   made->connecting_ = make_context(TLS_client_method(), cas, own);

@@ -13,8 +13,8 @@ namespace shunt::cluster {
 
 /// PEM.
 struct peer_tls_texts {
-  std::string ca;
-  std::string certificate; ///< And the chain to send with it.
+  std::string ca_certs;
+  std::string cert_chain; ///< This node's certificate, and the chain to send with it.
   std::string private_key;
 };
 

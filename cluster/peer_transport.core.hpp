@@ -27,7 +27,7 @@ struct gate {
 class transport_core {
 public:
   transport_core(transport_options options, std::shared_ptr<transport_listener> listener,
-                 cluster_metrics& metrics);
+                 std::shared_ptr<cluster_metrics> metrics);
   ~transport_core() { stop(); }
 
   void stop();
@@ -94,6 +94,7 @@ private:
   void run(net::task<void> work, OnFailure on_failure);
   void close_link(std::uint64_t number, std::string reason);
   void close_all();
+  void note_end();
 
   // -- Greeting (peer_transport.greeting.cpp).
 
@@ -123,6 +124,7 @@ private:
 
   transport_options options_;
   std::shared_ptr<transport_listener> listener_;
+  std::shared_ptr<cluster_metrics> shared_metrics_;
   cluster_metrics& metrics_;
   net::buffer_budget budget_;
   net::event_loop loop_;
@@ -132,6 +134,7 @@ private:
   std::atomic<std::uint64_t> numbers_{0};
   std::size_t running_ = 0; ///< Coroutines.
   bool stopping_ = false;
+  bool over_ = false;    ///< And all coroutines have ended.
   bool stopped_ = false; ///< Of whoever owns it.
   std::promise<void> all_ended_;
 };
@@ -147,8 +150,8 @@ void transport_core::run(net::task<void> work, OnFailure on_failure) {
   net::start(std::move(work), [this, on_failure](const std::exception_ptr& failure) {
     if (failure)
       on_failure();
-    if (--running_ == 0 && stopping_)
-      all_ended_.set_value();
+    --running_;
+    note_end();
   });
 }
 

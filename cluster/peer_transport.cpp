@@ -14,8 +14,8 @@ constexpr std::chrono::seconds farewell{2}; ///< For coroutines to notice that a
 // -- What others see.
 
 peer_transport::peer_transport(transport_options options, std::shared_ptr<transport_listener> listener,
-                               cluster_metrics& metrics)
-  : core_{std::make_unique<transport_core>(std::move(options), std::move(listener), metrics)} {}
+                               std::shared_ptr<cluster_metrics> metrics)
+  : core_{std::make_unique<transport_core>(std::move(options), std::move(listener), std::move(metrics))} {}
 
 peer_transport::~peer_transport() = default;
 
@@ -61,9 +61,9 @@ std::optional<host_and_port> split_address(std::string_view address) {
 // -- The beginning and the end.
 
 transport_core::transport_core(transport_options options, std::shared_ptr<transport_listener> listener,
-                               cluster_metrics& metrics)
-  : options_{std::move(options)}, listener_{std::move(listener)}, metrics_{metrics},
-    budget_{std::numeric_limits<std::size_t>::max()}, loop_{0, budget_} {
+                               std::shared_ptr<cluster_metrics> metrics)
+  : options_{std::move(options)}, listener_{std::move(listener)}, shared_metrics_{std::move(metrics)},
+    metrics_{*shared_metrics_}, budget_{std::numeric_limits<std::size_t>::max()}, loop_{0, budget_} {
   if (options_.listening_socket >= 0)
     acceptor_ = std::make_unique<net::listener>(
       loop_, options_.listening_socket, [this](int descriptor) { take(descriptor); },
@@ -77,20 +77,24 @@ void transport_core::stop() {
   if (std::exchange(stopped_, true))
     return;
   loop_.run([this] {
-    close_all();
     stopping_ = true;
-    if (running_ == 0)
-      all_ended_.set_value();
+    close_all();
+    note_end();
   });
   all_ended_.get_future().wait_for(farewell);
   loop_.stop();
   listener_.reset();
 }
 
+/// Once stopped, nothing begins any more.
+void transport_core::note_end() {
+  if (stopping_ && running_ == 0 && !std::exchange(over_, true))
+    all_ended_.set_value();
+}
+
 void transport_core::close_all() {
   if (acceptor_)
     acceptor_->close();
-  options_.strangers_max = 0;
   while (!links_.empty())
     close_link(links_.begin()->first, "this node ends its links");
   for (auto* wire : strangers_)
@@ -102,6 +106,8 @@ void transport_core::close_all() {
 std::uint64_t transport_core::dial(std::string address) {
   const auto number = ++numbers_;
   loop_.post([this, number, address = std::move(address)]() mutable {
+    if (stopping_)
+      return;
     const auto made = make_link(number, std::move(address));
     made->dialled = true;
     run(connect(made), [this, number] { close_link(number, "out of memory"); });

@@ -47,7 +47,7 @@ void transport_core::take(int descriptor) {
   net::tcp_socket socket{loop_.get_executor()};
   socket.assign(net::tcp::v6(), descriptor);
   const net::wire_ptr wire{new net::wire{loop_, std::move(socket)}};
-  if (strangers_.size() >= options_.strangers_max) {
+  if (stopping_ || strangers_.size() >= options_.strangers_max) {
     metrics_.strangers.add();
     wire->close();
     return;

@@ -115,9 +115,9 @@ class transport_core;
 
 class peer_transport {
 public:
-  /// `metrics` outlives it. `listener` is let go of when it ends.
+  /// `listener` is let go of when it ends.
   peer_transport(transport_options options, std::shared_ptr<transport_listener> listener,
-                 cluster_metrics& metrics);
+                 std::shared_ptr<cluster_metrics> metrics);
   ~peer_transport();
   peer_transport(const peer_transport&) = delete;
   peer_transport& operator=(const peer_transport&) = delete;

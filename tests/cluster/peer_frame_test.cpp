@@ -68,9 +68,7 @@ node_hello some_node() {
 }
 
 node_heartbeat some_beat() {
-  node_heartbeat beat{.sequence = 7, .view = 0xfedcba9876543210, .hears_nats = true, .leaving = true};
-  beat.in_sync = {true, false, false, true, false, true, true, false, true, true, false};
-  return beat;
+  return {7, 0xfedcba9876543210, true, true, {true, false, false, true, false, true, true, false, true, true, false}};
 }
 
 std::string frame_with(const std::vector<shard_message>& messages) {

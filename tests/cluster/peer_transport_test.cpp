@@ -23,7 +23,12 @@ using test::eventually;
 using testing::HasSubstr;
 
 routing::node_hello node_called(const std::string& name) {
-  return {.cluster = "test", .node = name, .zone = {}, .address = {}, .incarnation = 5, .shards = 4};
+  routing::node_hello node;
+  node.cluster = "test";
+  node.node = name;
+  node.incarnation = 5;
+  node.shards = 4;
+  return node;
 }
 
 /// What one side of a link heard. Any thread.
@@ -105,10 +110,14 @@ struct judge final : transport_listener {
 struct end {
   explicit end(const std::string& name, transport_options options = {}) {
     options.self = node_called(name);
+    if (options.silence_limit == transport_options{}.silence_limit) // These ends say nothing by themselves.
+      options.silence_limit = test::slowed(60s);
+    if (options.greeting_limit == transport_options{}.greeting_limit)
+      options.greeting_limit = test::slowed(20s);
     options.listening_socket = net::open_listening_socket("127.0.0.1", 0);
     port = net::port_of(options.listening_socket);
     const std::lock_guard lock{known->mutex}; // Until it knows the transport.
-    transport = std::make_unique<peer_transport>(options, known, metrics);
+    transport = std::make_unique<peer_transport>(options, known, counted);
     known->transport = transport.get();
   }
 
@@ -131,7 +140,8 @@ struct end {
     return known->with([](auto& k) { return k.strangers.empty() ? "" : k.strangers.back(); });
   }
 
-  cluster_metrics metrics;
+  std::shared_ptr<cluster_metrics> counted = std::make_shared<cluster_metrics>();
+  cluster_metrics& metrics = *counted;
   std::shared_ptr<judge> known = std::make_shared<judge>();
   std::uint16_t port = 0;
   std::unique_ptr<peer_transport> transport;

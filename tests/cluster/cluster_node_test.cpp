@@ -1,0 +1,409 @@
+// Nodes of a cluster in one process: how they find, refuse and lose each other, and what their shards hear.
+#include "cluster/cluster_node.hpp"
+
+#include "cluster/replica_codec.hpp"
+#include "tests/net/log_capture.hpp"
+#include "tests/process/harness/patience.hpp"
+
+#include <caf/all.hpp>
+
+#include <gmock/gmock.h>
+
+#include <mutex>
+
+namespace shunt {
+namespace {
+
+using namespace std::chrono_literals;
+using test::eventually;
+using testing::HasSubstr;
+
+constexpr std::size_t shard_count = 4;
+
+/// What a shard heard. Any thread.
+struct shard_ear {
+  std::mutex mutex;
+  std::vector<from_peer> messages;
+  std::vector<routing::peer_id> gone;
+  std::vector<routing::shard_view> views;
+
+  template <class Look>
+  auto with(Look look) {
+    const std::lock_guard lock{mutex};
+    return look(*this);
+  }
+};
+
+route_shard_actor spawn_ear(caf::actor_system& system, std::shared_ptr<shard_ear> ear) {
+  return system.spawn([](std::shared_ptr<shard_ear> in) -> route_shard_actor::behavior_type {
+    const auto heard = [in](auto add) { in->with([&](auto& all) { add(all); }); };
+    return {
+      [](const registration_batch&) {},
+      [](const reserve_routes&) {},
+      [](const unreserve_routes&) {},
+      [](const lease_host&) {},
+      [](const drop_lease&) {},
+      [](const lease_wildcards&) {},
+      [](const changes_applied&) {},
+      [](const hold_request&) {},
+      [](const release_hold&) {},
+      [](announce_demand) {},
+      [](const endpoint_failed&) {},
+      [](const check_health&) {},
+      [](const endpoint_judged&) {},
+      [](const nats_changed&) {},
+      [](const routing_api_changed&) {},
+      [](registrations_asked) {},
+      [](const list_routes&) { return route_list{}; },
+      [](const prune_routes&) {},
+      [](push_changes) {},
+      [](shard_tick) {},
+      [heard](const from_peer& m) { heard([&](shard_ear& all) { all.messages.push_back(m); }); },
+      [heard](const shard_view_changed& m) { heard([&](shard_ear& all) { all.views.push_back(m.view); }); },
+      [heard](const peer_gone& m) { heard([&](shard_ear& all) { all.gone.push_back(m.peer); }); },
+    };
+  }, std::move(ear));
+}
+
+class ClusterNode : public testing::Test {
+protected:
+  struct configuration : caf::actor_system_config {
+    configuration() {
+      add_message_types<caf::id_block::shunt>();
+      set("scheduler.policy", caf::atom("sharing"));
+      set("scheduler.max-threads", 2);
+      set("logger.verbosity", caf::atom("quiet"));
+    }
+  };
+
+  /// One node, with shards that only listen.
+  struct node {
+    node(caf::actor_system& in, const std::string& name, cluster_node_options options = {}) : system{in} {
+      options.hello.node = name;
+      options.hello.address = "127.0.0.1:0";
+      if (options.hello.incarnation == 0)
+        options.hello.incarnation = 100;
+      if (options.rules.cluster.empty())
+        options.rules.cluster = "test";
+      if (options.rules.shards == 256)
+        options.rules.shards = shard_count;
+      options.rules.holders = 0;
+      options.rules.suspect_after = test::slowed(2s);
+      options.rules.remove_after = test::slowed(20s);
+      options.heartbeat_interval = 20ms;
+      options.delays = {10ms, 100ms};
+      actor = spawn_cluster_node(system, options, *log.log, counted);
+      start_cluster all;
+      for (std::size_t i = 0; i < options.rules.shards; ++i) {
+        ears.push_back(std::make_shared<shard_ear>());
+        all.shards.push_back(spawn_ear(system, ears.back()));
+      }
+      shards = all.shards;
+      caf::anon_send(actor, std::move(all));
+      address = status().self.address;
+    }
+    ~node() { stop(); }
+
+    /// Without a word, as a crash does.
+    void stop() {
+      if (!actor)
+        return;
+      caf::scoped_actor waiting{system};
+      const auto last = std::exchange(actor, nullptr);
+      caf::anon_send_exit(last, caf::exit_reason::kill);
+      waiting->wait_for(last);
+      for (const auto& each : shards)
+        caf::anon_send_exit(each, caf::exit_reason::kill);
+      shards.clear();
+    }
+    cluster_status status() {
+      caf::scoped_actor asking{system};
+      cluster_status answer;
+      asking->request(actor, test::slowed(10s), cluster_status_asked{})
+        .receive([&](const cluster_status& s) { answer = s; },
+                 [](const caf::error&) { ADD_FAILURE() << "no status"; });
+      return answer;
+    }
+    /// How it sees that node; empty: it does not know it.
+    std::string state_of(const std::string& name) {
+      for (const auto& each : status().nodes)
+        if (each.name == name)
+          return each.state;
+      return {};
+    }
+    bool sees(const std::string& name, const std::string& state = "alive") {
+      return eventually([&] { return state_of(name) == state; });
+    }
+    bool has_link(std::size_t count = 1) {
+      return eventually([&] { return metrics.links_open.value() == count; });
+    }
+    routing::peer_id only_peer(std::size_t shard = 0) {
+      const auto holders = ears[shard]->with([](auto& e) { return e.views.back().others; });
+      return holders.size() == 1 ? holders[0].peer : routing::this_node;
+    }
+    template <class Message>
+    void say(std::size_t shard, Message message) {
+      const auto what = std::make_shared<const routing::replica_message>(std::move(message));
+      caf::anon_send(actor, to_peer{only_peer(shard), shard, what});
+    }
+    std::size_t heard(std::size_t shard) {
+      return ears[shard]->with([](auto& e) { return e.messages.size(); });
+    }
+    bool lost_a_peer() {
+      return eventually([&] {
+        return std::ranges::all_of(ears, [](auto& e) { return e->with([](auto& all) { return !all.gone.empty(); }); });
+      });
+    }
+
+    caf::actor_system& system;
+    net::log_capture log;
+    std::shared_ptr<cluster::cluster_metrics> counted = std::make_shared<cluster::cluster_metrics>();
+    cluster::cluster_metrics& metrics = *counted;
+    std::vector<std::shared_ptr<shard_ear>> ears;
+    std::vector<route_shard_actor> shards;
+    cluster_node_actor actor;
+    std::string address;
+  };
+
+  std::unique_ptr<node> make(const std::string& name, std::vector<std::string> peers = {},
+                             cluster_node_options options = {}) {
+    options.peers = std::move(peers);
+    return std::make_unique<node>(system, name, options);
+  }
+
+  configuration config;
+  caf::actor_system system{config};
+};
+
+TEST_F(ClusterNode, LinksToAPeerAndTellsTheShards) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  EXPECT_TRUE(a->sees("b"));
+  EXPECT_TRUE(b->sees("a"));
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  for (auto* each : {a.get(), b.get()})
+    for (std::size_t shard = 0; shard < shard_count; ++shard)
+      EXPECT_TRUE(eventually([&] { return each->only_peer(shard) != routing::this_node; }));
+  EXPECT_TRUE(a->log.await("link-opened"));
+  EXPECT_TRUE(a->log.await("peer-alive"));
+  EXPECT_TRUE(eventually([&] { return a->status().nodes[0].view_equal; }));
+  const auto seen = a->status().nodes[0];
+  EXPECT_EQ(seen.address, b->address);
+  EXPECT_EQ(seen.incarnation, 100);
+  EXPECT_EQ(seen.frame_version, cluster::frame_version);
+}
+
+TEST_F(ClusterNode, SaysAllTheTimeThatItLives) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  const auto before = a->metrics.heartbeats_in.value();
+  EXPECT_TRUE(eventually([&] { return a->metrics.heartbeats_in.value() > before + 5; }));
+}
+
+TEST_F(ClusterNode, TellsPeersWhatIsInSyncAndThatNatsIsHeard) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  caf::anon_send(b->actor, shard_sync{2, true});
+  caf::anon_send(b->actor, nats_changed{true, false});
+  EXPECT_TRUE(eventually([&] {
+    const auto others = a->ears[2]->with([](auto& e) { return e.views.back().others; });
+    return others.size() == 1 && others[0].in_sync && others[0].hears_nats;
+  }));
+  EXPECT_TRUE(eventually([&] { return a->status().nodes[0].shards_in_sync == 1; }));
+  EXPECT_EQ(b->status().shards_in_sync, 1);
+}
+
+TEST_F(ClusterNode, RefusesANodeWithAnotherNumberOfShards) {
+  auto a = make("a");
+  cluster_node_options other;
+  other.rules.shards = 8;
+  auto b = make("b", {a->address}, other);
+  ASSERT_TRUE(a->log.await("peer-refused"));
+  ASSERT_TRUE(b->log.await("peer-refused-this-node"));
+  EXPECT_THAT(a->log.lines("peer-refused")[0].dump(), HasSubstr("cluster.shards"));
+  EXPECT_THAT(b->log.lines("peer-refused-this-node")[0].dump(), HasSubstr("cluster.shards"));
+  EXPECT_EQ(a->metrics.links_opened.value(), 0);
+}
+
+TEST_F(ClusterNode, RefusesANodeOfAnotherCluster) {
+  auto a = make("a");
+  cluster_node_options other;
+  other.rules.cluster = "other";
+  auto b = make("b", {a->address}, other);
+  ASSERT_TRUE(b->log.await("peer-refused-this-node"));
+  EXPECT_THAT(b->log.lines("peer-refused-this-node")[0].dump(), HasSubstr("cluster.name"));
+}
+
+TEST_F(ClusterNode, PassesOverItsOwnAddress) {
+  auto a = make("a");
+  caf::anon_send(a->actor, peers_found{{a->address}});
+  auto b = make("b", {a->address});
+  EXPECT_TRUE(a->has_link());
+  EXPECT_TRUE(a->sees("b"));
+  EXPECT_EQ(a->status().nodes.size(), 1);
+  EXPECT_TRUE(a->log.lines("peer-refused-this-node").empty());
+}
+
+TEST_F(ClusterNode, LinksEachPairOfNodesOnce) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  auto c = make("c", {a->address, b->address});
+  // Everybody connects to everybody.
+  for (auto* each : {a.get(), b.get(), c.get()})
+    caf::anon_send(each->actor, peers_found{{a->address, b->address, c->address}});
+  for (auto* each : {a.get(), b.get(), c.get()})
+    EXPECT_TRUE(each->has_link(2));
+  EXPECT_TRUE(eventually([&] {
+    return std::ranges::all_of(std::array{a.get(), b.get(), c.get()}, [](node* each) {
+      const auto status = each->status();
+      return status.nodes.size() == 2
+             && std::ranges::all_of(status.nodes, [](auto& n) { return n.state == "alive" && n.view_equal; });
+    });
+  }));
+}
+
+TEST_F(ClusterNode, LinksToNodesThatAPeerTellsOf) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  auto c = make("c", {a->address});
+  EXPECT_TRUE(b->sees("c"));
+  EXPECT_TRUE(c->sees("b"));
+}
+
+TEST_F(ClusterNode, CarriesWhatShardsSayInItsOrder) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  ASSERT_TRUE(eventually([&] { return a->only_peer(1) != routing::this_node; }));
+  constexpr std::size_t count = 20'000;
+  for (std::size_t i = 0; i < count; ++i)
+    a->say(1, routing::lease_applied{i});
+  ASSERT_TRUE(eventually([&] { return b->heard(1) == count; }));
+  b->ears[1]->with([&](auto& e) {
+    for (std::size_t i = 0; i < count; ++i) {
+      ASSERT_EQ(std::get<routing::lease_applied>(*e.messages[i].what).sequence, i);
+      ASSERT_EQ(e.messages[i].shard, 1);
+    }
+  });
+  EXPECT_EQ(b->heard(0), 0);
+  EXPECT_LT(a->metrics.frames_out.value() - a->metrics.heartbeats_out.value(), count / 4) << "not packed together";
+}
+
+TEST_F(ClusterNode, CarriesALargeSliceInPieces) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  ASSERT_TRUE(eventually([&] { return a->only_peer(1) != routing::this_node; }));
+  routing::slice_told told;
+  routing::endpoint_spec spec;
+  spec.host = "10.0.0.1";
+  spec.app = "an-app-of-a-certain-length";
+  const auto target = routing::endpoint::make(spec);
+  constexpr std::size_t hosts = 20'000;
+  for (std::size_t i = 0; i < hosts; ++i) {
+    routing::told_host host{"host-" + std::to_string(i) + ".example", true, {}};
+    routing::told_path path;
+    path.members.push_back({target, {}, {}, false});
+    host.paths.push_back(path);
+    told.hosts.push_back(host);
+  }
+  a->say(1, told);
+  const auto arrived = [&] {
+    return b->ears[1]->with([](auto& e) {
+      std::size_t sum = 0;
+      for (const auto& m : e.messages)
+        sum += std::get<routing::slice_told>(*m.what).hosts.size();
+      return sum;
+    });
+  };
+  EXPECT_TRUE(eventually([&] { return arrived() == hosts; }));
+  EXPECT_GT(b->heard(1), 3);
+}
+
+TEST_F(ClusterNode, NoticesAtOnceThatAPeerIsGoneAndLinksToItsNextLife) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link() && a->sees("b"));
+  b->stop();
+  EXPECT_TRUE(a->lost_a_peer());
+  EXPECT_TRUE(a->sees("b", "suspect"));
+  EXPECT_TRUE(a->log.await("link-closed"));
+  EXPECT_TRUE(a->log.await("peer-suspect"));
+  EXPECT_TRUE(eventually([&] { return a->only_peer(0) == routing::this_node; }));
+
+  cluster_node_options later;
+  later.hello.incarnation = 200;
+  b = make("b", {a->address}, later);
+  EXPECT_TRUE(a->sees("b"));
+  EXPECT_EQ(a->status().nodes[0].incarnation, 200);
+  EXPECT_TRUE(a->has_link());
+}
+
+TEST_F(ClusterNode, LinksAgainWhenALinkBreaks) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  ASSERT_TRUE(eventually([&] { return a->only_peer(0) != routing::this_node; }));
+  // A message larger than any frame ends its link.
+  a->say(0, routing::known_hosts{std::string(2 * cluster::frame_bytes_max, 'x')});
+  EXPECT_TRUE(a->lost_a_peer());
+  EXPECT_TRUE(b->lost_a_peer());
+  EXPECT_TRUE(eventually([&] { return a->metrics.links_opened.value() == 2; }));
+  EXPECT_TRUE(a->sees("b"));
+  EXPECT_TRUE(b->sees("a"));
+  EXPECT_THAT(a->log.lines("link-closed")[0].dump(), HasSubstr("larger than a frame"));
+}
+
+TEST_F(ClusterNode, TellsThatItLeaves) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  caf::anon_send(b->actor, leave_cluster{});
+  EXPECT_TRUE(a->sees("b", "left"));
+  EXPECT_TRUE(b->status().leaving);
+}
+
+TEST_F(ClusterNode, TellsASuccessorOfAShardWhoHoldsIt) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  caf::anon_send(a->actor, shard_sync{1, true});
+  ASSERT_TRUE(eventually([&] { return b->status().nodes[0].shards_in_sync == 1; }));
+  const auto ear = std::make_shared<shard_ear>();
+  const auto successor = spawn_ear(system, ear);
+  caf::anon_send(a->actor, shard_replaced{1, successor});
+  EXPECT_TRUE(eventually([&] { return ear->with([](auto& e) { return !e.views.empty(); }); }));
+  EXPECT_TRUE(eventually([&] { return b->status().nodes[0].shards_in_sync == 0; }));
+  b->say(1, routing::lease_end{});
+  EXPECT_TRUE(eventually([&] { return ear->with([](auto& e) { return e.messages.size(); }) == 1; }));
+  caf::anon_send_exit(successor, caf::exit_reason::kill);
+}
+
+TEST_F(ClusterNode, AsksForRegistrationsWhenAShardWishesSo) {
+  std::atomic<int> asked{0};
+  cluster_node_options options;
+  options.ask_for_registrations = [&] { ++asked; };
+  auto a = make("a", {}, options);
+  caf::anon_send(a->actor, registrations_wished{});
+  EXPECT_TRUE(eventually([&] { return asked == 1; }));
+}
+
+TEST_F(ClusterNode, SaysWhereItIs) {
+  std::mutex mutex;
+  std::string said;
+  cluster_node_options options;
+  options.beacon = [&](const std::string& address) {
+    const std::lock_guard lock{mutex};
+    said = address;
+  };
+  auto a = make("a", {}, options);
+  EXPECT_TRUE(eventually([&] {
+    const std::lock_guard lock{mutex};
+    return said == a->address;
+  }));
+}
+
+} // namespace
+} // namespace shunt
