@@ -61,6 +61,14 @@ route_shard_actor spawn_ear(caf::actor_system& system, std::shared_ptr<shard_ear
       [heard](const from_peer& m) { heard([&](shard_ear& all) { all.messages.push_back(m); }); },
       [heard](const shard_view_changed& m) { heard([&](shard_ear& all) { all.views.push_back(m.view); }); },
       [heard](const peer_gone& m) { heard([&](shard_ear& all) { all.gone.push_back(m.peer); }); },
+      [](const confirm_change&) {},
+      [](const ask_change&) {},
+      [](look_at_changes) {},
+      [](const restore_slice&) {},
+      [](read_slice) {},
+      [](const tell_slice&) {
+        return slice_piece{std::make_shared<const std::vector<routing::told_host>>()};
+      },
     };
   }, std::move(ear));
 }
@@ -205,7 +213,7 @@ TEST_F(ClusterNode, TellsPeersWhatIsInSyncAndThatNatsIsHeard) {
   auto a = make("a");
   auto b = make("b", {a->address});
   ASSERT_TRUE(a->has_link() && b->has_link());
-  caf::anon_send(b->actor, shard_sync{2, true});
+  caf::anon_send(b->actor, shard_sync{2, true, true});
   caf::anon_send(b->actor, nats_changed{true, false});
   EXPECT_TRUE(eventually([&] {
     const auto others = a->ears[2]->with([](auto& e) { return e.views.back().others; });
@@ -369,7 +377,7 @@ TEST_F(ClusterNode, TellsASuccessorOfAShardWhoHoldsIt) {
   auto a = make("a");
   auto b = make("b", {a->address});
   ASSERT_TRUE(a->has_link() && b->has_link());
-  caf::anon_send(a->actor, shard_sync{1, true});
+  caf::anon_send(a->actor, shard_sync{1, true, true});
   ASSERT_TRUE(eventually([&] { return b->status().nodes[0].shards_in_sync == 1; }));
   const auto ear = std::make_shared<shard_ear>();
   const auto successor = spawn_ear(system, ear);
