@@ -1,0 +1,61 @@
+// What happens to a simulated cluster: a list of faults and of changes to routes, drawn from a seed. A history
+// is all that a run depends on, so the same one gives the same run, and a shorter one can be tried.
+#pragma once
+
+#include "routing/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace shunt::simulation {
+
+using routing::nanoseconds;
+
+enum class fault_kind : std::uint8_t {
+  crash,       ///< Node `a` ends and starts again `lasts` later, empty; never, if that is 0.
+  leave,       ///< The same, announced: it says so, drains for a second, and then ends.
+  pause,       ///< Node `a` does not run, as after SIGSTOP.
+  cut,         ///< Nothing passes between `a` and `b`.
+  cut_one_way, ///< Nothing passes from `a` to `b`.
+  split,       ///< Nothing passes between the nodes of `mask` and the others.
+  slow,        ///< Whatever `a` says and hears takes half a second more.
+  reset,       ///< The link between `a` and `b` breaks once.
+  nats_cut,    ///< `a` has no NATS.
+  nats_down,   ///< Nobody has.
+  unregister,  ///< The app behind route `a` says that it goes.
+  vanish,      ///< It goes without a word.
+  reregister,  ///< It comes back.
+};
+
+struct fault {
+  nanoseconds at{0};
+  fault_kind kind = fault_kind::crash;
+  std::size_t a = 0, b = 0;
+  nanoseconds lasts{0};
+  std::uint64_t mask = 0;
+  bool silent = false; ///< A crash that closes no link: the machine is gone.
+};
+
+struct history {
+  std::uint64_t seed = 0;
+  std::size_t nodes = 5;
+  std::size_t routes = 40; ///< 0: membership and placement alone.
+  std::size_t shards = 8;
+  std::size_t holders = 3; ///< 0 = all.
+  nanoseconds rebalance_after{0};
+  std::size_t zones = 0;
+  std::vector<fault> faults{};
+
+  nanoseconds last_fault() const; ///< The end of whatever ends last.
+};
+
+/// `nodes` is at least 2; more than 64 are never split.
+history draw_history(std::uint64_t seed, std::size_t nodes, std::size_t routes);
+
+std::string text_of(fault_kind kind);
+/// One line: "12.3s pause 2 for 4.5s".
+std::string text_of(const fault& f);
+
+} // namespace shunt::simulation

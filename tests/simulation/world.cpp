@@ -1,0 +1,289 @@
+// Nodes and the links between them.
+#include "world.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace shunt::simulation {
+
+using namespace routing;
+
+namespace {
+
+constexpr auto turn_every = 100ms;
+constexpr auto silence_max = 3s; ///< On a link: then it is closed.
+
+} // namespace
+
+world::world(const history& h)
+  : history_{h}, dice_{h.seed ^ 0x5a17}, network_{time_, dice_, h.nodes}, nodes_(h.nodes),
+    nats_cut_(h.nodes), last_fault_{h.last_fault()} {
+  for (std::size_t i = 0; i < h.nodes; ++i) {
+    auto& n = nodes_[i];
+    n.name = "router-" + std::to_string(i);
+    n.skew = std::chrono::milliseconds{dice_.below(1'000'000)};
+    n.links.resize(h.nodes);
+    n.known_since.resize(h.routes);
+    n.sightings.resize(h.routes);
+  }
+  for (std::size_t i = 0; i < h.routes; ++i) {
+    route r;
+    r.host = "app-" + std::to_string(i / 2) + ".example.com"; // Two endpoints each.
+    r.shard = shard_of(r.host, h.shards);
+    endpoint_spec spec;
+    spec.host = "10.0.0.1";
+    spec.port = static_cast<std::uint16_t>(1000 + i);
+    r.target = endpoint::make(spec);
+    routes_.push_back(std::move(r));
+    if (i % 2 == 0)
+      hosts_.push_back(routes_.back().host);
+  }
+}
+
+std::vector<std::size_t> world::live() const {
+  std::vector<std::size_t> all;
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].runs() && !nodes_[i].leaving)
+      all.push_back(i);
+  return all;
+}
+
+// -- Nodes
+
+void world::start(std::size_t i) {
+  auto& n = nodes_[i];
+  if (n.up)
+    return;
+  ++n.life;
+  n.up = true;
+  n.leaving = false;
+  n.started = time_.now();
+  membership_rules rules{.cluster = "prod", .shards = history_.shards, .holders = history_.holders};
+  rules.rebalance_after = history_.rebalance_after;
+  node_hello self;
+  self.node = n.name;
+  self.zone = history_.zones == 0 ? "" : "z" + std::to_string(i % history_.zones);
+  self.address = n.name + ":7946";
+  self.incarnation = 1 + static_cast<std::uint64_t>(time_.now().count() / 1'000'000);
+  n.members.emplace(rules, self);
+  n.by_number.assign(1, i);
+  n.replicas.clear();
+  n.views.assign(history_.shards, {});
+  n.holds_since.assign(history_.shards, -1ns);
+  n.in_sync_since.assign(history_.shards, -1ns);
+  n.known_since.assign(hosts_.size(), -1ns);
+  n.sightings.assign(routes_.size(), {});
+  n.asked.clear();
+  n.waiting.clear();
+  n.has_nats = nats_cut_[i] == 0 && nats_down_ == 0;
+  if (!routes_.empty())
+    for (std::size_t s = 0; s < history_.shards; ++s) {
+      table_rules table{.stale_threshold = 12s};
+      replica_rules how{.clustered = true, .in_sync = false, .register_interval = 5s};
+      n.replicas.push_back(std::make_unique<shard_replica>(table, how, local(i)));
+      if (!n.has_nats)
+        n.replicas.back()->nats(false, false, local(i));
+    }
+  n.members->set_hears_nats(n.has_nats);
+  settle(i);
+  const auto life = n.life;
+  const auto again = std::make_shared<std::function<void()>>();
+  *again = [this, i, life, weak = std::weak_ptr{again}] {
+    if (nodes_[i].life != life || !nodes_[i].up)
+      return;
+    if (const auto self_again = weak.lock())
+      time_.in(turn_every, [self_again] { (*self_again)(); });
+    if (nodes_[i].runs())
+      turn(i);
+  };
+  time_.in(std::chrono::microseconds{dice_.below(100'000)}, [again] { (*again)(); });
+}
+
+void world::stop(std::size_t i, bool silent) {
+  auto& n = nodes_[i];
+  if (!n.up)
+    return;
+  for (std::size_t other = 0; other < nodes_.size(); ++other)
+    if (const auto epoch = std::exchange(n.links[other].epoch, 0); epoch != 0 && !silent)
+      network_.send(i, other, [=, this] { arrive(i, other, epoch, std::make_shared<packet>(goodbye{})); });
+  n.up = false;
+  n.stopped = time_.now();
+  n.members.reset();
+  n.replicas.clear();
+  n.waiting.clear();
+}
+
+void world::when_running(std::size_t i, std::function<void()> what) {
+  auto& n = nodes_[i];
+  if (n.up && n.pauses > 0)
+    n.waiting.push_back(std::move(what));
+  else if (n.up)
+    what();
+}
+
+void world::pause(std::size_t i, nanoseconds lasts) {
+  ++nodes_[i].pauses;
+  time_.in(lasts, [this, i] {
+    if (--nodes_[i].pauses > 0 || !nodes_[i].up)
+      return;
+    for (auto& each : std::exchange(nodes_[i].waiting, {}))
+      each();
+  });
+}
+
+void world::turn(std::size_t i) {
+  auto& n = nodes_[i];
+  for (std::size_t other = 0; other < nodes_.size(); ++other)
+    if (n.links[other].epoch != 0 && time_.now() - n.links[other].heard > silence_max)
+      close(i, other);
+  n.members->tick(local(i));
+  for (std::size_t s = 0; s < n.replicas.size(); ++s)
+    if (const auto due = n.replicas[s]->due(); due && *due <= local(i))
+      n.replicas[s]->tick(local(i));
+  if (n.replicas.empty()) // A copy that is made in no time.
+    for (std::size_t s = 0; s < history_.shards; ++s)
+      n.members->set_in_sync(s, n.views[s].held);
+  const auto round = time_.now() / turn_every + static_cast<long>(i);
+  if (round % 3 == 0) {
+    const auto said = std::make_shared<const packet>(n.members->heartbeat());
+    for (std::size_t other = 0; other < nodes_.size(); ++other)
+      send(i, other, said);
+  }
+  if (round % 4 == 0)
+    dial(i);
+  if (time_.now() - n.pruned > 3s) {
+    n.pruned = time_.now();
+    for (auto& r : n.replicas)
+      if (r->may_prune(local(i)))
+        for (prune_result result; !r->prune_step(local(i), 1'000, local(i), result);) {
+        }
+  }
+  settle(i);
+}
+
+void world::settle(std::size_t i) {
+  auto& n = nodes_[i];
+  if (!n.up)
+    return;
+  for (const auto s : n.members->take_changed()) {
+    n.views[s] = n.members->view_of(s);
+    ++outcome_.moved;
+    if (!n.replicas.empty())
+      n.replicas[s]->see(n.views[s], local(i));
+  }
+  for (const auto& each : n.members->take_log())
+    if (each.what == "peer-forgotten" && history_.rebalance_after >= 60s && time_.now() < 60s)
+      fail("moved", n.name + " forgets " + each.node);
+  for (std::size_t s = 0; s < n.replicas.size(); ++s) {
+    auto& r = *n.replicas[s];
+    if (r.has_changes())
+      static_cast<void>(r.take_changes(local(i)));
+    static_cast<void>(r.take_pruned());
+    static_cast<void>(r.take_wish_for_registrations()); // They come every 4 s.
+    for (auto& each : r.take_outgoing())
+      if (each.to < n.by_number.size())
+        send(i, n.by_number[each.to], std::make_shared<packet>(shard_message{s, std::move(each.what)}));
+    for (const auto& host : r.take_answered())
+      judge_answer(i, host);
+    n.members->set_in_sync(s, r.holds_in_sync());
+    const auto note = [&](nanoseconds& since, bool is) {
+      since = !is ? nanoseconds{-1} : since < 0ns ? time_.now() : since;
+    };
+    note(n.holds_since[s], r.holds());
+    note(n.in_sync_since[s], r.holds_in_sync());
+  }
+  tell_news(i);
+}
+
+void world::tell_news(std::size_t i) {
+  auto& n = nodes_[i];
+  for (std::size_t other = 0; other < nodes_.size(); ++other)
+    if (n.links[other].epoch != 0)
+      if (auto news = n.members->news_for(n.links[other].number, local(i)))
+        send(i, other, std::make_shared<packet>(std::move(*news)));
+}
+
+// -- Links
+
+void world::dial(std::size_t a) {
+  for (std::size_t b = 0; b < nodes_.size(); ++b)
+    if (b != a && nodes_[a].links[b].epoch == 0 && nodes_[b].runs() && network_.is_open(a, b))
+      time_.in(network_.delay(a, b) + network_.delay(b, a), [this, a, b] { establish(a, b); });
+}
+
+void world::establish(std::size_t a, std::size_t b) {
+  auto& x = nodes_[a];
+  auto& y = nodes_[b];
+  if (!x.runs() || !y.runs() || !network_.is_open(a, b) || x.links[b].epoch != 0)
+    return;
+  lose(b, a); // Of an old link, whose end it had not noticed.
+  x.links[b].epoch = y.links[a].epoch = ++epochs_;
+  greet(a, b);
+  greet(b, a);
+  tell_news(a); // What else follows has time until the next turn.
+  tell_news(b);
+}
+
+void world::greet(std::size_t a, std::size_t b) {
+  auto& n = nodes_[a];
+  auto& link = n.links[b];
+  const auto welcome = n.members->connected(nodes_[b].members->self(), local(a));
+  if (!welcome.peer)
+    return fail("view", n.name + " refuses " + nodes_[b].name + ": " + welcome.refusal);
+  link.number = *welcome.peer;
+  link.heard = time_.now();
+  if (n.by_number.size() <= link.number)
+    n.by_number.resize(link.number + 1u, a);
+  n.by_number[link.number] = b;
+}
+
+void world::send(std::size_t a, std::size_t b, packet_ptr what) {
+  const auto epoch = nodes_[a].links[b].epoch;
+  if (a == b || epoch == 0)
+    return;
+  ++outcome_.messages;
+  network_.send(a, b, [this, a, b, epoch, what = std::move(what)] { arrive(a, b, epoch, what); });
+}
+
+void world::arrive(std::size_t a, std::size_t b, std::uint64_t epoch, const packet_ptr& what) {
+  if (nodes_[b].links[a].epoch != epoch)
+    return;
+  when_running(b, [=, this] {
+    auto& n = nodes_[b];
+    auto& link = n.links[a];
+    if (link.epoch != epoch)
+      return;
+    link.heard = time_.now();
+    if (std::holds_alternative<goodbye>(*what))
+      lose(b, a);
+    else if (const auto* said = std::get_if<node_heartbeat>(&*what))
+      n.members->heard(link.number, *said, local(b));
+    else if (const auto* news = std::get_if<node_news>(&*what))
+      n.members->told(*news, local(b));
+    else if (const auto* m = std::get_if<shard_message>(&*what); m != nullptr && !n.replicas.empty())
+      n.replicas[m->shard]->receive(link.number, m->what, local(b));
+    // What follows from hearsay and heartbeats has time until the next turn.
+    if (std::holds_alternative<shard_message>(*what) || std::holds_alternative<goodbye>(*what))
+      settle(b);
+  });
+}
+
+/// This end closes it, and the other hears of it if it can.
+void world::close(std::size_t a, std::size_t b) {
+  const auto epoch = nodes_[a].links[b].epoch;
+  if (epoch == 0)
+    return;
+  network_.send(a, b, [=, this] { arrive(a, b, epoch, std::make_shared<packet>(goodbye{})); });
+  lose(a, b);
+}
+
+void world::lose(std::size_t a, std::size_t b) {
+  auto& n = nodes_[a];
+  if (std::exchange(n.links[b].epoch, 0) == 0)
+    return;
+  n.members->disconnected(n.links[b].number, local(a));
+  for (auto& r : n.replicas)
+    r->peer_gone(n.links[b].number, local(a));
+}
+
+} // namespace shunt::simulation

@@ -1,0 +1,171 @@
+// A simulated cluster: real membership, placement and shard replicas on every node; links, NATS, apps and time
+// are made up. One run follows one history, and ends with the first promise that was broken.
+//
+// What is promised (the names are those of failures):
+//   view      Within 5 s of the last fault all nodes that live and do not leave know the same members, alive, ...
+//   holders   ... and place every shard alike.
+//   dead      By then nobody who lives is suspect or dead to anybody.
+//   moved     A shard is placed beyond its first R nodes only if fewer than two of them are alive, and nodes that were
+//             away for less than `rebalance_after` count among these; so no restart moves one.
+//   absent    No node in sync says that a host does not exist which a holder in sync has known for `known_for`.
+//   lost      No endpoint leaves a holder that was heard in time by any holder.
+//   digest    Within 5 s of the last fault the holders of a shard have equal digests.
+//   gone      By then an endpoint whose unregister some holder applied, and still stands by, is gone from all.
+//   sync      15 s after the last fault everybody is in sync.
+#pragma once
+
+#include "history.hpp"
+#include "network.hpp"
+#include "schedule.hpp"
+
+#include "routing/membership.hpp"
+#include "routing/shard_replica.hpp"
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace shunt::simulation {
+
+using namespace std::chrono_literals;
+using routing::time_point;
+
+struct outcome {
+  std::string failure; ///< Its name; empty: all promises were kept.
+  std::string detail;
+  nanoseconds at{0};
+  std::uint64_t events = 0, messages = 0, asked = 0, moved = 0;
+  nanoseconds agreed_after{0}; ///< After the last fault.
+
+  bool failed() const { return !failure.empty(); }
+};
+
+class world {
+public:
+  explicit world(const history& h);
+  outcome run();
+
+private:
+  struct shard_message {
+    std::size_t shard;
+    routing::replica_message what;
+  };
+  struct goodbye {};
+  using packet = std::variant<routing::node_heartbeat, routing::node_news, shard_message, goodbye>;
+  using packet_ptr = std::shared_ptr<const packet>;
+
+  /// One end of a link.
+  struct link_end {
+    std::uint64_t epoch = 0; ///< 0: there is none.
+    nanoseconds heard{0};
+    routing::peer_id number = 0;
+  };
+  /// What one node's copy of one endpoint was when last looked at.
+  struct sighting {
+    bool there = false;
+    nanoseconds unregistered{-1}; ///< When this node applied that; negative: not since it holds the shard.
+  };
+  struct node {
+    std::string name;
+    std::uint64_t life = 0; ///< Counts starts; 0: it never ran.
+    bool up = false;
+    int pauses = 0;
+    bool leaving = false;
+    bool has_nats = true; ///< Its subscription stands.
+    nanoseconds skew{0}, started{0}, stopped{0};
+    std::optional<routing::membership> members;
+    std::vector<std::unique_ptr<routing::shard_replica>> replicas;
+    std::vector<link_end> links;
+    std::vector<std::size_t> by_number; ///< Which node a peer id means.
+    std::deque<std::function<void()>> waiting; ///< For it to run again.
+    std::vector<nanoseconds> holds_since, in_sync_since; ///< Per shard; negative: it does not.
+    std::vector<nanoseconds> known_since;                ///< Per host.
+    std::vector<sighting> sightings;                     ///< Per route.
+    std::map<std::string, bool> asked;
+    std::vector<routing::shard_view> views;
+    nanoseconds pruned{0};
+    bool runs() const { return up && pauses == 0; }
+  };
+  struct route {
+    std::string host;
+    std::size_t shard = 0;
+    routing::endpoint_ptr target;
+    bool registered = true;
+    nanoseconds since{0}; ///< Registered or not.
+    nanoseconds heard{-1h}; ///< By any holder.
+    nanoseconds published{-1h}; ///< Its latest registration.
+    bool by_word = false; ///< Unregistered by a message.
+  };
+
+  // Nodes.
+  void start(std::size_t i);
+  void stop(std::size_t i, bool silent);
+  void turn(std::size_t i);   ///< What a node does ten times a second.
+  void settle(std::size_t i); ///< What follows from what it was told.
+  void tell_news(std::size_t i);
+  time_point local(std::size_t i) const { return time_point{1000s + time_.now() + nodes_[i].skew}; }
+  void when_running(std::size_t i, std::function<void()> what);
+  void pause(std::size_t i, nanoseconds lasts);
+
+  // Links.
+  void dial(std::size_t a);
+  void establish(std::size_t a, std::size_t b);
+  void greet(std::size_t a, std::size_t b);
+  void send(std::size_t a, std::size_t b, packet_ptr what);
+  void arrive(std::size_t a, std::size_t b, std::uint64_t epoch, const packet_ptr& what);
+  void close(std::size_t a, std::size_t b);
+  void lose(std::size_t a, std::size_t b);
+
+  // NATS and apps.
+  void publish(std::size_t route, bool unregister);
+  void hear(std::size_t i, std::size_t route, bool unregister);
+  void emit(std::size_t route);
+  void update_nats(std::size_t i);
+  void change_route(const fault& f);
+
+  // Faults.
+  void begin(const fault& f);
+  void for_split(std::uint64_t mask, const std::function<void(std::size_t, std::size_t)>& each);
+
+  // Promises.
+  void look();
+  void ask_some(std::size_t i);
+  void judge_answer(std::size_t i, const std::string& host);
+  void watch_tables(std::size_t i);
+  void check_places(std::size_t i);
+  std::string disagreement();
+  std::string differing_digests();
+  void check_gone();
+  void check_sync();
+  void fail(const char* name, std::string detail);
+  std::vector<std::size_t> live() const;
+  static std::size_t number_of(const std::string& name) { return std::stoul(name.substr(name.rfind('-') + 1)); }
+
+  history history_;
+  routing::rng dice_;
+  schedule time_;
+  network network_;
+  std::vector<node> nodes_;
+  std::vector<route> routes_;
+  std::vector<std::string> hosts_;
+  std::uint64_t epochs_ = 0;
+  int nats_down_ = 0;
+  std::vector<int> nats_cut_;
+  nanoseconds last_fault_;
+  std::string disagreed_ = "never looked", differed_ = "never looked";
+  bool agreed_in_time_ = false, equal_in_time_ = false, agreed_later_ = false, equal_later_ = false;
+  std::vector<std::vector<std::uint16_t>> ranks_;
+  std::size_t looks_ = 0;
+  outcome outcome_;
+};
+
+outcome run(const history& h);
+/// A history as short as was found in which the same promise is broken.
+history shrink(const history& h, const outcome& found);
+
+} // namespace shunt::simulation
