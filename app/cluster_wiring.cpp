@@ -159,8 +159,8 @@ cluster_node_options cluster_node_options_of(const config::settings& settings) {
   options.listen_port = c.node.port;
   options.peers = c.peers;
   if (c.tls.active())
-    options.tls = cluster::peer_tls::make({.ca = c.tls.ca_certs,
-                                           .certificate = c.tls.cert_chain,
+    options.tls = cluster::peer_tls::make({.ca_certs = c.tls.ca_certs,
+                                           .cert_chain = c.tls.cert_chain,
                                            .private_key = c.tls.private_key});
   return options;
 }

@@ -227,7 +227,7 @@ int run_router(const config::settings& settings, const std::string& file,
   health_check_counters health_counters;
   reservation_counters reservation_counts;
   confirmation_counters confirmations;
-  cluster::cluster_metrics cluster_counters;
+  const auto cluster_counters = std::make_shared<cluster::cluster_metrics>();
   snapshot_counters snapshot_counts;
   table_metrics table{settings};
   actor_config config;
@@ -350,7 +350,7 @@ int run_router(const config::settings& settings, const std::string& file,
   sources.health_checks = &health_counters;
   sources.reservations = &reservation_counts;
   if (parts->cluster) {
-    sources.cluster = &cluster_counters;
+    sources.cluster = cluster_counters.get();
     sources.confirmations = &confirmations;
     sources.snapshots = &snapshot_counts;
   }

@@ -28,7 +28,7 @@ void shard_replica::restore(const std::vector<told_host>& hosts, time_point now)
   if (!how_.clustered || !holds_ || certain_)
     return;
   for (const auto& host : hosts) {
-    slice_.restore(host, now);
+    slice_.merge(host, now);
     if (transferred_)
       continue;
     for (const auto& path : host.paths)
@@ -46,13 +46,23 @@ void shard_replica::confirm_restored(const told_host& told) {
       restored_.erase(slice_history::digest_of(told.host, path.path, *each.target));
 }
 
+/// A copy that would have heard them takes no endpoints whose age is over: whoever tells of them, perhaps after a long
+/// absence, has them pruned instead. Any other takes them, since it may not prune them either.
+void shard_replica::merge(const std::vector<told_host>& hosts, peer_id from, time_point now) {
+  endpoints_pruned over;
+  auto* const refused = certain_ && may_prune(now) ? &over.which : nullptr;
+  for (const auto& host : hosts) {
+    slice_.merge(host, now, refused);
+    confirm_restored(host);
+  }
+  if (!over.which.empty())
+    send(from, std::move(over));
+}
+
 void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) {
   if (!pull_ || pull_->from != from || m.cursor != pull_->cursor)
     return;
-  for (const auto& host : m.hosts) {
-    slice_.merge(host, now);
-    confirm_restored(host);
-  }
+  merge(m.hosts, from, now);
   counters_.transferred_hosts += m.hosts.size();
   pull_->from_in_sync = pull_->from_in_sync && m.in_sync;
   pull_->cursor = m.next;
@@ -179,10 +189,7 @@ void shard_replica::compare(peer_id from, const host_digests& m, time_point now)
 
 void shard_replica::take(const slice_told& m, peer_id from, time_point now) {
   if (holds_) {
-    for (const auto& host : m.hosts) {
-      slice_.merge(host, now);
-      confirm_restored(host);
-    }
+    merge(m.hosts, from, now);
     counters_.repaired_hosts += m.hosts.size();
   }
   if (!m.last)

@@ -200,6 +200,7 @@ private:
   // Transfer, digests, ages.
   void seek_transfer(time_point now);
   void take(const transfer_piece& m, peer_id from, time_point now);
+  void merge(const std::vector<told_host>& hosts, peer_id from, time_point now);
   void confirm_restored(const told_host& told);
   void send_digests();
   void note_digest(time_point now);

@@ -119,9 +119,10 @@ public:
   std::vector<told_host> tell_wildcards(time_point now) const;
   /// Takes over what another copy knows and this one does not: the later event wins, and what happened within
   /// a second of each other leaves the endpoint there, provisionally. Needs a history.
-  void merge(const told_host& told, time_point now) { merge(told, now, false); }
-  /// Takes over what was known when the process ended last, however long ago, provisionally.
-  void restore(const told_host& told, time_point now);
+  void merge(const told_host& told, time_point now) { merge(told, now, nullptr); }
+  /// The same, but for endpoints whose age is over: they are not taken, and named. For a copy that would have
+  /// heard them.
+  void merge(const told_host& told, time_point now, std::vector<endpoint_key>* refused);
   /// Makes the host, or what is told of it, equal to the copy that tells. The caller's own reservations stay.
   void adopt(const told_host& told, time_point now);
   /// Forgets all routes of a host, reserved ones excepted.
@@ -281,10 +282,9 @@ private:
   void adopt_empty(slice_route& r, const told_path& told, time_point now);
   void abandon(slice_host& h, time_point now);
   bool abandon(slice_route& r, time_point now);
-  void merge(slice_host& h, const told_path& told, time_point now, bool however_old = false);
+  void merge(slice_host& h, const told_path& told, time_point now, std::vector<endpoint_key>* refused);
   void merge_end(slice_host& h, const told_path& of, const told_end& end, time_point now);
   void merge_member(slice_host& h, const told_path& of, const told_member& told, time_point now);
-  void merge(const told_host& told, time_point now, bool however_old);
   bool is_too_old(const told_member& told) const;
   bool is_spared(const slice_member& m) const { return m.target->tls() && !m.provisional(); }
 

@@ -337,25 +337,24 @@ void slice::abandon_unwatched(time_point now) {
 
 // -- Merging
 
-void slice::restore(const told_host& told, time_point now) {
-  merge(told, now, true);
-}
-
-void slice::merge(const told_host& told, time_point now, bool however_old) {
+void slice::merge(const told_host& told, time_point now, std::vector<endpoint_key>* refused) {
   if (!is_acceptable(told.host, {}))
     return;
   slice_host& h = make_host(told.host, host_hash(told.host));
   const pin stays{*this, h};
   for (const auto& path : told.paths)
     if (is_acceptable(told.host, path.path))
-      merge(h, path, now, however_old);
+      merge(h, path, now, refused);
 }
 
-void slice::merge(slice_host& h, const told_path& told, time_point now, bool however_old) {
+void slice::merge(slice_host& h, const told_path& told, time_point now,
+                  std::vector<endpoint_key>* refused) {
   for (const auto& each : told.ended)
     merge_end(h, told, each, now);
   for (const auto& each : told.members)
-    if (however_old || !is_too_old(each))
+    if (refused != nullptr && is_too_old(each))
+      refused->push_back({std::string{h.text()}, told.path, std::string{each.target->address()}});
+    else
       merge_member(h, told, each, now);
   if (told.known && told.members.empty()) {
     slice_route* r = h.find(told.path);
@@ -390,7 +389,7 @@ void slice::merge_end(slice_host& h, const told_path& of, const told_end& end, t
     settle_empty(*r, now, false);
 }
 
-/// Nobody heard it for so long that it would be pruned at once, or its tombstone may have ended.
+/// Nobody heard it for so long that it would be pruned at once.
 bool slice::is_too_old(const told_member& told) const {
   const bool spared = told.target->tls() && !told.provisional;
   return !spared && told.age > stale_threshold(*told.target);

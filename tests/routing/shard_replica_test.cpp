@@ -223,6 +223,43 @@ TEST_F(Replicas, PruneTogetherWhatNobodyHears) {
   EXPECT_EQ(at(1).take_pruned().endpoints, 1u);
 }
 
+TEST_F(Replicas, TakeOverWhatMayNotBePrunedHoweverOldItIs) {
+  make(1);
+  put(0, "a.com", 1);
+  at(0).nats(false, false, now);
+  advance(600s);
+  at(0).nats(true, false, now);
+  advance(interval + 1s);
+  ASSERT_FALSE(at(0).may_prune(now));
+  add(true);
+  see_all();
+  EXPECT_EQ(pool(1, "a.com"), "1");
+  advance(10s);
+  EXPECT_TRUE(at(0).in_sync() && at(1).in_sync());
+}
+
+TEST_F(Replicas, BringNothingBackAfterALongAbsence) {
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  sever(0, 1);
+  at(1).nats(false, false, now);
+  prune_result result;
+  for (int i = 0; i < 90; ++i) { // Longer than tombstones live.
+    advance(10s);
+    if (at(0).may_prune(now))
+      at(0).prune_step(now, 100, now, result);
+  }
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+  EXPECT_EQ(pool(1, "a.com"), "1");
+  at(1).nats(true, false, now);
+  heal();
+  advance(4s);
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+  EXPECT_EQ(pool(1, "a.com"), "empty");
+  EXPECT_EQ(digest(0), digest(1));
+}
+
 TEST_F(Replicas, PruneNothingWithoutNats) {
   make(2);
   put_all("a.com", 1);
