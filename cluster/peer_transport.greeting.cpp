@@ -124,6 +124,37 @@ net::task<void> transport_core::greet_main(net::wire_ptr wire, std::string addre
   const auto failed = co_await wire->send(frame);
   if (failed)
     close_link(made->handle->number(), unanswered);
+  else if (!made->closed && !made->open)
+    watch_first(made);
+}
+
+/// Until the second connection is there nobody reads from the first. But the other side may refuse, or end.
+void transport_core::watch_first(const link_owner& waiting) {
+  waiting->wires[0]->watch(
+    [](void* self) {
+      auto& first = *static_cast<link*>(self);
+      first.owner.look_at_first(first);
+    },
+    waiting.get());
+  waiting->wires[0]->listen();
+}
+
+void transport_core::look_at_first(link& waiting) {
+  auto& wire = *waiting.wires[0];
+  const auto bytes = wire.bytes();
+  const auto length = frame_length(bytes);
+  if (length && *length <= greeting_bytes_max && bytes.size() >= frame_length_bytes + *length) {
+    const auto heard = decode(bytes.substr(frame_length_bytes, *length));
+    const auto* refused = heard.frame ? std::get_if<refusal_frame>(&*heard.frame) : nullptr;
+    if (refused != nullptr) {
+      close_link(waiting.handle->number(), refused->node + " refused: " + refused->reason);
+      return;
+    }
+  }
+  if (wire.ended())
+    close_link(waiting.handle->number(), unanswered);
+  else if (bytes.size() < greeting_bytes_max) // Frames that came early stay where they are.
+    wire.listen();
 }
 
 /// The link that waits for this second connection; null: none does.

@@ -26,6 +26,7 @@ struct consumption {
 void transport_core::open(const link_owner& ready) {
   ready->limit.disarm();
   ready->open = true;
+  ready->wires[0]->watch(nullptr, nullptr);
   metrics_.links_opened.add();
   metrics_.links_open.add();
   ready->listener->on_open();
