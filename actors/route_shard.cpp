@@ -219,7 +219,7 @@ public:
     auto hosts = std::make_shared<std::vector<routing::told_host>>();
     auto next = routing::slice::tell_end;
     if (state().replica->holds() && options_.cluster)
-      next = table().tell_some(from.cursor, told_together, now(), *hosts);
+      next = table().tell_piece(from.cursor, told_together, now(), *hosts);
     return {std::move(hosts), next};
   }
 

@@ -117,7 +117,7 @@ void check_peers(const cluster_settings& c, const found_keys& keys, report& out)
                 cat("found \"", shown(c.peers[i]), "\", expected host:port, IPv6 in brackets"));
   if (c.peers.empty() && c.discovery == cluster_discovery::none)
     out.warn(line, "cluster.peers",
-             "no other node is looked for: name some here, or set discovery: nats");
+             "no other node is looked for: name some here");
 }
 
 void check_times(const cluster_settings& c, const found_keys& keys, report& out) {

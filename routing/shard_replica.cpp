@@ -9,6 +9,8 @@ namespace shunt::routing {
 
 namespace {
 
+constexpr std::size_t transferred_together = 64; ///< Hosts in a piece, about.
+
 template <class... Handlers>
 struct overloaded : Handlers... {
   using Handlers::operator()...;
@@ -198,7 +200,7 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
       [&](const transfer_pull& m) {
         transfer_piece piece{.cursor = m.cursor, .next = slice::tell_end};
         if (holds_)
-          piece.next = slice_.tell_some(m.cursor, 64, now, piece.hosts);
+          piece.next = slice_.tell_piece(m.cursor, transferred_together, now, piece.hosts);
         piece.in_sync = holds_in_sync();
         send(from, std::move(piece));
       },

@@ -116,6 +116,9 @@ public:
   std::uint64_t tell_some(std::uint64_t cursor, std::size_t budget, time_point now,
                           std::vector<told_host>& into) const;
   static constexpr std::uint64_t tell_end = ~std::uint64_t{0};
+  /// The same until there are about so many hosts, or no more: a slice with few is one piece.
+  std::uint64_t tell_piece(std::uint64_t cursor, std::size_t hosts, time_point now,
+                           std::vector<told_host>& into) const;
   std::vector<told_host> tell_wildcards(time_point now) const;
   /// Takes over what another copy knows and this one does not: the later event wins, and what happened within
   /// a second of each other leaves the endpoint there, provisionally. Needs a history.

@@ -151,6 +151,13 @@ std::uint64_t slice::tell_some(std::uint64_t cursor, std::size_t budget, time_po
   return next;
 }
 
+std::uint64_t slice::tell_piece(std::uint64_t cursor, std::size_t hosts, time_point now,
+                                std::vector<told_host>& into) const {
+  while (cursor != tell_end && into.size() < hosts)
+    cursor = tell_some(cursor, hosts, now, into);
+  return cursor;
+}
+
 std::vector<told_host> slice::tell_wildcards(time_point now) const {
   std::vector<told_host> all;
   for (auto* h : wildcards_)

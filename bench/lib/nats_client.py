@@ -1,6 +1,7 @@
-"""Just enough of the NATS text protocol to publish: CONNECT, PUB, PING and PONG over a socket."""
+"""Just enough of the NATS text protocol to publish and to ask: CONNECT, PUB, SUB, MSG, PING and PONG over a socket."""
 
 import json
+import queue
 import socket
 import threading
 
@@ -8,7 +9,7 @@ from lib.network import LOOPBACK
 
 
 class NatsPublisher:
-    """One connection to a NATS server on loopback. Any thread may publish."""
+    """One connection to a NATS server on loopback. Any thread may publish; one may ask."""
 
     def __init__(self, port):
         self._socket = socket.create_connection((LOOPBACK, port), timeout=10.0)
@@ -21,12 +22,24 @@ class NatsPublisher:
         if self._read_reply() != b"PONG":
             raise ConnectionError("the NATS server does not accept us")
         self._socket.settimeout(None)
+        self._inbox = f"_INBOX.bench.{id(self)}"
+        self._answers = queue.SimpleQueue()
+        self._send(f"SUB {self._inbox} 1\r\n".encode())
         threading.Thread(target=self._answer_pings, daemon=True).start()
 
     def publish(self, subject, message):
         """Publishes `message` as JSON."""
         payload = json.dumps(message).encode()
         self._send(f"PUB {subject} {len(payload)}\r\n".encode() + payload + b"\r\n")
+
+    def request(self, subject, message, seconds=10.0):
+        """Publishes `message` and returns what is answered, or None."""
+        payload = json.dumps(message).encode()
+        self._send(f"PUB {subject} {self._inbox} {len(payload)}\r\n".encode() + payload + b"\r\n")
+        try:
+            return json.loads(self._answers.get(timeout=seconds))
+        except queue.Empty:
+            return None
 
     def close(self):
         # Wakes the thread that reads, which close() alone would not.
@@ -52,6 +65,9 @@ class NatsPublisher:
             for line in self._input:
                 if line.startswith(b"PING"):
                     self._send(b"PONG\r\n")
+                elif line.startswith(b"MSG"):
+                    self._answers.put(self._input.read(int(line.split()[-1])))
+                    self._input.readline()
         except (OSError, ValueError):
             pass  # Closed, by us or by the server: the next publish says so.
 
