@@ -40,11 +40,11 @@ std::string nearest_key(std::string_view path, const std::set<std::string, std::
   const auto name = last_name(path);
   std::string best;
   // A third of the letters wrong is still a slip; more is another word.
-  auto best_distance = std::max<std::size_t>(name.size() / 3, 2) + 1;
+  std::pair best_distance{std::max<std::size_t>(name.size() / 3, 2) + 1, std::size_t{0}};
   for (const auto& candidate : known) {
-    auto d = distance(path, candidate);
-    if (name == last_name(candidate))
-      d = std::min<std::size_t>(d, 1);
+    const auto whole = distance(path, candidate);
+    // A name at the wrong place is as good as one slip, but a slip at the right place is better.
+    const std::pair d{name == last_name(candidate) ? std::min<std::size_t>(whole, 1) : whole, whole};
     if (d < best_distance) {
       best_distance = d;
       best = candidate;
