@@ -53,6 +53,12 @@ void shard_replica::lease(const std::string& host) {
     send(*upstream_, lease_more{host});
 }
 
+/// Loops were told that it is not there: nothing is denied until it is known whether that still holds.
+void shard_replica::lease_after_all(const std::string& host) {
+  doubted_hosts_.insert(host);
+  lease(host);
+}
+
 /// A holder that does not know much yet hears what is served here.
 void shard_replica::offer(peer_id to, time_point now) {
   slice_told some{.last = false};
@@ -104,7 +110,7 @@ void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
       filter_->add(hash);
     const auto [first, last] = denied_.equal_range(hash);
     for (auto at = first; at != last; ++at)
-      lease(at->second);
+      lease_after_all(at->second);
     denied_.erase(hash);
   }
   send(from, lease_applied{m.sequence});
@@ -122,7 +128,7 @@ void shard_replica::take(const known_hosts& m, peer_id from) {
       exist.push_back(host);
   for (const auto& host : exist) {
     denied_.erase(host_hash(host));
-    lease(host);
+    lease_after_all(host);
   }
 }
 

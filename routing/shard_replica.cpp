@@ -35,7 +35,8 @@ shard_replica::shard_replica(table_rules rules, replica_rules how, time_point no
 bool shard_replica::in_sync() const {
   if (holds_)
     return certain_;
-  return upstream_ && upstream_complete_ && upstream_in_sync_ && holder(*upstream_) != nullptr;
+  return upstream_ && upstream_complete_ && upstream_in_sync_ && filter_ && doubted_hosts_.empty()
+         && holder(*upstream_) != nullptr;
 }
 
 const shard_view::holder* shard_replica::holder(peer_id peer) const {
@@ -128,8 +129,10 @@ void shard_replica::begin_to_hold(time_point now) {
   slice_.keep_history(how_.history);
   filter_.reset();
   denied_.clear();
+  doubted_hosts_.clear();
   digests_.clear();
   digests_due_ = now;
+  nats_since_ = now; // What was said of this shard before went unheard.
   doubt(now);
   wishes_registrations_ = holder_in_sync() == nullptr;
 }
@@ -144,6 +147,10 @@ void shard_replica::begin_to_borrow(time_point now) {
   ages_.reset();
   certain_at_.reset();
   lent_filter_.reset();
+  if (upstream_) { // From a time before it held: it knows nothing of what loops have asked for since.
+    send(*upstream_, lease_end{});
+    lose_upstream();
+  }
   slice_.drop_history();
   slice_.abandon_unwatched(now);
   borrowed_ = wanted_;
@@ -311,6 +318,7 @@ void shard_replica::release(std::string_view host, time_point now) {
       denied_.erase(at);
       break;
     }
+  doubted_hosts_.erase(key);
   if (holds_ || borrowed_.erase(key) == 0)
     return;
   if (upstream_)
@@ -344,6 +352,7 @@ void shard_replica::unwatch(std::string_view host) {
 }
 
 void shard_replica::answer(const std::string& host) {
+  doubted_hosts_.erase(host);
   if (asked_.erase(host) > 0)
     answered_.push_back(host);
 }

@@ -192,6 +192,7 @@ private:
   void take(const lease_changed& m, peer_id from, time_point now);
   void take(const known_hosts& m, peer_id from);
   void lease(const std::string& host);
+  void lease_after_all(const std::string& host);
   void forget_other_wildcards(time_point now);
   void learn(const told_host& told, bool for_certain, time_point now);
   void offer(peer_id to, time_point now);
@@ -253,6 +254,7 @@ private:
   std::unordered_set<std::string> borrowed_;
   std::set<std::string> granted_wildcards_; ///< Since the lease began.
   std::unordered_multimap<std::uint64_t, std::string> denied_; ///< By the filter, by `host_hash`.
+  std::unordered_set<std::string> doubted_hosts_; ///< Were denied, and may be there now; they are being asked for.
 
   // Copies.
   std::optional<pull> pull_;

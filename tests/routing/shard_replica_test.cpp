@@ -304,6 +304,25 @@ TEST_F(Replicas, HearOfAHostThatWasDeniedBefore) {
   EXPECT_EQ(pool(1, "late.com"), "5");
 }
 
+TEST_F(Replicas, DenyNothingAgainThatAppearedWhileNoHolderWasHeard) {
+  make(1, 1);
+  advance(interval + 1s);
+  EXPECT_EQ(ask(1, "late.com"), "gone");
+  sever(0, 1);
+  EXPECT_FALSE(at(1).in_sync());
+  put(0, "late.com", 5);
+  cut.clear();
+  at(1).see(view_of(1), now); // It leases anew, and hears one message after the other.
+  for (int i = 0; i < 20; ++i) {
+    for (const std::size_t from : {0, 1})
+      for (auto& [to, what] : at(from).take_outgoing()) {
+        at(to - 1u).receive(static_cast<peer_id>(from + 1), what, now);
+        ASSERT_TRUE(!at(1).in_sync() || pool(1, "late.com") == "5");
+      }
+  }
+  EXPECT_TRUE(at(1).in_sync());
+}
+
 TEST_F(Replicas, LeaseAllWildcards) {
   make(1, 1);
   put(0, "*.a.com", 1);

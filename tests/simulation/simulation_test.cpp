@@ -36,6 +36,15 @@ TEST(Simulation, MembersAgreeInLargeClusters) {
   expect_kept(1, 3, 40, 0);
 }
 
+TEST(Simulation, CopiesKeepTheirPromises) {
+  expect_kept(1, 150, 5, 40);
+}
+
+TEST(Simulation, CopiesKeepTheirPromisesWhateverTheNumberOfNodes) {
+  for (std::size_t nodes = 2; nodes <= 7; ++nodes)
+    expect_kept(10'000 * nodes, 10, nodes, 20);
+}
+
 TEST(Simulation, TheSameHistoryGivesTheSameRun) {
   const auto h = draw_history(7, 6, 0);
   const auto first = run(h), second = run(h);
