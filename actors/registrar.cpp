@@ -76,8 +76,8 @@ private:
   /// Nobody here wants it.
   bool is_foreign(const net::nats_message& message) const {
     if (!options_.roles || !net::is_all_foreign(message.payload(), [this](std::string_view host) {
-          if (!routing::is_normal(host))
-            return false;
+          if (host.empty() || !routing::is_normal(host))
+            return false; // The parser knows better.
           return !options_.roles->holds(routing::shard_of(host, self_->state.shards.size()));
         }))
       return false;
@@ -146,13 +146,15 @@ private:
     counter.fetch_add(state.parsed.size(), std::memory_order_relaxed);
     if (!message.reply().empty() && !state.parsed.empty() && is_ours(state.parsed.front()))
       state.confirmations.push_back(confirmation_of(message.reply(), state.parsed));
-    if (options_.roles)
-      std::erase_if(state.parsed, [this](const auto& each) { return !is_ours(each); });
+    // A message of which only some routes are held here must reach the others' shards when they come to be held.
+    const bool all_ours =
+      !options_.roles
+      || std::erase_if(state.parsed, [this](const auto& each) { return !is_ours(each); }) == 0;
     if (state.parsed.empty())
       return;
     const auto& target = state.parsed.front().target;
     state.known.doubt(*target);
-    if (!unregister && message.reply().empty())
+    if (!unregister && all_ours && message.reply().empty())
       state.known.remember(hash, target, static_cast<std::uint32_t>(state.parsed.size()));
     for (auto& each : state.parsed)
       put(std::move(each));

@@ -216,6 +216,7 @@ public:
   }
 
   slice_piece tell(const tell_slice& from) const {
+    read_restored();
     auto hosts = std::make_shared<std::vector<routing::told_host>>();
     auto next = routing::slice::tell_end;
     if (state().replica->holds() && options_.cluster)
@@ -306,8 +307,8 @@ public:
     else if (const auto* told = std::get_if<routing::change_told>(m.what.get()))
       tell_confirmer(m.from, *told);
     else if (const auto* piece = std::get_if<routing::transfer_piece>(m.what.get());
-             piece != nullptr && !state().replica->holds())
-      show_foreign(m.from, *piece);
+             piece != nullptr && show_foreign(m.from, *piece))
+      return;
     else
       state().replica->receive(m.from, *m.what, now());
     changed_by_peers();
@@ -433,6 +434,8 @@ public:
       log_->debug(".registry", "start-pruning-routes", {{"shard", options_.index}});
       s.cycle_began = now();
     }
+    if (options_.cluster && !s.replica->holds())
+      return; // What is borrowed ages elsewhere.
     routing::prune_result pruned;
     const bool done = s.replica->prune_step(s.cycle_began, prune_budget, now(), pruned);
     s.lines->pruned(pruned);
@@ -483,13 +486,14 @@ public:
                           routing::transfer_pull{from.cursor})});
   }
 
-  void show_foreign(routing::peer_id from, const routing::transfer_piece& told) const {
+  /// False if nobody asked for it to be listed.
+  bool show_foreign(routing::peer_id from, const routing::transfer_piece& told) const {
     auto& lists = state().foreign_lists;
     const auto at = std::find_if(lists.begin(), lists.end(), [&](const auto& each) {
       return each.from == from && each.cursor == told.cursor;
     });
     if (at == lists.end())
-      return;
+      return false;
     routing::slice shown{options_.rules};
     for (const auto& host : told.hosts)
       shown.adopt(host, now());
@@ -499,6 +503,7 @@ public:
     shown.for_each_route([&](const routing::slice::route_view& route) { show(route, piece); });
     at->answer.deliver(std::move(piece));
     lists.erase(at);
+    return true;
   }
 
 private:

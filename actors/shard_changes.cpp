@@ -9,7 +9,8 @@ void shard_changes::ask(routing::peer_id from, routing::change_asked question,
     return;
   }
   const auto until = now + question.within;
-  open_.push_back({from, std::move(question), until});
+  auto stats = routing::endpoint_stats::intern(question.which.address);
+  open_.push_back({from, std::move(question), until, std::move(stats)});
 }
 
 void shard_changes::forget(routing::peer_id from) {

@@ -37,13 +37,11 @@ private:
     routing::peer_id from = routing::this_node;
     routing::change_asked question;
     routing::time_point until{};
+    routing::endpoint_stats_ptr stats{}; ///< Of the address.
     std::optional<std::uint64_t> pushed{}; ///< With which push it went out; none: it is not known here yet.
   };
-  static bool is_drained(const routing::change_asked& question) {
-    return question.present
-           || routing::endpoint_stats::intern(question.which.address)->in_flight.load(
-                std::memory_order_relaxed)
-                == 0;
+  static bool is_drained(const waiting& change) {
+    return change.question.present || change.stats->in_flight.load(std::memory_order_relaxed) == 0;
   }
 
   std::vector<waiting> open_;
@@ -59,7 +57,7 @@ std::vector<shard_changes::answer> shard_changes::look(const routing::shard_repl
     if (!each.pushed && replica.is_as(each.question))
       each.pushed = push();
     const bool is_applied = each.pushed && *each.pushed <= applied;
-    const bool drained = is_applied && is_drained(each.question);
+    const bool drained = is_applied && is_drained(each);
     if (!drained && now < each.until)
       return false;
     answers.push_back({each.from, {each.question.change, is_applied, drained}});

@@ -163,6 +163,13 @@ void keep_snapshot(caf::actor_system& system, const snapshot_keeper_actor& keepe
     .receive([](snapshot_written) {}, [](const caf::error&) {}); // It has told the log why not.
 }
 
+/// It calls what lives here, until it has ended.
+void end_cluster_node(caf::actor_system& system, const cluster_node_actor& node) {
+  caf::scoped_actor self{system};
+  caf::anon_send_exit(node, caf::exit_reason::user_shutdown);
+  self->wait_for(node);
+}
+
 /// Turns signals into messages, until everything has stopped. SIGUSR2 only wakes the thread to see
 /// that; from outside it means nothing.
 class signal_thread {
@@ -407,6 +414,8 @@ int run_router(const config::settings& settings, const std::string& file,
 
   if (parts->snapshots)
     keep_snapshot(system, parts->snapshots);
+  if (parts->cluster)
+    end_cluster_node(system, parts->cluster);
   // Down in the opposite order. No loop runs when what lives on it goes.
   outlet.close();
   bus.stop();

@@ -23,6 +23,7 @@ struct open_change {
   std::vector<routing::change_asked> what;
   cluster::change_round round;
   routing::time_point until{};
+  bool again = false; ///< It is the second round.
 };
 
 struct confirmer_state {
@@ -74,7 +75,7 @@ public:
       return;
     at->second.round.hear(m.by, m.answer);
     if (at->second.round.is_over())
-      end(at);
+      go_on(at);
   }
 
   void see(const peers_changed& m) const {
@@ -87,11 +88,11 @@ public:
                          [&](const auto& each) { return each.id == old.id; }))
           change.round.expect_no_more(old.id);
       for (const auto& peer : s.peers)
-        if (!change.round.expects(peer.id))
+        if (!change.round.expects(peer.id) || (peer.alive && !change.round.reaches(peer.id)))
           expect(change, peer);
       const auto looked_at = at++;
       if (change.round.is_over())
-        end(looked_at);
+        go_on(looked_at);
     }
   }
 
@@ -130,6 +131,22 @@ private:
                                        std::make_shared<const routing::replica_message>(
                                          std::move(question))});
     }
+  }
+
+  /// A node that knew nothing of the host may have leased it, before it answered or after, from one that had not
+  /// applied the change then. By now all have, so what they say a second time holds.
+  void go_on(changes::iterator at) const {
+    auto& change = at->second;
+    if (!state().cluster || change.again || !change.round.is_confirmed()) {
+      end(at);
+      return;
+    }
+    change.again = true;
+    change.round.begin_again();
+    ask(change, this_node);
+    for (const auto& peer : state().peers)
+      if (peer.alive)
+        ask(change, peer.id);
   }
 
   void end(changes::iterator at) const {

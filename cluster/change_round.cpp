@@ -23,6 +23,11 @@ void change_round::hear(routing::peer_id id, const routing::change_told& told) {
   n.drained += told.applied && told.drained;
 }
 
+void change_round::begin_again() {
+  for (auto& [id, n] : nodes_)
+    n.answers = n.applied = n.drained = 0;
+}
+
 bool change_round::is_over() const {
   return std::all_of(nodes_.begin(), nodes_.end(),
                      [this](const auto& each) { return each.second.answers >= questions_; });

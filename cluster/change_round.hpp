@@ -20,8 +20,15 @@ public:
   /// A node whose word is needed. `reachable`: it is asked; otherwise it may be there, and cannot be.
   void expect(routing::peer_id who, std::string name, bool reachable);
   bool expects(routing::peer_id who) const { return nodes_.contains(who); }
+  /// It can be asked after all.
+  bool reaches(routing::peer_id who) const {
+    const auto at = nodes_.find(who);
+    return at != nodes_.end() && at->second.reachable;
+  }
   /// Dead, or gone on purpose: it routes nothing.
   void expect_no_more(routing::peer_id who) { nodes_.erase(who); }
+  /// Everybody is asked once more.
+  void begin_again();
   void hear(routing::peer_id who, const routing::change_told& told);
 
   /// Everybody has answered, whatever it was.

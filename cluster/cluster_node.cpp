@@ -148,6 +148,8 @@ public:
   }
 
   void nats(const nats_changed& m) const {
+    if (m.dropped)
+      return; // Of drops one may hear late: they say nothing of the connection.
     state().hears_nats = m.connected;
     state().members->set_hears_nats(m.connected);
     follow();
@@ -166,8 +168,11 @@ public:
     if (m.shard >= s.shards.size())
       return;
     s.shards[m.shard] = m.successor;
-    for (const auto& [id, link] : s.links)
+    for (const auto& [id, link] : s.links) {
       self_->send(link.actor, m);
+      // Its leases and transfers died with it, and no peer hears of that otherwise.
+      send({id, m.shard, std::make_shared<const routing::replica_message>(routing::lease_end{})});
+    }
     sync({m.shard, false, false});
     self_->send(m.successor, shard_view_changed{s.members->view_of(m.shard)});
   }
@@ -439,9 +444,11 @@ private:
       return;
     for (const auto shard : s.members->take_changed())
       self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
-    for (const auto& each : s.members->take_log())
+    const auto changes = s.members->take_log();
+    for (const auto& each : changes)
       log_->info(source, each.what, {{"node", each.node}});
-    tell_of_peers();
+    if (!changes.empty())
+      tell_of_peers();
     if (const bool isolated = s.members->isolated(now()); std::exchange(s.was_isolated, isolated) != isolated) {
       if (isolated)
         log_->error(source, "node-isolated", {{"node", self_hello().node}});

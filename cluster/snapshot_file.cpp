@@ -55,13 +55,22 @@ snapshot_writer::snapshot_writer(std::string path, snapshot_identity of)
   file_ = ::open((path_ + ".new").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file_ < 0)
     fail("cannot be created");
-  put(magic);
+  try {
+    put(magic);
+  } catch (...) {
+    discard();
+    throw;
+  }
 }
 
 snapshot_writer::~snapshot_writer() {
+  discard();
+}
+
+void snapshot_writer::discard() {
   if (file_ < 0)
     return;
-  ::close(file_);
+  ::close(std::exchange(file_, -1));
   ::unlink((path_ + ".new").c_str());
 }
 

@@ -50,6 +50,7 @@ private:
     std::uint64_t offset = 0, bytes = 0, sum = 0;
   };
   void put(std::string_view bytes);
+  void discard();
   [[noreturn]] void fail(const char* what) const;
   std::string path_;
   snapshot_identity of_;

@@ -17,7 +17,8 @@ void membership::set_in_sync(std::size_t shard, bool in_sync) {
 }
 
 void membership::set_hears_nats(bool hears) {
-  hears_nats_ = hears;
+  if (std::exchange(hears_nats_, hears) != hears)
+    touch_all();
 }
 
 void membership::set_leaving() {
@@ -74,13 +75,15 @@ shard_view membership::view_of(std::size_t shard) const {
   const auto wanted = rules_.holders == 0 ? placed_count_ : std::min(rules_.holders, placed_count_);
   const auto enough = std::min<std::size_t>(wanted, 2);
   shard_view view{.held = false, .first = false};
-  std::size_t present = 0;
+  std::size_t present = 0, hearing = 0;
   for (std::size_t i = 0; i < placed_count_; ++i) {
     const auto id = rank[i];
     const bool is_here = is_present(id);
     const bool placed = i < wanted || (is_here && present < enough);
+    const bool hears = id == this_node ? hears_nats_ : peers_[id].said.hears_nats;
     if (id == this_node)
-      view.first = placed && present == 0;
+      view.first = placed && hearing == 0;
+    hearing += placed && is_here && hears;
     present += placed && is_here;
     view.incomplete = view.incomplete || (i < wanted && !is_here);
     if (id == this_node)

@@ -8,7 +8,7 @@ namespace shunt::routing {
 
 namespace {
 
-constexpr std::size_t started_with = 1'000; ///< Hosts in the first message; the others follow one by one.
+constexpr std::size_t started_with = 500; ///< Hosts in the first message; the others follow one by one.
 constexpr std::size_t offered_together = 64;
 
 } // namespace
@@ -33,8 +33,10 @@ void shard_replica::choose_upstream(time_point now) {
   for (const auto& host : hosts)
     (start.hosts.size() < started_with ? start.hosts : rest).push_back(host);
   send(*upstream_, std::move(start));
-  for (auto& host : rest)
+  for (auto& host : rest) {
+    doubted_hosts_.insert(host);
     send(*upstream_, lease_more{std::move(host)});
+  }
   if (!next->in_sync)
     offer(*upstream_, now);
 }
@@ -44,7 +46,13 @@ void shard_replica::lose_upstream() {
   upstream_complete_ = upstream_in_sync_ = false;
   upstream_sequence_ = 0;
   granted_wildcards_.clear();
+  granted_parts_.clear();
   filter_.reset(); // Hosts that appear meanwhile are not heard of.
+  if (!holds_)
+    return; // Whoever is asked next is asked for them, too.
+  for (const auto& host : std::vector<std::string>(asked_.begin(), asked_.end()))
+    if (std::none_of(pulling_.begin(), pulling_.end(), [&](const auto& each) { return each.host == host; }))
+      answer(host);
 }
 
 void shard_replica::lease(const std::string& host) {
@@ -61,7 +69,7 @@ void shard_replica::lease_after_all(const std::string& host) {
 
 /// A holder that does not know much yet hears what is served here.
 void shard_replica::offer(peer_id to, time_point now) {
-  slice_told some{.last = false};
+  slice_told some{.hosts = slice_.tell_wildcards(now), .last = false};
   for (const auto& host : borrowed_) {
     if (!slice_.has_routes(host))
       continue;
@@ -84,9 +92,13 @@ bool shard_replica::follows(peer_id from, std::uint64_t sequence, bool in_sync) 
 }
 
 void shard_replica::take(const lease_granted& m, peer_id from, time_point now) {
+  const bool is_part = m.sequence == upstream_sequence_;
   if (!follows(from, m.sequence, m.in_sync))
     return;
-  for (const auto& host : m.hosts) {
+  granted_parts_.insert(granted_parts_.end(), m.hosts.begin(), m.hosts.end());
+  if (is_part) // Half a host would be taken for all of it.
+    return;
+  for (const auto& host : std::exchange(granted_parts_, {})) {
     if (is_wildcard(host.host))
       granted_wildcards_.insert(host.host);
     learn(host, m.in_sync, now);
@@ -140,10 +152,18 @@ void shard_replica::learn(const told_host& told, bool for_certain, time_point no
     borrowed_.insert(told.host);
   if (knows_better)
     return;
-  if (holds_)
+  if (holds_) {
     slice_.merge(told, now);
-  else
+  } else if (for_certain) {
     slice_.adopt(told, now);
+  } else { // What it does not name may be there all the same.
+    auto some = told;
+    some.whole = false;
+    for (auto& path : some.paths)
+      path.whole = path.members.empty();
+    std::erase_if(some.paths, [](const told_path& path) { return !path.known; });
+    slice_.adopt(some, now);
+  }
 }
 
 void shard_replica::forget_other_wildcards(time_point now) {

@@ -16,11 +16,11 @@ constexpr int differing_rounds_max = 5;       ///< Then this copy is in doubt.
 
 // -- Transfer
 
-void shard_replica::seek_transfer(time_point) {
+void shard_replica::seek_transfer(time_point now) {
   const auto* source = holder_in_sync();
   if (!how_.clustered || !holds_ || transferred_ || pull_ || source == nullptr)
     return;
-  pull_ = pull{.from = source->peer, .doubts = doubts_};
+  pull_ = pull{.from = source->peer, .doubts = doubts_, .asked = now};
   send(source->peer, transfer_pull{});
 }
 
@@ -67,6 +67,7 @@ void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) 
   pull_->from_in_sync = pull_->from_in_sync && m.in_sync;
   pull_->cursor = m.next;
   if (m.next != slice::tell_end) {
+    pull_->asked = now;
     send(from, transfer_pull{m.next});
     return;
   }
@@ -126,10 +127,9 @@ void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
     told.differed = 0;
     const bool proves = teller->in_sync && hears_all() && told.at >= doubted_at_
                         && slice_.history()->digest() == told.sum;
-    if (!certain_ && proves && !pull_) {
-      transferred_ = true;
+    // Routes without endpoints are not in digests: who has just come to hold takes over all of it first.
+    if (!certain_ && proves && transferred_)
       be_certain();
-    }
     return;
   }
   ++told.differed;
@@ -161,7 +161,7 @@ void shard_replica::compare(peer_id from, const bucket_digests& m) {
 }
 
 void shard_replica::compare(peer_id from, const host_digests& m, time_point now) {
-  if (!holds_)
+  if (!holds_ || m.buckets.size() > slice_history::bucket_count)
     return;
   std::map<std::uint64_t, std::uint64_t> theirs, ours;
   for (const auto& each : m.hosts)

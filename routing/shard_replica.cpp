@@ -162,6 +162,16 @@ void shard_replica::peer_gone(peer_id peer, time_point now) {
   digests_.erase(peer);
   if (upstream_ == peer)
     lose_upstream();
+  expect_nothing_of(peer);
+  if (ages_)
+    await_no_more(peer, now);
+  if (!holds_)
+    choose_upstream(now);
+  seek_transfer(now);
+}
+
+/// Neither pieces nor answers.
+void shard_replica::expect_nothing_of(peer_id peer) {
   if (pull_ && pull_->from == peer)
     pull_.reset();
   for (auto& each : std::exchange(pulling_, {}))
@@ -169,11 +179,12 @@ void shard_replica::peer_gone(peer_id peer, time_point now) {
       pulling_.push_back(std::move(each));
     else if (each.host)
       answer(*each.host);
-  if (ages_)
-    await_no_more(peer, now);
-  if (!holds_)
-    choose_upstream(now);
-  seek_transfer(now);
+}
+
+void shard_replica::applied(time_point now) {
+  note_digest(now);
+  if (borrowers_.empty() && slice_.history() != nullptr)
+    slice_.history()->take_appeared(); // There is nobody to tell.
 }
 
 void shard_replica::receive(peer_id from, const replica_message& what, time_point now) {
@@ -184,6 +195,7 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
         stop_lending(from);
         if (upstream_ == from) // It is no holder any more; who is, the next view says.
           lose_upstream();
+        expect_nothing_of(from);
       },
       [&](const lease_more& m) { lend_more(from, m.host, now); },
       [&](const lease_less& m) { lend_less(from, m.host); },
@@ -248,6 +260,10 @@ void shard_replica::tick(time_point now) {
   for (auto& [peer, told] : digests_)
     if (!told.judged && now - told.at >= how_.digest_interval / 4)
       judge(told, peer, now);
+  if (pull_ && now - pull_->asked > 5 * how_.digest_interval)
+    pull_.reset(); // Whoever was asked does not answer.
+  if (borrowers_.empty())
+    slice_.history()->take_appeared();
   if (now >= digests_due_) {
     digests_due_ = now + how_.digest_interval;
     send_digests();
@@ -298,8 +314,7 @@ bool shard_replica::want(std::string_view host, time_point) {
     denied_.emplace(host_hash(host), key);
     return true;
   }
-  if (asked_.size() < asked_max) // Otherwise nobody answers, which is a 503 in time.
-    lease(key);
+  lease(key); // Loops bound how many they wait for.
   return false;
 }
 
@@ -328,13 +343,16 @@ void shard_replica::release(std::string_view host, time_point now) {
 
 bool shard_replica::is_as(const change_asked& asked) const {
   const auto& host = asked.which.host;
-  if (!holds_ && asked_.contains(host))
+  if (!holds_ && (asked_.contains(host) || !in_sync()))
     return false;
   if (!holds_ && !borrowed_.contains(host) && !is_wildcard(host)) // Whoever asks from now on hears of it.
     return !asked.present || !filter_ || filter_->may_contain(host_hash(host));
   const auto there = slice_.endpoint_at(host, asked.which.path, asked.which.address);
-  if (!asked.present)
-    return there == nullptr;
+  if (!asked.present) // What a copy in doubt does not know may be somewhere all the same.
+    return there == nullptr
+           && (in_sync()
+               || (slice_.history() != nullptr
+                   && slice_.history()->ended(host, asked.which.path, asked.which.address)));
   return there != nullptr && there->content_hash() == asked.content;
 }
 

@@ -106,7 +106,7 @@ public:
   /// What loops are to be told besides `in_sync()`; borrowers are told by the way.
   std::vector<host_change> take_changes(time_point now);
   /// Registrations were applied to the table.
-  void applied(time_point now) { note_digest(now); }
+  void applied(time_point now);
 
   // -- Ageing.
 
@@ -141,6 +141,7 @@ private:
     std::uint64_t cursor = 0;
     bool from_in_sync = true; ///< So far.
     std::uint64_t doubts = 0;  ///< Of this replica, when it began.
+    time_point asked{};        ///< For the piece that is awaited.
   };
   struct told_digest {
     std::uint64_t sum = 0;
@@ -197,6 +198,7 @@ private:
   void learn(const told_host& told, bool for_certain, time_point now);
   void offer(peer_id to, time_point now);
   void answer(const std::string& host);
+  void expect_nothing_of(peer_id peer);
 
   // Transfer, digests, ages.
   void seek_transfer(time_point now);
@@ -253,6 +255,7 @@ private:
   std::optional<existence_filter> filter_;
   std::unordered_set<std::string> borrowed_;
   std::set<std::string> granted_wildcards_; ///< Since the lease began.
+  std::vector<told_host> granted_parts_; ///< Of a grant whose last part has not come yet.
   std::unordered_multimap<std::uint64_t, std::string> denied_; ///< By the filter, by `host_hash`.
   std::unordered_set<std::string> doubted_hosts_; ///< Were denied, and may be there now; they are being asked for.
 

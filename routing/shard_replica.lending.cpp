@@ -8,6 +8,7 @@ namespace shunt::routing {
 namespace {
 
 constexpr std::size_t granted_together = 64; ///< Hosts in one message.
+constexpr std::size_t lent_to_one_max = 200'000; ///< Hosts. More is not asked for by loops that keep their bounds.
 
 } // namespace
 
@@ -34,7 +35,7 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
 
 void shard_replica::lend_more(peer_id to, const std::string& host, time_point now) {
   const auto at = borrowers_.find(to);
-  if (at == borrowers_.end())
+  if (at == borrowers_.end() || at->second.hosts.size() >= lent_to_one_max)
     return;
   if (at->second.hosts.insert(host).second)
     watch(host);

@@ -272,6 +272,7 @@ void slice::adopt(slice_host& h, const told_path& told, time_point now) {
   for (const auto& each : told.members) {
     const auto at = now - each.age;
     auto* m = r.members.find(each.target->address(), each.target->address_hash());
+    std::erase_if(leaving, [&](const endpoint_ptr& e) { return e->address() == each.target->address(); });
     if (m == nullptr) {
       add(r, slice_member{each.target, at, false, true}, each.spelling);
       continue;
@@ -281,7 +282,6 @@ void slice::adopt(slice_host& h, const told_path& told, time_point now) {
       respell(r, *m, each.spelling);
     else
       replace(r, *m, each.target, each.spelling);
-    std::erase(leaving, m->target);
   }
   for (const auto& each : leaving)
     if (auto* m = r.members.find(each->address(), each->address_hash()))
@@ -359,7 +359,8 @@ void slice::merge(slice_host& h, const told_path& told, time_point now,
   for (const auto& each : told.ended)
     merge_end(h, told, each, now);
   for (const auto& each : told.members)
-    if (refused != nullptr && is_too_old(each))
+    if (refused != nullptr && is_too_old(each)
+        && find(h.text(), told.path, each.target->address()).member == nullptr)
       refused->push_back({std::string{h.text()}, told.path, std::string{each.target->address()}});
     else
       merge_member(h, told, each, now);

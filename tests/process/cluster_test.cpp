@@ -1,5 +1,6 @@
 // Several routers that act as one.
 #include "tests/process/harness/cluster_stage.hpp"
+#include "tests/process/harness/stage.hpp"
 
 #include <gtest/gtest.h>
 
