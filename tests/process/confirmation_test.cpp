@@ -1,5 +1,6 @@
 // Changes sent as NATS requests: the answer says whether the router routes by them.
 #include "tests/process/harness/gate.hpp"
+#include "tests/process/harness/stage.hpp"
 
 #include <gtest/gtest.h>
 
@@ -9,8 +10,10 @@ namespace shunt::test {
 namespace {
 
 class Confirmation : public SharedStage<Confirmation> {
-protected:
+public:
   static nlohmann::json configuration() { return {{"go_max_procs", 2}}; }
+
+protected:
 
   static nlohmann::json ask_for(const std::string& subject, const nlohmann::json& message) {
     const auto answer = here().bus.request(subject, message.dump());
@@ -69,7 +72,7 @@ TEST_F(Confirmation, SaysThatNothingGoesToAnEndpointAnyMore) {
 
 TEST_F(Confirmation, WaitsForWhatIsUnderWayOnTheEndpoint) {
   const gate held;
-  const backend blue{held.script("/slow")};
+  const backend blue{held.holding("/slow")};
   const auto host = fresh_host();
   map(host, blue);
   auto slow = std::async(std::launch::async, [&] { return here().get(host, "/slow"); });
@@ -83,7 +86,7 @@ TEST_F(Confirmation, WaitsForWhatIsUnderWayOnTheEndpoint) {
 
 TEST_F(Confirmation, TellsWhoDidNotDrainInTime) {
   const gate held;
-  const backend blue{held.script("/slow")};
+  const backend blue{held.holding("/slow")};
   const auto host = fresh_host();
   map(host, blue);
   auto slow = std::async(std::launch::async, [&] { return here().get(host, "/slow"); });
