@@ -19,12 +19,13 @@ bool in_outage(const request& asked, const history& all, const expectations& wan
 
 /// Whether some node may have routed to it while the request was under way.
 bool may_be_mapped(const mapping& each, const request& asked, const expectations& wanted) {
-  return each.from <= asked.end && asked.start <= later(each.to, wanted.settle);
+  return each.from <= asked.end
+         && asked.start <= each.gone.value_or(later(each.to, wanted.settle));
 }
 
 /// Whether every node must have known it from beginning to end.
 bool is_mapped(const mapping& each, const request& asked, const expectations& wanted) {
-  return each.from + wanted.settle <= asked.start && asked.end <= each.to;
+  return each.known.value_or(each.from + wanted.settle) <= asked.start && asked.end <= each.to;
 }
 
 bool succeeded(const request& asked) {

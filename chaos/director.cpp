@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <set>
 #include <thread>
 
 namespace shunt::chaos {
@@ -34,7 +35,7 @@ director::director(const scenario& plan, world& on, load& clients, std::uint64_t
   all.routes = plan_.all_routes();
   for (int route = 0; route < plan_.routes; ++route)
     for (const int instance : first_instances(plan_, route))
-      all.mappings.push_back({route, instance, nanoseconds::min() / 2, for_ever});
+      all.mappings.push_back({route, instance, nanoseconds::min() / 2, for_ever, {}, {}});
 }
 
 void director::play() {
@@ -125,20 +126,50 @@ void director::perform_on(int node, const step& todo) {
 
 void director::change_routes(const step& todo) {
   const bool maps = todo.what == action::map;
-  note(-1, (maps ? "map instance " : "unmap instance ") + std::to_string(todo.instance) + " ("
-             + std::to_string(todo.routes.size()) + " routes)");
-  const auto now = clients_.now();
-  for (const int route : todo.routes)
-    if (maps)
-      all.mappings.push_back({route, todo.instance, now, for_ever});
-    else
-      for (auto& each : all.mappings)
-        if (each.route == route && each.instance == todo.instance && each.to == for_ever)
-          each.to = now;
-  if (maps)
+  const auto what = (maps ? "map instance " : "unmap instance ") + std::to_string(todo.instance) + " ("
+                    + std::to_string(todo.routes.size()) + " routes)";
+  note(-1, what);
+  const auto changed = maps ? begin_mappings(todo) : end_mappings(todo);
+  if (todo.confirm) {
+    const auto said = maps ? world_.bus().map_confirmed(todo.routes, todo.instance)
+                           : world_.bus().unmap_confirmed(todo.routes, todo.instance);
+    const auto now = clients_.now();
+    for (const auto each : changed)
+      (maps ? all.mappings[each].known : all.mappings[each].gone) = now;
+    note(-1, said.confirmed ? "confirmed" : "not confirmed");
+    if (!said.confirmed)
+      failures.push_back({now, -1, what + " was not confirmed: " + said.answer});
+  } else if (maps) {
     world_.bus().map(todo.routes, todo.instance);
-  else
+  } else {
     world_.bus().unmap(todo.routes, todo.instance);
+  }
+}
+
+std::vector<std::size_t> director::begin_mappings(const step& todo) {
+  std::vector<std::size_t> changed;
+  for (const int route : todo.routes) {
+    changed.push_back(all.mappings.size());
+    mapping made;
+    made.route = route;
+    made.instance = todo.instance;
+    made.from = clients_.now();
+    all.mappings.push_back(made);
+  }
+  return changed;
+}
+
+std::vector<std::size_t> director::end_mappings(const step& todo) {
+  std::vector<std::size_t> changed;
+  const std::set<int> routes{todo.routes.begin(), todo.routes.end()};
+  for (std::size_t i = 0; i < all.mappings.size(); ++i) {
+    auto& each = all.mappings[i];
+    if (each.instance != todo.instance || each.to != for_ever || !routes.contains(each.route))
+      continue;
+    each.to = clients_.now();
+    changed.push_back(i);
+  }
+  return changed;
 }
 
 void director::start(int node) {

@@ -36,6 +36,9 @@ private:
   int choose(const step& todo);
   void perform_on(int node, const step& todo);
   void change_routes(const step& todo);
+  /// Write down what a change is about, in `all.mappings`; return where.
+  std::vector<std::size_t> begin_mappings(const step& todo);
+  std::vector<std::size_t> end_mappings(const step& todo);
   void start(int node);
   void drain(int node);
   void watch(int node);

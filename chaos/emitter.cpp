@@ -75,17 +75,54 @@ void emitter::hear_start() {
   changed_.notify_all();
 }
 
+void emitter::remember(const std::vector<int>& routes, int instance) {
+  routes_of_.at(instance).insert(routes.begin(), routes.end());
+}
+
+void emitter::forget(const std::vector<int>& routes, int instance) {
+  for (const int route : routes)
+    routes_of_.at(instance).erase(route);
+}
+
 void emitter::map(const std::vector<int>& routes, int instance) {
   const std::lock_guard lock{mutex_};
-  routes_of_.at(instance).insert(routes.begin(), routes.end());
+  remember(routes, instance);
   publish("router.register", instance, routes);
 }
 
 void emitter::unmap(const std::vector<int>& routes, int instance) {
   const std::lock_guard lock{mutex_};
-  for (const int route : routes)
-    routes_of_.at(instance).erase(route);
+  forget(routes, instance);
   publish("router.unregister", instance, routes);
+}
+
+emitter::confirmation emitter::map_confirmed(const std::vector<int>& routes, int instance) {
+  {
+    const std::lock_guard lock{mutex_};
+    remember(routes, instance);
+  }
+  return ask("router.register", message_of(instance, routes));
+}
+
+/// What beats from now on does not name the routes any more, and what beat before is in NATS before this.
+emitter::confirmation emitter::unmap_confirmed(const std::vector<int>& routes, int instance) {
+  {
+    const std::lock_guard lock{mutex_};
+    forget(routes, instance);
+  }
+  return ask("router.unregister", message_of(instance, routes));
+}
+
+emitter::confirmation emitter::ask(const char* subject, const std::string& message) {
+  constexpr std::int64_t patience_ms = 8000; // Longer than `cluster.confirm_timeout`.
+  natsMsg* answer = nullptr;
+  const auto status = natsConnection_RequestString(&answer, connection_.get(), subject,
+                                                   message.c_str(), patience_ms);
+  if (status != NATS_OK)
+    return {false, natsStatus_GetText(status)};
+  std::string text{natsMsg_GetData(answer), static_cast<std::size_t>(natsMsg_GetDataLength(answer))};
+  natsMsg_Destroy(answer);
+  return {nlohmann::json::parse(text).value("confirmed", false), std::move(text)};
 }
 
 bool emitter::greet() {
@@ -117,19 +154,23 @@ void emitter::register_all() {
       publish("router.register", static_cast<int>(i), {routes.begin(), routes.end()});
 }
 
-void emitter::publish(const char* subject, int instance, const std::vector<int>& routes) {
+std::string emitter::message_of(int instance, const std::vector<int>& routes) const {
   auto uris = nlohmann::json::array();
   for (const int route : routes)
     uris.push_back(host_of(route));
   const auto name = "instance-" + std::to_string(instance);
-  const nlohmann::json message{{"host", "127.0.0.1"},
-                               {"port", ports_.at(instance)},
-                               {"uris", std::move(uris)},
-                               {"app", "chaos"},
-                               {"private_instance_id", name}};
+  return nlohmann::json{{"host", "127.0.0.1"},
+                        {"port", ports_.at(instance)},
+                        {"uris", std::move(uris)},
+                        {"app", "chaos"},
+                        {"private_instance_id", name}}
+    .dump();
+}
+
+void emitter::publish(const char* subject, int instance, const std::vector<int>& routes) {
   // Full while NATS is away: what is lost is said again by the next heartbeat.
-  [[maybe_unused]] const auto published =
-    natsConnection_PublishString(connection_.get(), subject, message.dump().c_str());
+  [[maybe_unused]] const auto published = natsConnection_PublishString(
+    connection_.get(), subject, message_of(instance, routes).c_str());
 }
 
 } // namespace shunt::chaos

@@ -34,6 +34,13 @@ public:
 
   void map(const std::vector<int>& routes, int instance);
   void unmap(const std::vector<int>& routes, int instance);
+  /// The same, but waits until all nodes route by it. What was answered; says if nothing was.
+  struct confirmation {
+    bool confirmed = false;
+    std::string answer;
+  };
+  confirmation map_confirmed(const std::vector<int>& routes, int instance);
+  confirmation unmap_confirmed(const std::vector<int>& routes, int instance);
   /// Asks the routers how often they want to hear registrations, and heeds it. False: none
   /// answered.
   bool greet();
@@ -45,6 +52,10 @@ private:
   };
 
   void beat();
+  void remember(const std::vector<int>& routes, int instance);
+  void forget(const std::vector<int>& routes, int instance);
+  std::string message_of(int instance, const std::vector<int>& routes) const;
+  confirmation ask(const char* subject, const std::string& message);
   void publish(const char* subject, int instance, const std::vector<int>& routes);
   void register_all();
   void hear_start();

@@ -4,7 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +31,8 @@ struct mapping {
   int instance = 0;
   nanoseconds from{};
   nanoseconds to = for_ever;
+  std::optional<nanoseconds> known; ///< Confirmed; absent: to be known when it may have settled.
+  std::optional<nanoseconds> gone;  ///< The same of its end.
 };
 
 /// A time in which a node was killed, stopped or not yet ready again, so that its clients may fail.

@@ -138,6 +138,8 @@ void check_step(const step& read, bool node_given) {
     throw scenario_error{name + ": map and unmap, and no others, need an instance and routes"};
   if (node_given == (concerns_routes(read.what) || concerns_nats(read.what)))
     throw scenario_error{name + (node_given ? ": concerns no node" : ": needs a node")};
+  if (read.confirm && !concerns_routes(read.what))
+    throw scenario_error{name + ": only map and unmap can be confirmed"};
   if ((read.by.count() > 0) != (read.what == action::delay_peers))
     throw scenario_error{name + ": delay_peers, and nothing else, needs `by`"};
 }
@@ -160,6 +162,7 @@ step step_of(const YAML::Node& node, const std::string& where, const scenario& w
                   return;
                 number(read.node.emplace(), 0, whole.nodes - 1)(value);
               }},
+             {"confirm", flag(read.confirm)},
              {"instance", number(read.instance, 0, whole.all_instances() - 1)},
              {"routes", [&](const YAML::Node& value) { read.routes = routes_of(value, whole); }},
              {"by", [&](const YAML::Node& value) {

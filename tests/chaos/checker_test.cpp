@@ -14,9 +14,12 @@ protected:
     all.nodes = 2;
     all.routes = 2;
     all.length = 20s;
-    all.mappings = {{0, 7, -10s, for_ever}}; // Route 0 to instance 7; route 1 is not mapped.
+    all.mappings = {mapped(0, 7, -10s)}; // Route 0 to instance 7; route 1 is not mapped.
   }
 
+  static mapping mapped(int route, int instance, nanoseconds from, nanoseconds to = for_ever) {
+    return {route, instance, from, to, {}, {}};
+  }
   static request answered(nanoseconds at, int status, int instance = -1, int route = 0) {
     request made;
     made.start = at;
@@ -112,7 +115,7 @@ TEST_F(Checker, ExcusesOnlyAllowedStatuses) {
 }
 
 TEST_F(Checker, LetsARouteBeNewForAsLongAsItMaySettle) {
-  all.mappings.push_back({1, 7, 5s, for_ever});
+  all.mappings.push_back(mapped(1, 7, 5s));
   wanted.settle = 1s;
   EXPECT_EQ(outcome_of(answered(4980ms, 200, 7, 1)), outcome::failed) << "before it was mapped";
   EXPECT_EQ(outcome_of(answered(5100ms, 200, 7, 1)), outcome::good);
@@ -130,11 +133,24 @@ TEST_F(Checker, LetsARouteBeOldForAsLongAsItMaySettle) {
 }
 
 TEST_F(Checker, SeesAnInstanceThatWasUnmappedWhileAnotherTookOver) {
-  all.mappings = {{0, 7, -10s, 5s}, {0, 8, 2s, for_ever}};
+  all.mappings = {mapped(0, 7, -10s, 5s), mapped(0, 8, 2s)};
   EXPECT_EQ(outcome_of(answered(5500ms, 200, 7)), outcome::good);
   EXPECT_EQ(outcome_of(answered(5500ms, 200, 8)), outcome::good);
   EXPECT_EQ(outcome_of(answered(5500ms, 503)), outcome::failed) << "green was there all the time";
   EXPECT_EQ(judged(answered(7s, 200, 7)).why, "answered by instance 7, which was not mapped");
+}
+
+TEST_F(Checker, GivesAConfirmedChangeNoTimeToSettle) {
+  wanted.settle = 10s;
+  all.mappings = {mapped(0, 7, -20s, 5s), mapped(0, 8, 4s)};
+  EXPECT_EQ(outcome_of(answered(6s, 503)), outcome::good);
+  EXPECT_EQ(outcome_of(answered(6s, 200, 7)), outcome::good);
+  all.mappings[1].known = 4100ms;
+  all.mappings[0].gone = 5100ms;
+  EXPECT_EQ(outcome_of(answered(4200ms, 404)), outcome::failed);
+  EXPECT_EQ(outcome_of(answered(6s, 503)), outcome::failed);
+  EXPECT_EQ(outcome_of(answered(5090ms, 200, 7)), outcome::good) << "it was under way";
+  EXPECT_EQ(outcome_of(answered(5101ms, 200, 7)), outcome::failed);
 }
 
 TEST_F(Checker, CountsAndSortsWhatItFound) {

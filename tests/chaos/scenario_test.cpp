@@ -80,6 +80,7 @@ TEST(Scenario, RefusesStepsThatCannotBeDone) {
   EXPECT_TRUE(refused("at: 1s, do: map, instance: 0, routes: [31]"));
   EXPECT_TRUE(refused("at: 1s, do: delay_peers, node: 0"));
   EXPECT_TRUE(refused("at: 1s, do: kill, node: 0, by: 1s"));
+  EXPECT_TRUE(refused("at: 1s, do: kill, node: 0, confirm: true"));
 }
 
 TEST(Scenario, ReadsEveryFileThereIs) {
