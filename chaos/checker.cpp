@@ -19,8 +19,7 @@ bool in_outage(const request& asked, const history& all, const expectations& wan
 
 /// Whether some node may have routed to it while the request was under way.
 bool may_be_mapped(const mapping& each, const request& asked, const expectations& wanted) {
-  return each.from <= asked.end
-         && asked.start <= each.gone.value_or(later(each.to, wanted.settle));
+  return each.from <= asked.end && asked.start <= each.gone.value_or(later(each.to, wanted.settle));
 }
 
 /// Whether every node must have known it from beginning to end.

@@ -126,8 +126,8 @@ void director::perform_on(int node, const step& todo) {
 
 void director::change_routes(const step& todo) {
   const bool maps = todo.what == action::map;
-  const auto what = (maps ? "map instance " : "unmap instance ") + std::to_string(todo.instance) + " ("
-                    + std::to_string(todo.routes.size()) + " routes)";
+  const auto what = (maps ? "map instance " : "unmap instance ") + std::to_string(todo.instance)
+                    + " (" + std::to_string(todo.routes.size()) + " routes)";
   note(-1, what);
   const auto changed = maps ? begin_mappings(todo) : end_mappings(todo);
   if (todo.confirm) {
@@ -181,6 +181,7 @@ void director::start(int node) {
   of(node).start_when_down = false;
   note(node, "start");
   world_.at(node).start();
+  of(node).late = false;
   enter(node, state::starting);
 }
 
@@ -236,7 +237,7 @@ void director::watch_drain(int node) {
 void director::watch_start(int node) {
   auto& it = of(node);
   if (world_.at(node).healthy()) {
-    note(node, "ready");
+    note(node, "ready after" + time_text(clients_.now() - it.since));
     clients_.come_back(node);
     end_outage(node);
     enter(node, state::up);
@@ -244,9 +245,9 @@ void director::watch_start(int node) {
     fail(node, "ended while it started, with "
                  + std::to_string(world_.at(node).exit_code().value_or(-1)));
     enter(node, state::down);
-  } else if (clients_.now() - it.since > plan_.ready_within) {
+  } else if (!it.late && clients_.now() - it.since > plan_.ready_within) {
+    it.late = true;
     fail(node, "is not ready in time");
-    enter(node, state::up); // Its outage goes on.
   }
 }
 

@@ -29,6 +29,7 @@ private:
     nanoseconds since{};
     bool clients_left = false;
     bool start_when_down = false;
+    bool late = false;                 ///< Its start took too long, which was told.
     std::optional<std::size_t> outage; ///< The one that is not over.
   };
 

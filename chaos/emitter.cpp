@@ -104,7 +104,8 @@ emitter::confirmation emitter::map_confirmed(const std::vector<int>& routes, int
   return ask("router.register", message_of(instance, routes));
 }
 
-/// What beats from now on does not name the routes any more, and what beat before is in NATS before this.
+/// What beats from now on does not name the routes any more, and what beat before is in NATS before
+/// this.
 emitter::confirmation emitter::unmap_confirmed(const std::vector<int>& routes, int instance) {
   {
     const std::lock_guard lock{mutex_};
@@ -116,11 +117,12 @@ emitter::confirmation emitter::unmap_confirmed(const std::vector<int>& routes, i
 emitter::confirmation emitter::ask(const char* subject, const std::string& message) {
   constexpr std::int64_t patience_ms = 8000; // Longer than `cluster.confirm_timeout`.
   natsMsg* answer = nullptr;
-  const auto status = natsConnection_RequestString(&answer, connection_.get(), subject,
-                                                   message.c_str(), patience_ms);
+  const auto status =
+    natsConnection_RequestString(&answer, connection_.get(), subject, message.c_str(), patience_ms);
   if (status != NATS_OK)
     return {false, natsStatus_GetText(status)};
-  std::string text{natsMsg_GetData(answer), static_cast<std::size_t>(natsMsg_GetDataLength(answer))};
+  std::string text{natsMsg_GetData(answer),
+                   static_cast<std::size_t>(natsMsg_GetDataLength(answer))};
   natsMsg_Destroy(answer);
   return {nlohmann::json::parse(text).value("confirmed", false), std::move(text)};
 }
@@ -169,8 +171,8 @@ std::string emitter::message_of(int instance, const std::vector<int>& routes) co
 
 void emitter::publish(const char* subject, int instance, const std::vector<int>& routes) {
   // Full while NATS is away: what is lost is said again by the next heartbeat.
-  [[maybe_unused]] const auto published = natsConnection_PublishString(
-    connection_.get(), subject, message_of(instance, routes).c_str());
+  [[maybe_unused]] const auto published =
+    natsConnection_PublishString(connection_.get(), subject, message_of(instance, routes).c_str());
 }
 
 } // namespace shunt::chaos

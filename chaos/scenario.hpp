@@ -46,7 +46,8 @@ struct step {
   int instance = -1;
   std::vector<int> routes; ///< For map and unmap.
   std::chrono::milliseconds by{0};
-  bool confirm = false; ///< Asks the cluster to confirm the change, and waits; then nothing has to settle.
+  bool confirm =
+    false; ///< Asks the cluster to confirm the change, and waits; then nothing has to settle.
 };
 
 struct scenario {
