@@ -1,0 +1,104 @@
+#include "chaos/checker.hpp"
+
+#include <algorithm>
+
+namespace shunt::chaos {
+namespace {
+
+/// `time + more`, where for ever stays for ever.
+nanoseconds later(nanoseconds time, nanoseconds more) {
+  return time == for_ever ? for_ever : time + more;
+}
+
+bool in_outage(const request& asked, const history& all, const expectations& wanted) {
+  return std::any_of(all.outages.begin(), all.outages.end(), [&](const outage& each) {
+    return each.node == asked.node && each.from <= asked.end
+           && asked.start <= later(each.to, wanted.grace);
+  });
+}
+
+/// Whether some node may have routed to it while the request was under way.
+bool may_be_mapped(const mapping& each, const request& asked, const expectations& wanted) {
+  return each.from <= asked.end && asked.start <= each.gone.value_or(later(each.to, wanted.settle));
+}
+
+/// Whether every node must have known it from beginning to end.
+bool is_mapped(const mapping& each, const request& asked, const expectations& wanted) {
+  return each.known.value_or(each.from + wanted.settle) <= asked.start && asked.end <= each.to;
+}
+
+bool succeeded(const request& asked) {
+  return asked.status >= 200 && asked.status < 300;
+}
+
+std::string milliseconds_of(nanoseconds time) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count())
+         + " ms";
+}
+
+judgement judge_success(const request& asked, const history& all, const expectations& wanted) {
+  bool route_known = false;
+  for (const auto& each : all.mappings)
+    if (each.route == asked.route && may_be_mapped(each, asked, wanted)) {
+      if (each.instance == asked.instance)
+        return {};
+      route_known = true;
+    }
+  if (!route_known)
+    return {outcome::failed, "a 2xx for a route that was not mapped"};
+  return {outcome::failed,
+          "answered by instance " + std::to_string(asked.instance) + ", which was not mapped"};
+}
+
+/// What is wrong with it if its node was in order.
+std::string complaint(const request& asked, bool mapped, const expectations& wanted) {
+  if (asked.status == 0)
+    return "no answer: " + asked.error;
+  if (mapped && !succeeded(asked))
+    return "a " + std::to_string(asked.status) + " for a mapped route";
+  if (asked.end - asked.start > wanted.deadline)
+    return "answered after " + milliseconds_of(asked.end - asked.start);
+  return {};
+}
+
+} // namespace
+
+judgement judge(const request& asked, const history& all, const expectations& wanted) {
+  const bool mapped =
+    std::any_of(all.mappings.begin(), all.mappings.end(), [&](const mapping& each) {
+      return each.route == asked.route && is_mapped(each, asked, wanted);
+    });
+  if (succeeded(asked))
+    if (auto wrong = judge_success(asked, all, wanted); wrong.what == outcome::failed)
+      return wrong;
+  if (mapped && asked.status == 404)
+    return {outcome::failed, "a 404 for a mapped route"};
+  auto why = complaint(asked, mapped, wanted);
+  if (why.empty())
+    return {};
+  const bool tolerable = asked.status == 0 || succeeded(asked) || !mapped
+                         || wanted.allowed_statuses.contains(asked.status);
+  const bool excused = tolerable && in_outage(asked, all, wanted);
+  return {excused ? outcome::excused : outcome::failed, std::move(why)};
+}
+
+verdict check(const history& all, const expectations& wanted) {
+  verdict result;
+  result.outcomes.reserve(all.requests.size());
+  for (const auto& each : all.requests) {
+    auto judged = judge(each, all, wanted);
+    result.outcomes.push_back(judged.what);
+    if (judged.what == outcome::excused)
+      ++result.excused;
+    else if (each.status != 0)
+      result.worst = std::max(result.worst, each.end - each.start);
+    if (judged.what == outcome::failed)
+      result.failures.push_back(
+        {each.start, each.node, "route " + std::to_string(each.route) + ": " + judged.why});
+  }
+  std::stable_sort(result.failures.begin(), result.failures.end(),
+                   [](const failure& left, const failure& right) { return left.at < right.at; });
+  return result;
+}
+
+} // namespace shunt::chaos

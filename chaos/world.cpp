@@ -1,0 +1,194 @@
+#include "chaos/world.hpp"
+
+#include "chaos/load.hpp"
+#include "tests/process/harness/answers.hpp"
+#include "tests/process/harness/client.hpp"
+
+#include <filesystem>
+#include <stdexcept>
+
+namespace shunt::chaos {
+namespace {
+
+constexpr auto ready_limit = std::chrono::seconds{30};
+
+std::string seconds_text(nanoseconds time) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + "ms";
+}
+
+/// 0: no answer.
+int status_at(std::uint16_t port, int route) {
+  try {
+    test::client asker{port};
+    asker.reader().patience = std::chrono::seconds{2};
+    return asker.send(test::get_request(host_of(route))).response().status;
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
+} // namespace
+
+std::vector<int> first_instances(const scenario& plan, int route) {
+  std::vector<int> chosen;
+  if (route < plan.routes)
+    for (int i = 0; i < plan.instances_per_route; ++i)
+      chosen.push_back((route + i) % plan.instances);
+  return chosen;
+}
+
+world::world(const scenario& plan, const std::string& directory) : plan_{plan} {
+  for (int i = 0; i < plan_.nodes; ++i)
+    ports_.push_back(reserve_ports());
+  start_instances();
+  start_relays();
+  start_nodes(directory);
+  map_routes();
+  wait_until_ready();
+}
+
+world::~world() {
+  nodes_.clear();
+  emitter_.reset();
+  // A router that was killed in the middle of a request has sent half of one.
+  for (auto& each : instances_)
+    each.take_faults();
+}
+
+void world::start_instances() {
+  std::vector<std::uint16_t> ports;
+  for (int i = 0; i < plan_.all_instances(); ++i)
+    ports.push_back(instances_.emplace_back(test::answers::ok(body_of(i))).port());
+  emitter_ = std::make_unique<emitter>(nats.url(), std::move(ports), plan_.heartbeat);
+}
+
+void world::start_relays() {
+  for (int from = 0; from < plan_.nodes; ++from) {
+    nats_relays_.push_back(std::make_unique<relay>(loop_, nats.port()));
+    auto& row = peer_relays_.emplace_back();
+    for (int to = 0; to < plan_.nodes; ++to)
+      row.push_back(from == to
+                      ? nullptr
+                      : std::make_unique<relay>(loop_, ports_[static_cast<std::size_t>(to)].peers));
+  }
+}
+
+std::vector<relay*> world::peers_of(int number) {
+  std::vector<relay*> all;
+  for (int other = 0; other < plan_.nodes; ++other)
+    if (other != number) {
+      all.push_back(
+        peer_relays_[static_cast<std::size_t>(number)][static_cast<std::size_t>(other)].get());
+      all.push_back(
+        peer_relays_[static_cast<std::size_t>(other)][static_cast<std::size_t>(number)].get());
+    }
+  return all;
+}
+
+std::vector<std::uint16_t> world::ports() const {
+  std::vector<std::uint16_t> all;
+  for (const auto& each : ports_)
+    all.push_back(each.http);
+  return all;
+}
+
+nlohmann::json world::settings_of(int number) const {
+  const auto nats_port = nats_relays_[static_cast<std::size_t>(number)]->port();
+  nlohmann::json all{{"nats", {{"hosts", {{{"hostname", "127.0.0.1"}, {"port", nats_port}}}}}},
+                     {"start_response_delay_interval", "1s"},
+                     {"droplet_stale_threshold", seconds_text(plan_.stale_after)},
+                     {"prune_stale_droplets_interval", "1s"},
+                     {"endpoint_timeout", "8s"},
+                     {"endpoint_dial_timeout", "1s"},
+                     {"disable_keep_alives", false},
+                     {"max_idle_conns_per_host", 100},
+                     {"backends", {{"max_attempts", 3}}},
+                     {"go_max_procs", 1},
+                     {"drain_wait", "1s"},
+                     {"drain_timeout", "5s"},
+                     {"logging", {{"level", "info"}, {"syslog", "vcap.gorouter"}}}};
+  if (plan_.cluster) {
+    auto peers = nlohmann::json::array();
+    for (const auto& each : ports_)
+      peers.push_back("127.0.0.1:" + std::to_string(each.peers));
+    all["cluster"] = {{"name", "chaos"},
+                      {"node",
+                       {{"name", "router-" + std::to_string(number)},
+                        {"host", "127.0.0.1"},
+                        {"port", ports_[static_cast<std::size_t>(number)].peers}}},
+                      {"peers", std::move(peers)},
+                      {"shards", plan_.shards},
+                      {"suspect_after", plan_.suspect_after},
+                      {"remove_after", plan_.remove_after},
+                      {"rebalance_after", plan_.rebalance_after}};
+    if (plan_.holders == 0)
+      all["cluster"]["holders"] = "all";
+    else
+      all["cluster"]["holders"] = plan_.holders;
+  }
+  all.merge_patch(plan_.router);
+  return all;
+}
+
+std::string world::redirects_of(int number) const {
+  std::string all;
+  if (plan_.cluster)
+    for (int to = 0; to < plan_.nodes; ++to)
+      if (to != number) {
+        const auto from = static_cast<std::size_t>(number), there = static_cast<std::size_t>(to);
+        all += std::to_string(ports_[there].peers) + '=';
+        all += std::to_string(peer_relays_[from][there]->port()) + ',';
+      }
+  return all;
+}
+
+void world::start_nodes(const std::string& directory) {
+  for (int i = 0; i < plan_.nodes; ++i) {
+    const auto files = directory + "/router-" + std::to_string(i);
+    std::filesystem::remove_all(files);
+    std::filesystem::create_directories(files);
+    nodes_.push_back(std::make_unique<node>(node_options{i, files, settings_of(i), redirects_of(i)},
+                                            ports_[static_cast<std::size_t>(i)]));
+    nodes_.back()->start();
+  }
+}
+
+void world::map_routes() {
+  for (int instance = 0; instance < plan_.instances; ++instance) {
+    std::vector<int> routes;
+    for (int route = 0; route < plan_.routes; ++route)
+      for (const int each : first_instances(plan_, route))
+        if (each == instance)
+          routes.push_back(route);
+    if (!routes.empty())
+      emitter_->map(routes, instance);
+  }
+}
+
+void world::wait_until_ready() {
+  std::string missing;
+  const auto ready = [&] {
+    for (auto& each : nodes_) {
+      const auto name = "router-" + std::to_string(each->number());
+      if (!each->running())
+        throw std::runtime_error(name + " ended with "
+                                 + std::to_string(each->exit_code().value_or(-1)));
+      if (missing = name + " is not healthy"; !each->healthy())
+        return false;
+      for (int route = 0; route < plan_.routes; ++route)
+        if (missing = name + " does not serve " + host_of(route);
+            status_at(each->port(), route) != 200)
+          return false;
+      missing = name + " does not say 404 to what nobody mapped";
+      if (status_at(each->port(), never_mapped(plan_.all_routes())) != 404)
+        return false;
+    }
+    return true;
+  };
+  if (!test::eventually(ready, ready_limit))
+    throw std::runtime_error("not ready in time: " + missing);
+  if (!emitter_->greet())
+    throw std::runtime_error("no router answers router.greet");
+}
+
+} // namespace shunt::chaos

@@ -1,0 +1,60 @@
+// Everything that runs in a scenario: NATS, instances, routers, the emitter, and between them
+// relays.
+#pragma once
+
+#include "chaos/emitter.hpp"
+#include "chaos/node.hpp"
+#include "chaos/relay.hpp"
+#include "chaos/scenario.hpp"
+#include "tests/process/harness/backend.hpp"
+#include "tests/process/harness/nats_server.hpp"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace shunt::chaos {
+
+class world {
+public:
+  /// Starts everything; `directory` gets the files of the nodes. Returns when every node serves
+  /// every route and says 404 to others. Throws, with a word on what is missing, if that takes over
+  /// 30 s.
+  world(const scenario& plan, const std::string& directory);
+  ~world();
+
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+
+  test::nats_server nats;
+  node& at(int number) { return *nodes_.at(static_cast<std::size_t>(number)); }
+  emitter& bus() { return *emitter_; }
+  relay& nats_of(int node) { return *nats_relays_.at(static_cast<std::size_t>(node)); }
+  /// What the node connects to, and what connects to it.
+  std::vector<relay*> peers_of(int node);
+  std::vector<std::uint16_t> ports() const;
+
+private:
+  nlohmann::json settings_of(int number) const;
+  std::string redirects_of(int number) const;
+  void start_instances();
+  void start_relays();
+  void start_nodes(const std::string& directory);
+  void map_routes();
+  void wait_until_ready();
+
+  const scenario& plan_;
+  relay_loop loop_;
+  std::vector<node_ports> ports_;
+  std::vector<std::unique_ptr<relay>> nats_relays_;
+  std::vector<std::vector<std::unique_ptr<relay>>> peer_relays_; ///< By who connects and to whom.
+  std::deque<test::backend> instances_;
+  std::unique_ptr<emitter> emitter_;
+  std::vector<std::unique_ptr<node>> nodes_;
+};
+
+/// The instances to which a route is mapped from the beginning.
+std::vector<int> first_instances(const scenario& plan, int route);
+
+} // namespace shunt::chaos
