@@ -34,6 +34,13 @@ void* operator new(std::size_t bytes) {
 void* operator new[](std::size_t bytes) {
   return ::operator new(bytes);
 }
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
+  void* memory = std::malloc(bytes);
+  return memory == nullptr ? nullptr : counted(memory);
+}
+void* operator new[](std::size_t bytes, const std::nothrow_t& quietly) noexcept {
+  return ::operator new(bytes, quietly);
+}
 void operator delete(void* memory) noexcept {
   forget(memory);
 }
