@@ -25,12 +25,10 @@ void shard_replica::seek_transfer(time_point now) {
 }
 
 void shard_replica::restore(const std::vector<told_host>& hosts, time_point now) {
-  if (!how_.clustered || !holds_ || certain_)
+  if (!how_.clustered || !holds_ || transferred_) // Peers have told all of it already.
     return;
   for (const auto& host : hosts) {
     slice_.merge(host, now);
-    if (transferred_)
-      continue;
     for (const auto& path : host.paths)
       for (const auto& each : path.members)
         restored_.insert(slice_history::digest_of(host.host, path.path, *each.target));
