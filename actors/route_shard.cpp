@@ -21,6 +21,8 @@ constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step loo
 constexpr std::size_t list_budget = 500;    ///< Hosts a piece of a list shows.
 constexpr std::size_t told_together = 256;  ///< Hosts in a piece of a snapshot.
 
+constexpr auto heard_least = std::chrono::seconds{2}; ///< By a node of a cluster, before it is sure.
+
 using clock = caf::actor_clock; // The steady clock, unless a test moves it.
 
 std::int64_t unix_now_ns() {
@@ -636,6 +638,8 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
   options.tombstone_life =
     std::max<std::chrono::nanoseconds>(options.tombstone_life, 2 * settings.droplet_stale_threshold);
   options.in_sync = !settings.cluster.enabled();
+  if (settings.cluster.enabled()) // In sync without having heard anybody, it would have others forget.
+    options.register_interval = std::max<std::chrono::nanoseconds>(options.register_interval, heard_least);
   auto& rules = options.rules;
   rules.stale_threshold = settings.droplet_stale_threshold;
   switch (settings.routing_table_sharding_mode) {
