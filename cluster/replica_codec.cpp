@@ -316,8 +316,9 @@ void write_fields(msgpack_writer& out, const change_asked& m) {
 void read_fields(msgpack_reader& in, msgpack_record& fields, change_asked& m) {
   if (fields.next())
     m.change = in.number(any);
-  if (fields.next())
-    m.which = read_key(in);
+  if (!fields.next())
+    return in.fail("expected an endpoint that is asked about");
+  m.which = read_key(in);
   if (fields.next())
     m.present = in.boolean();
   if (fields.next())
