@@ -1,6 +1,6 @@
 // Every message that actors send each other, and the interfaces that accept them. Read this first.
 // All of it stays inside one process: messages may hold pointers, and their order between two actors
-// is kept. (What will cross nodes is written as msgpack by the room `cluster`.)
+// is kept. (What crosses nodes is written as msgpack by the room `cluster`.)
 #pragma once
 
 #include "actors/access_log_writer.hpp"
@@ -122,7 +122,7 @@ struct lease_wildcards {
   lease_cache_actor holder;
 };
 
-/// The holder routes by everything up to `sequence`. What confirmation will rest on.
+/// The holder routes by everything up to `sequence`. What confirmation rests on.
 struct changes_applied {
   std::uint64_t incarnation = 0;
   std::uint64_t sequence = 0;

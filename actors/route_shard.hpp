@@ -14,8 +14,8 @@ namespace shunt {
 struct route_shard_options {
   std::size_t index = 0; ///< Of this shard among all.
   std::uint64_t incarnation = 1;
-  bool in_sync = true; ///< False for the successor of a shard that died: in doubt until it is told
-                       ///< that everybody was asked to register.
+  bool in_sync = true; ///< False in a cluster, and for the successor of a shard that died: in doubt until
+                       ///< everybody was asked to register and had time to, or a copy is taken over.
   routing::table_rules rules;
   std::chrono::nanoseconds prune_interval{0}; ///< 0 = never.
   bool suspend_pruning_without_nats = false;

@@ -1,6 +1,7 @@
 // The hash of in-memory indexes: quick for short texts and keyed, because hosts and paths come from
-// clients, who must not be able to choose texts that collide. Never stored and never sent; what
-// nodes have to agree on uses `host_hash`.
+// clients, who must not be able to choose texts that collide. With fixed seeds also what digests of
+// slices and checksums of snapshots are made of, so its values must stay as they are, on machines of one
+// byte order; where a host belongs is said by `host_hash`.
 #pragma once
 
 #include <cstddef>
