@@ -1,9 +1,9 @@
 #include "actors/route_shard.hpp"
 
 #include "actors/registry_log.hpp"
-#include "actors/route_json.hpp"
 #include "actors/shard_changes.hpp"
 #include "actors/shard_holds.hpp"
+#include "actors/shard_lists.hpp"
 #include "routing/shard_replica.hpp"
 
 #include <caf/all.hpp>
@@ -18,10 +18,7 @@ namespace {
 constexpr auto push_every = std::chrono::milliseconds{10};
 constexpr std::size_t warmed_together = 32; ///< Registrations whose memory is awaited at once.
 constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
-constexpr std::size_t list_budget = 500;    ///< Hosts a piece of a list shows.
 constexpr std::size_t told_together = 256;  ///< Hosts in a piece of a snapshot.
-
-constexpr auto heard_least = std::chrono::seconds{2}; ///< By a node of a cluster, before it is sure.
 
 using clock = caf::actor_clock; // The steady clock, unless a test moves it.
 
@@ -50,13 +47,7 @@ struct route_shard_state {
   clock::time_point push_not_before{};
   bool push_scheduled = false;
   std::shared_ptr<slice_source> restored; ///< Not read yet; null: nothing.
-  /// A list of what a peer holds, of which it has been asked for a piece.
-  struct foreign_list {
-    routing::peer_id from = routing::this_node;
-    std::uint64_t cursor = 0;
-    caf::typed_response_promise<route_list> answer;
-  };
-  std::vector<foreign_list> foreign_lists;
+  foreign_lists lists;
   std::optional<clock::time_point> tick_at; ///< When `shard_tick` comes.
   shard_sync sync_told{}; ///< To the cluster.
   clock::time_point cycle_began{};
@@ -309,7 +300,7 @@ public:
     else if (const auto* told = std::get_if<routing::change_told>(m.what.get()))
       tell_confirmer(m.from, *told);
     else if (const auto* piece = std::get_if<routing::transfer_piece>(m.what.get());
-             piece != nullptr && show_foreign(m.from, *piece))
+             piece != nullptr && state().lists.show(m.from, *piece, options_.rules, now()))
       return;
     else
       state().replica->receive(m.from, *m.what, now());
@@ -324,12 +315,7 @@ public:
   void lose(const peer_gone& m) const {
     state().replica->peer_gone(m.peer, now());
     state().changes.forget(m.peer);
-    std::erase_if(state().foreign_lists, [&](auto& list) {
-      if (list.from != m.peer)
-        return false;
-      list.answer.deliver(caf::make_error(caf::sec::request_receiver_down));
-      return true;
-    });
+    state().lists.lose(m.peer);
     changed_by_peers();
   }
 
@@ -456,56 +442,14 @@ public:
   /// What is borrowed here a holder shows.
   caf::typed_response_promise<route_list> list(const list_routes& from) const {
     auto promise = self_->make_response_promise<route_list>();
-    if (!state().replica->holds()) {
-      list_foreign(from, promise);
-      return promise;
-    }
-    route_list piece;
-    piece.next = table().for_each_route(
-      from.cursor, list_budget,
-      [&](const routing::slice::route_view& route) { show(route, piece); });
-    promise.deliver(std::move(piece));
-    return promise;
-  }
-
-  static void show(const routing::slice::route_view& route, route_list& piece) {
-    auto uri = std::string{route.host};
-    if (!route.path.empty())
-      uri.append("/").append(route.path);
-    piece.routes.emplace_back(std::move(uri), route_json(route));
-  }
-
-  void list_foreign(const list_routes& from, caf::typed_response_promise<route_list> promise) const {
     const auto lender = state().replica->lender();
-    if (!lender) {
+    if (state().replica->holds())
+      promise.deliver(list_some(table(), from.cursor));
+    else if (!lender)
       promise.deliver(caf::make_error(caf::sec::request_receiver_down));
-      return;
-    }
-    state().foreign_lists.push_back({*lender, from.cursor, std::move(promise)});
-    self_->send(options_.cluster,
-                to_peer{*lender, options_.index,
-                        std::make_shared<const routing::replica_message>(
-                          routing::transfer_pull{from.cursor})});
-  }
-
-  /// False if nobody asked for it to be listed.
-  bool show_foreign(routing::peer_id from, const routing::transfer_piece& told) const {
-    auto& lists = state().foreign_lists;
-    const auto at = std::find_if(lists.begin(), lists.end(), [&](const auto& each) {
-      return each.from == from && each.cursor == told.cursor;
-    });
-    if (at == lists.end())
-      return false;
-    routing::slice shown{options_.rules};
-    for (const auto& host : told.hosts)
-      shown.adopt(host, now());
-    route_list piece;
-    if (told.next != routing::slice::tell_end)
-      piece.next = told.next;
-    shown.for_each_route([&](const routing::slice::route_view& route) { show(route, piece); });
-    at->answer.deliver(std::move(piece));
-    lists.erase(at);
-    return true;
+    else
+      list_foreign(*lender, from.cursor, promise);
+    return promise;
   }
 
 private:
@@ -513,6 +457,15 @@ private:
   routing::slice& table() const { return state().replica->table(); }
   bool in_sync() const { return state().replica->in_sync(); }
   clock::time_point now() const { return self_->clock().now(); }
+
+  void list_foreign(routing::peer_id lender, std::uint64_t cursor,
+                    caf::typed_response_promise<route_list> promise) const {
+    state().lists.expect(lender, cursor, std::move(promise));
+    self_->send(options_.cluster,
+                to_peer{lender, options_.index,
+                        std::make_shared<const routing::replica_message>(
+                          routing::transfer_pull{cursor})});
+  }
 
   // -- What is counted.
 
@@ -627,47 +580,6 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
 }
 
 } // namespace
-
-route_shard_options route_shard_options_of(const config::settings& settings, std::size_t index,
-                                           std::size_t shards) {
-  route_shard_options options;
-  options.index = index;
-  options.prune_interval = settings.prune_stale_droplets_interval;
-  options.suspend_pruning_without_nats = settings.suspend_pruning_if_nats_unavailable;
-  options.register_interval = settings.start_response_delay_interval;
-  options.tombstone_life =
-    std::max<std::chrono::nanoseconds>(options.tombstone_life, 2 * settings.droplet_stale_threshold);
-  options.in_sync = !settings.cluster.enabled();
-  if (settings.cluster.enabled()) // In sync without having heard anybody, it would have others forget.
-    options.register_interval = std::max<std::chrono::nanoseconds>(options.register_interval, heard_least);
-  auto& rules = options.rules;
-  rules.stale_threshold = settings.droplet_stale_threshold;
-  switch (settings.routing_table_sharding_mode) {
-    case config::routing_table_sharding_mode::all:
-      rules.sharding = routing::segment_mode::all;
-      break;
-    case config::routing_table_sharding_mode::segments:
-      rules.sharding = routing::segment_mode::segments;
-      break;
-    case config::routing_table_sharding_mode::shared_and_segments:
-      rules.sharding = routing::segment_mode::shared_and_segments;
-      break;
-  }
-  rules.isolation_segments = settings.isolation_segments;
-  rules.filter_when_leasing = settings.cluster.enabled();
-  rules.keep = settings.empty_pool.keep;
-  rules.keep_routes_max =
-    (static_cast<std::size_t>(settings.empty_pool.keep_routes_max) + shards - 1) / shards;
-  rules.legacy = settings.legacy_empty_pools();
-  rules.response_503 = settings.empty_pool_response_code_503.value_or(false);
-  rules.empty_timeout = settings.empty_pool_timeout;
-  options.hold = {.requests_per_route = static_cast<std::size_t>(settings.hold.requests_per_route),
-                  .bytes_per_route = static_cast<std::size_t>(settings.hold.bytes_per_route),
-                  .requests = static_cast<std::size_t>(settings.hold.requests),
-                  .bytes = static_cast<std::size_t>(settings.hold.bytes)};
-  options.conns_per_endpoint = static_cast<std::size_t>(settings.backends.max_conns);
-  return options;
-}
 
 route_shard_actor spawn_route_shard(caf::actor_system& system, route_shard_options options,
                                     net::component_log& log, net::registry_metrics* metrics) {

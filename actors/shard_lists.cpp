@@ -1,0 +1,65 @@
+#include "actors/shard_lists.hpp"
+
+#include "actors/route_json.hpp"
+
+#include <caf/all.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace shunt {
+
+namespace {
+
+constexpr std::size_t list_budget = 500; ///< Hosts a piece shows.
+
+void show(const routing::slice::route_view& route, route_list& piece) {
+  auto uri = std::string{route.host};
+  if (!route.path.empty())
+    uri.append("/").append(route.path);
+  piece.routes.emplace_back(std::move(uri), route_json(route));
+}
+
+} // namespace
+
+route_list list_some(const routing::slice& table, std::uint64_t cursor) {
+  route_list piece;
+  piece.next = table.for_each_route(
+    cursor, list_budget, [&](const routing::slice::route_view& route) { show(route, piece); });
+  return piece;
+}
+
+void foreign_lists::expect(routing::peer_id from, std::uint64_t cursor, promise answer) {
+  open_.push_back({from, cursor, std::move(answer)});
+}
+
+bool foreign_lists::show(routing::peer_id from, const routing::transfer_piece& told,
+                         const routing::table_rules& rules, routing::time_point now) {
+  const auto at = std::find_if(open_.begin(), open_.end(), [&](const auto& each) {
+    return each.from == from && each.cursor == told.cursor;
+  });
+  if (at == open_.end())
+    return false;
+  routing::slice shown{rules};
+  for (const auto& host : told.hosts)
+    shown.adopt(host, now);
+  route_list piece;
+  if (told.next != routing::slice::tell_end)
+    piece.next = told.next;
+  shown.for_each_route([&](const routing::slice::route_view& route) { shunt::show(route, piece); });
+  at->answer.deliver(std::move(piece));
+  open_.erase(at);
+  return true;
+}
+
+void foreign_lists::lose(routing::peer_id from) {
+  std::erase_if(open_, [from](open_list& list) {
+    if (list.from != from)
+      return false;
+    list.answer.deliver(caf::make_error(caf::sec::request_receiver_down));
+    return true;
+  });
+}
+
+} // namespace shunt
