@@ -81,10 +81,11 @@ std::vector<endpoint_key> read_keys(msgpack_reader& in) {
 // -- One pair for each kind, in their order. Fields are appended, never moved.
 
 void write_fields(msgpack_writer& out, const lease_start& m) {
-  out.array(1);
+  out.array(2);
   out.array(m.hosts.size());
   for (const auto& host : m.hosts)
     out.put(std::string_view{host});
+  out.put(m.lease);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_start& m) {
   if (!fields.next())
@@ -93,6 +94,8 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_start& m) {
     m.hosts.push_back(read_host_name(in));
     in.charge<std::string>();
   }
+  if (fields.next())
+    m.lease = in.number(any);
 }
 
 void write_fields(msgpack_writer& out, const lease_end&) {
@@ -123,11 +126,12 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_less& m) {
 }
 
 void write_fields(msgpack_writer& out, const lease_granted& m) {
-  out.array(4);
+  out.array(5);
   out.put(m.sequence);
   out.put(m.in_sync);
   out.put(m.complete);
   write_hosts(out, m.hosts);
+  out.put(m.lease);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_granted& m) {
   if (fields.next())
@@ -138,14 +142,17 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_granted& m) {
     m.complete = in.boolean();
   if (fields.next())
     m.hosts = read_hosts(in);
+  if (fields.next())
+    m.lease = in.number(any);
 }
 
 void write_fields(msgpack_writer& out, const lease_changed& m) {
-  out.array(4);
+  out.array(5);
   out.put(m.sequence);
   out.put(m.in_sync);
   write_hosts(out, m.hosts);
   write_packed(out, m.appeared);
+  out.put(m.lease);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_changed& m) {
   if (fields.next())
@@ -156,6 +163,8 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_changed& m) {
     m.hosts = read_hosts(in);
   if (fields.next())
     m.appeared = read_packed<uint64_t>(in);
+  if (fields.next())
+    m.lease = in.number(any);
 }
 
 void write_fields(msgpack_writer& out, const lease_applied& m) {
@@ -168,13 +177,16 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_applied& m) {
 }
 
 void write_fields(msgpack_writer& out, const known_hosts& m) {
-  out.array(1);
+  out.array(2);
   out.blob(m.filter);
+  out.put(m.lease);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, known_hosts& m) {
   if (fields.next())
     m.filter = in.blob(blob_bytes_max);
   in.charge(m.filter.size());
+  if (fields.next())
+    m.lease = in.number(any);
 }
 
 void write_fields(msgpack_writer& out, const slice_digest& m) {

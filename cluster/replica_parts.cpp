@@ -111,13 +111,13 @@ std::uint64_t before(std::uint64_t sequence) {
 
 std::vector<replica_message> parts_of(lease_granted&& m, std::size_t bytes_max) {
   return with_hosts_in_pieces(std::move(m), bytes_max, [&](auto&& hosts) {
-    return lease_granted{before(m.sequence), m.in_sync, false, std::move(hosts)};
+    return lease_granted{before(m.sequence), m.in_sync, false, std::move(hosts), m.lease};
   });
 }
 
 std::vector<replica_message> parts_of(lease_changed&& m, std::size_t bytes_max) {
   return with_hosts_in_pieces(std::move(m), bytes_max, [&](auto&& hosts) {
-    return lease_changed{before(m.sequence), m.in_sync, std::move(hosts), {}};
+    return lease_changed{before(m.sequence), m.in_sync, std::move(hosts), {}, m.lease};
   });
 }
 

@@ -220,8 +220,12 @@ void membership::hear_of(const told_node& news, time_point now) {
     if (p->placed)
       turn(*p, peer_state::left);
   }
-  if (!is_new && news.sequence <= p->sequence)
+  if (!is_new && news.sequence < p->sequence)
     return; // An echo, perhaps of this node's own words.
+  if (!is_new && news.sequence == p->sequence) {
+    p->heard = std::min(p->heard, heard); // Whoever was stopped has read its last words late.
+    return;
+  }
   p->sequence = news.sequence;
   p->heard = std::max(p->heard, heard);
   put(*p, true);

@@ -63,6 +63,8 @@ struct endpoint_key {
 /// messages, the last of which is `complete`, and `known_hosts`.
 struct lease_start {
   std::vector<std::string> hosts{};
+  /// Differs from that of the borrower's leases before, of which news may still be on its way.
+  std::uint64_t lease = 0;
 };
 struct lease_end {}; ///< Of all that.
 /// Leases one more. Answered by `lease_granted`.
@@ -77,6 +79,7 @@ struct lease_granted {
   bool in_sync = true;        ///< Whether what is not there does not exist.
   bool complete = false;
   std::vector<told_host> hosts{}; ///< Whole.
+  std::uint64_t lease = 0; ///< As it was started with.
 };
 /// What changed on leased hosts and wildcards; at most 10 ms of changes. Answered by `lease_applied`.
 struct lease_changed {
@@ -84,6 +87,7 @@ struct lease_changed {
   bool in_sync = true;
   std::vector<told_host> hosts{};
   std::vector<std::uint64_t> appeared{}; ///< `host_hash` of hosts that the borrower's filter may not know.
+  std::uint64_t lease = 0;
 };
 struct lease_applied {
   std::uint64_t sequence = 0;
@@ -91,6 +95,7 @@ struct lease_applied {
 /// A filter of the hosts that exist (existence_filter.hpp), anew. What appears later comes by `lease_changed`.
 struct known_hosts {
   std::string filter{};
+  std::uint64_t lease = 0;
 };
 
 // -- Repair between holders. Digests cover endpoints and tombstones, never ages or marks.

@@ -28,7 +28,7 @@ void shard_replica::choose_upstream(time_point now) {
   upstream_ = next->peer;
   std::unordered_set<std::string> hosts = borrowed_;
   hosts.insert(asked_.begin(), asked_.end());
-  lease_start start;
+  lease_start start{.lease = ++lease_};
   std::vector<std::string> rest;
   for (const auto& host : hosts)
     (start.hosts.size() < started_with ? start.hosts : rest).push_back(host);
@@ -48,11 +48,8 @@ void shard_replica::lose_upstream() {
   granted_wildcards_.clear();
   granted_parts_.clear();
   filter_.reset(); // Hosts that appear meanwhile are not heard of.
-  if (!holds_)
-    return; // Whoever is asked next is asked for them, too.
-  for (const auto& host : std::vector<std::string>(asked_.begin(), asked_.end()))
-    if (std::none_of(pulling_.begin(), pulling_.end(), [&](const auto& each) { return each.host == host; }))
-      answer(host);
+  if (holds_) // Otherwise whoever is asked next is asked for all hosts.
+    answer_what_nobody_will();
 }
 
 void shard_replica::lease(const std::string& host) {
@@ -83,17 +80,19 @@ void shard_replica::offer(peer_id to, time_point now) {
 
 /// Whether it is the next word of the holder that this node leases from; one that had to be said in parts has the
 /// number before its own in all but the last.
-bool shard_replica::follows(peer_id from, std::uint64_t sequence, bool in_sync) {
-  if (upstream_ != from || (sequence != upstream_sequence_ && sequence != upstream_sequence_ + 1))
+template <class Push>
+bool shard_replica::follows(peer_id from, const Push& m) {
+  if (upstream_ != from || m.lease != lease_
+      || (m.sequence != upstream_sequence_ && m.sequence != upstream_sequence_ + 1))
     return false;
-  upstream_sequence_ = sequence;
-  upstream_in_sync_ = in_sync;
+  upstream_sequence_ = m.sequence;
+  upstream_in_sync_ = m.in_sync;
   return true;
 }
 
 void shard_replica::take(const lease_granted& m, peer_id from, time_point now) {
   const bool is_part = m.sequence == upstream_sequence_;
-  if (!follows(from, m.sequence, m.in_sync))
+  if (!follows(from, m))
     return;
   granted_parts_.insert(granted_parts_.end(), m.hosts.begin(), m.hosts.end());
   if (is_part) // Half a host would be taken for all of it.
@@ -112,7 +111,7 @@ void shard_replica::take(const lease_granted& m, peer_id from, time_point now) {
 }
 
 void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
-  if (!follows(from, m.sequence, m.in_sync))
+  if (!follows(from, m))
     return;
   for (const auto& host : m.hosts)
     if (is_wildcard(host.host) || borrowed_.contains(host.host))
@@ -129,7 +128,7 @@ void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
 }
 
 void shard_replica::take(const known_hosts& m, peer_id from) {
-  if (upstream_ != from)
+  if (upstream_ != from || m.lease != lease_)
     return;
   filter_ = existence_filter::read(m.filter);
   if (!filter_)
@@ -148,8 +147,11 @@ void shard_replica::learn(const told_host& told, bool for_certain, time_point no
   const bool says_something = std::any_of(told.paths.begin(), told.paths.end(),
                                           [](const told_path& path) { return path.known; });
   const bool knows_better = !says_something && !for_certain && slice_.has_routes(told.host);
-  if (!is_wildcard(told.host) && !holds_)
+  if (!is_wildcard(told.host) && !holds_) {
+    if (!wanted_.contains(told.host))
+      return; // Nobody wants it any more, and the holder has been told.
     borrowed_.insert(told.host);
+  }
   if (knows_better)
     return;
   if (holds_) {

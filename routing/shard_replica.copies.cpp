@@ -204,6 +204,7 @@ void shard_replica::take(const slice_told& m, peer_id from, time_point now) {
 // -- Ageing
 
 bool shard_replica::may_prune(time_point now) {
+  notice_pause(now);
   if (how_.clustered)
     return holds_ && hears_all() && now - nats_since_ >= slice_.rules().stale_threshold;
   if (!nats_connected_ && how_.suspend_pruning_without_nats)

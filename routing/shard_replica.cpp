@@ -10,6 +10,7 @@ namespace shunt::routing {
 namespace {
 
 constexpr std::size_t transferred_together = 64; ///< Hosts in a piece, about.
+constexpr int pause_intervals = 3; ///< Of digests, in which a holder that runs has run.
 
 template <class... Handlers>
 struct overloaded : Handlers... {
@@ -22,7 +23,7 @@ overloaded(Handlers...) -> overloaded<Handlers...>;
 
 shard_replica::shard_replica(table_rules rules, replica_rules how, time_point now)
   : slice_{std::move(rules)}, how_{how}, certain_{how.in_sync}, sync_told_{how.in_sync},
-    doubted_at_{now}, nats_since_{now} {
+    doubted_at_{now}, nats_since_{now}, ran_at_{now} {
   if (!how_.clustered)
     return;
   slice_.keep_history(how_.history);
@@ -87,6 +88,8 @@ void shard_replica::be_certain_in_time(time_point now) {
 void shard_replica::be_certain() {
   certain_ = true;
   certain_at_.reset();
+  transferred_ = true; // If nobody could be asked, what is here is all there is.
+  restored_.clear();
   if (upstream_) {
     send(*upstream_, lease_end{});
     lose_upstream();
@@ -132,9 +135,11 @@ void shard_replica::begin_to_hold(time_point now) {
   doubted_hosts_.clear();
   digests_.clear();
   digests_due_ = now;
-  nats_since_ = now; // What was said of this shard before went unheard.
+  nats_since_ = ran_at_ = now; // What was said of this shard before went unheard.
   doubt(now);
   wishes_registrations_ = holder_in_sync() == nullptr;
+  if (!upstream_)
+    answer_what_nobody_will();
 }
 
 void shard_replica::begin_to_borrow(time_point now) {
@@ -154,6 +159,7 @@ void shard_replica::begin_to_borrow(time_point now) {
   slice_.drop_history();
   slice_.abandon_unwatched(now);
   borrowed_ = wanted_;
+  std::erase_if(asked_, [this](const auto& host) { return !wanted_.contains(host); });
 }
 
 void shard_replica::peer_gone(peer_id peer, time_point now) {
@@ -238,7 +244,18 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
   note_digest(now);
 }
 
+/// Of the whole process, stopped or starved: what was said meanwhile is still to be read, or was never delivered.
+void shard_replica::notice_pause(time_point now) {
+  if (how_.clustered && holds_ && now - ran_at_ > pause_intervals * how_.digest_interval) {
+    nats_since_ = now;
+    doubt(now);
+    doubted_at_ = now + how_.digest_interval / 2; // What peers said before is read by then.
+  }
+  ran_at_ = now;
+}
+
 void shard_replica::tick(time_point now) {
+  notice_pause(now);
   if (certain_at_ && now >= *certain_at_) {
     certain_at_.reset();
     if (holder_in_sync() == nullptr || transferred_)
@@ -334,7 +351,7 @@ void shard_replica::release(std::string_view host, time_point now) {
       break;
     }
   doubted_hosts_.erase(key);
-  if (holds_ || borrowed_.erase(key) == 0)
+  if (holds_ || borrowed_.erase(key) + asked_.erase(key) == 0)
     return;
   if (upstream_)
     send(*upstream_, lease_less{key});
@@ -373,6 +390,13 @@ void shard_replica::answer(const std::string& host) {
   doubted_hosts_.erase(host);
   if (asked_.erase(host) > 0)
     answered_.push_back(host);
+}
+
+/// A holder that lost, or never had, whom it asked as a borrower: loops get what is known.
+void shard_replica::answer_what_nobody_will() {
+  for (const auto& host : std::vector<std::string>(asked_.begin(), asked_.end()))
+    if (std::none_of(pulling_.begin(), pulling_.end(), [&](const auto& each) { return each.host == host; }))
+      answer(host);
 }
 
 std::vector<host_change> shard_replica::take_changes(time_point now) {

@@ -132,6 +132,7 @@ private:
 
   /// A node that leases from this one.
   struct borrower {
+    std::uint64_t lease = 0;
     std::uint64_t sequence = 0;
     std::uint64_t applied = 0;
     std::unordered_set<std::string> hosts;
@@ -163,6 +164,7 @@ private:
   void send(peer_id to, replica_message what) { outgoing_.push_back({to, std::move(what)}); }
   const shard_view::holder* holder(peer_id peer) const;
   const shard_view::holder* holder_in_sync() const;
+  void notice_pause(time_point now);
   bool hears_all() const { return nats_connected_ && !nats_drops_ && api_followed_; }
   void be_certain();
   void be_certain_in_time(time_point now);
@@ -188,7 +190,8 @@ private:
   // Of a borrower.
   void choose_upstream(time_point now);
   void lose_upstream();
-  bool follows(peer_id from, std::uint64_t sequence, bool in_sync);
+  template <class Push>
+  bool follows(peer_id from, const Push& m);
   void take(const lease_granted& m, peer_id from, time_point now);
   void take(const lease_changed& m, peer_id from, time_point now);
   void take(const known_hosts& m, peer_id from);
@@ -198,6 +201,7 @@ private:
   void learn(const told_host& told, bool for_certain, time_point now);
   void offer(peer_id to, time_point now);
   void answer(const std::string& host);
+  void answer_what_nobody_will();
   void expect_nothing_of(peer_id peer);
 
   // Transfer, digests, ages.
@@ -235,7 +239,8 @@ private:
   bool nats_connected_ = true;
   bool nats_drops_ = false;
   bool api_followed_ = true;
-  time_point nats_since_{};
+  time_point nats_since_{}; ///< What was said since then was heard.
+  time_point ran_at_{};      ///< As a holder.
   bool refresh_before_pruning_ = false;
   bool wishes_registrations_ = false;
 
@@ -251,6 +256,7 @@ private:
   std::optional<peer_id> upstream_;
   bool upstream_complete_ = false;
   bool upstream_in_sync_ = false;
+  std::uint64_t lease_ = 0; ///< The number of the last one.
   std::uint64_t upstream_sequence_ = 0;
   std::optional<existence_filter> filter_;
   std::unordered_set<std::string> borrowed_;

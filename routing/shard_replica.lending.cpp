@@ -19,6 +19,7 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
     return;
   }
   auto& b = borrowers_[to];
+  b.lease = asked.lease;
   auto hosts = slice_.tell_wildcards(now);
   for (const auto& host : asked.hosts) {
     if (b.hosts.insert(host).second)
@@ -30,7 +31,7 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
   grant(to, std::move(hosts), true);
   if (!lent_filter_)
     make_filter();
-  send(to, known_hosts{lent_filter_->bytes()});
+  send(to, known_hosts{lent_filter_->bytes(), b.lease});
 }
 
 void shard_replica::lend_more(peer_id to, const std::string& host, time_point now) {
@@ -52,7 +53,8 @@ void shard_replica::lend_less(peer_id to, const std::string& host) {
 
 void shard_replica::grant(peer_id to, std::vector<told_host> hosts, bool complete) {
   counters_.granted_hosts += hosts.size();
-  send(to, lease_granted{++borrowers_[to].sequence, certain_, complete, std::move(hosts)});
+  auto& b = borrowers_[to];
+  send(to, lease_granted{++b.sequence, certain_, complete, std::move(hosts), b.lease});
 }
 
 void shard_replica::stop_lending(peer_id to) {
@@ -82,7 +84,7 @@ void shard_replica::tell_borrowers(const std::vector<host_change>& changes, time
   for (const auto& each : changes)
     told.push_back(slice_.tell(each, now));
   for (auto& [peer, b] : borrowers_) {
-    lease_changed news{.in_sync = certain_, .appeared = appeared};
+    lease_changed news{.in_sync = certain_, .appeared = appeared, .lease = b.lease};
     for (const auto& each : told)
       if (is_wildcard(each.host) || b.hosts.contains(each.host))
         news.hosts.push_back(each);
@@ -106,7 +108,7 @@ void shard_replica::note_appeared(const std::vector<std::uint64_t>& hosts) {
     return; // As good as it gets.
   make_filter();
   for (const auto& [peer, b] : borrowers_)
-    send(peer, known_hosts{lent_filter_->bytes()});
+    send(peer, known_hosts{lent_filter_->bytes(), b.lease});
 }
 
 void shard_replica::make_filter() {

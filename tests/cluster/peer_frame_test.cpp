@@ -619,13 +619,14 @@ TEST(PeerFrame, LeavesSmallMessagesWhole) {
 }
 
 TEST(PeerFrame, EndsAGrantThatIsToldInPartsOnlyWithTheLast) {
-  const auto parts = in_parts(routing::lease_granted{7, true, true, {large_host(3000, 1)}});
+  const auto parts = in_parts(routing::lease_granted{7, true, true, {large_host(3000, 1)}, 5});
   ASSERT_GT(parts.size(), 3);
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto& part = std::get<routing::lease_granted>(parts[i]);
     const bool last = i + 1 == parts.size();
     EXPECT_EQ(part.complete, last);
     EXPECT_EQ(part.sequence, last ? 7 : 6);
+    EXPECT_EQ(part.lease, 5);
     EXPECT_TRUE(part.in_sync);
     EXPECT_EQ(part.hosts[0].whole, i == 0);
     message_packer packer;
@@ -635,12 +636,13 @@ TEST(PeerFrame, EndsAGrantThatIsToldInPartsOnlyWithTheLast) {
 }
 
 TEST(PeerFrame, TellsAChangeInPartsOfWhichOnlyTheLastCounts) {
-  const auto parts = in_parts(routing::lease_changed{7, true, {large_host(3000, 1)}, {1, 2}});
+  const auto parts = in_parts(routing::lease_changed{7, true, {large_host(3000, 1)}, {1, 2}, 5});
   ASSERT_GT(parts.size(), 3);
   for (const auto& each : parts) {
     const auto& part = std::get<routing::lease_changed>(each);
     const bool last = &each == &parts.back();
     EXPECT_EQ(part.sequence, last ? 7 : 6);
+    EXPECT_EQ(part.lease, 5);
     EXPECT_THAT(part.appeared, SizeIs(last ? 2 : 0));
   }
 }

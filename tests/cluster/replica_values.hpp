@@ -175,14 +175,14 @@ public:
     using namespace routing;
     const auto some_number = [this] { return number(); };
     switch (kind) {
-      case 0: return lease_start{many([this] { return host(); })};
+      case 0: return lease_start{many([this] { return host(); }), number()};
       case 1: return lease_end{};
       case 2: return lease_more{host()};
       case 3: return lease_less{host()};
-      case 4: return lease_granted{number(), coin(), coin(), told_hosts()};
-      case 5: return lease_changed{number(), coin(), told_hosts(), many(some_number)};
+      case 4: return lease_granted{number(), coin(), coin(), told_hosts(), number()};
+      case 5: return lease_changed{number(), coin(), told_hosts(), many(some_number), number()};
       case 6: return lease_applied{number()};
-      case 7: return known_hosts{std::string("\x00\xff\x80", 3) + word()};
+      case 7: return known_hosts{std::string("\x00\xff\x80", 3) + word(), number()};
       case 8: return slice_digest{number()};
       case 9: return bucket_digests{many(some_number)};
       case 10:
@@ -237,24 +237,30 @@ struct same_message {
   const T& of() const {
     return std::get<T>(other);
   }
-  bool operator()(const routing::lease_start& m) const { return m.hosts == of<routing::lease_start>().hosts; }
+  bool operator()(const routing::lease_start& m) const {
+    const auto& o = of<routing::lease_start>();
+    return m.hosts == o.hosts && m.lease == o.lease;
+  }
   bool operator()(const routing::lease_end&) const { return true; }
   bool operator()(const routing::lease_more& m) const { return m.host == of<routing::lease_more>().host; }
   bool operator()(const routing::lease_less& m) const { return m.host == of<routing::lease_less>().host; }
   bool operator()(const routing::lease_granted& m) const {
     const auto& o = of<routing::lease_granted>();
     return m.sequence == o.sequence && m.in_sync == o.in_sync && m.complete == o.complete
-           && same(m.hosts, o.hosts);
+           && same(m.hosts, o.hosts) && m.lease == o.lease;
   }
   bool operator()(const routing::lease_changed& m) const {
     const auto& o = of<routing::lease_changed>();
     return m.sequence == o.sequence && m.in_sync == o.in_sync && same(m.hosts, o.hosts)
-           && m.appeared == o.appeared;
+           && m.appeared == o.appeared && m.lease == o.lease;
   }
   bool operator()(const routing::lease_applied& m) const {
     return m.sequence == of<routing::lease_applied>().sequence;
   }
-  bool operator()(const routing::known_hosts& m) const { return m.filter == of<routing::known_hosts>().filter; }
+  bool operator()(const routing::known_hosts& m) const {
+    const auto& o = of<routing::known_hosts>();
+    return m.filter == o.filter && m.lease == o.lease;
+  }
   bool operator()(const routing::slice_digest& m) const { return m.sum == of<routing::slice_digest>().sum; }
   bool operator()(const routing::bucket_digests& m) const { return m.sums == of<routing::bucket_digests>().sums; }
   bool operator()(const routing::host_digests& m) const {

@@ -408,6 +408,19 @@ TEST_F(Membership, ALateEchoRevivesNobody) {
   EXPECT_EQ(world.state("c", "a"), "unknown");
 }
 
+TEST_F(Membership, WhoReadsLateForgetsWithTheOthers) {
+  start({"a", "b", "c"});
+  const auto last = world["c"].heartbeat();
+  world["b"].heard(world.nodes.at("b").links.at("c"), last, world.now);
+  world.cut("a", "b");
+  world.pass(9s, {"a", "c"});
+  world["a"].heard(world.nodes.at("a").links.at("c"), last, world.now); // It was stopped meanwhile.
+  world.link("a", "b");
+  world.pass(52s, {"c"}); // rebalance_after is over, but not since then.
+  EXPECT_EQ(world.state("c", "b"), "unknown");
+  EXPECT_EQ(world.state("c", "a"), "unknown");
+}
+
 TEST_F(Membership, ALeaveIsHeardOfByThoseWhoAreCutOff) {
   start({"a", "b", "c"});
   world.cut("a", "b");

@@ -47,6 +47,22 @@ TEST_F(Replicas, AskAPeerForAHostThatACutOffHolderDoesNotKnow) {
   EXPECT_EQ(ask(1, "new.com"), "7");
 }
 
+TEST_F(Replicas, AreInDoubtAndPruneNothingAfterTheyWereStopped) {
+  make(2, 0, {.stale_threshold = 30s});
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  ASSERT_TRUE(at(0).in_sync());
+  kill(1);
+  now += 40s; // Nothing ran meanwhile; what was said waits to be read.
+  EXPECT_FALSE(at(0).may_prune(now));
+  EXPECT_FALSE(at(0).in_sync());
+  advance(29s);
+  EXPECT_FALSE(at(0).may_prune(now));
+  advance(2s);
+  EXPECT_TRUE(at(0).may_prune(now));
+  EXPECT_TRUE(at(0).in_sync());
+}
+
 // -- Transfer and repair
 
 TEST_F(Replicas, HandOverWholeSlicesWhileChangesGoOn) {
@@ -147,10 +163,29 @@ TEST_F(Replicas, ServeWhatTheyKnewBeforeTheyWereRestarted) {
   advance(interval + 1s);
   EXPECT_EQ(pool(0, "a.com"), "1");
   prune_result result;
-  now += 200s;
+  advance(200s);
   ASSERT_TRUE(at(0).may_prune(now));
   at(0).prune_step(now, 100, now, result);
   EXPECT_EQ(pool(0, "a.com"), "empty"); // Nobody has heard it since.
+}
+
+TEST_F(Replicas, KeepWhatTheyRestoredWhenNobodyWasThereToAsk) {
+  make(1);
+  put(0, "a.com", 1);
+  std::vector<told_host> kept;
+  at(0).table().tell_some(0, 10'000, now, kept);
+  nodes.clear();
+  add(true);
+  add(true);
+  cut.insert({0, 1});
+  see_all();
+  at(0).restore(kept, now);
+  advance(interval + 1s); // Both are sure of what they have.
+  ASSERT_TRUE(at(0).in_sync() && at(1).in_sync());
+  heal();
+  advance(4s);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  EXPECT_EQ(pool(1, "a.com"), "1");
 }
 
 TEST_F(Replicas, DropWhatTheyRestoredAndNobodyElseKnows) {
@@ -354,6 +389,51 @@ TEST_F(Replicas, OfferWhatTheyLeasedToNewHolders) {
   advance(1s);
   EXPECT_EQ(pool(2, "a.com"), "1");
   EXPECT_TRUE(at(2).take_wish_for_registrations());
+}
+
+TEST_F(Replicas, AnswerWhatTheyAskedOfNobodyWhenTheyComeToHold) {
+  make(1, 1);
+  advance(interval + 1s);
+  kill(0);
+  EXPECT_EQ(ask(1, "a.com"), "unanswered");
+  nodes[1].holds = true;
+  see_all();
+  EXPECT_TRUE(answered.contains({1, "a.com"}));
+  EXPECT_EQ(ask(1, "a.com"), "gone");
+  EXPECT_FALSE(at(1).in_sync());
+}
+
+TEST_F(Replicas, DoNotTakeNewsOfAnOldLeaseForThoseOfTheirNewOne) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ASSERT_EQ(ask(1, "a.com"), "1");
+  at(0).table().unregister_endpoint(registration::make(true, make_endpoint(1), "a.com"), now);
+  (void)at(0).take_changes(now);
+  const auto old = at(0).take_outgoing(); // Is on its way for long.
+  ASSERT_EQ(old.size(), 1);
+  put(0, "a.com", 1);
+  at(1).receive(1, lease_end{}, now);
+  see_all();
+  for (std::uint16_t i = 2; i < 10; ++i) { // The new lease comes as far as the old one had.
+    at(1).receive(1, old[0].what, now);
+    ASSERT_EQ(pool(1, "a.com"), "1") << i;
+    put(0, std::to_string(i) + ".com", i);
+  }
+}
+
+TEST_F(Replicas, LeaseAgainWhatTheyReleasedWhileItWasBeingGranted) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ASSERT_EQ(ask(1, "a.com"), "1");
+  at(1).receive(1, lease_end{}, now);
+  at(1).see(view_of(1), now); // Starts a new lease,
+  at(1).release("a.com", now); // of which the answer comes later.
+  run();
+  ASSERT_EQ(ask(1, "a.com"), "1");
+  put(0, "a.com", 2);
+  EXPECT_EQ(pool(1, "a.com"), "1,2");
 }
 
 TEST_F(Replicas, LeaseFromTheNextHolderWhenTheirsDies) {
