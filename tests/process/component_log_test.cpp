@@ -131,6 +131,7 @@ TEST_F(ComponentLog, TellsWhenNothingIsLeftToSelect) {
   here().map(host, stuck.port());
   client one{port()};
   one.send(get_request(host));
+  ASSERT_TRUE(eventually([&] { return stuck.is_being_dialled(); }));
   here().unmap(host, stuck.port()); // While the first attempt waits for its connection.
   EXPECT_EQ(one.response().status, 502);
   const auto data = data_of("select-endpoint-failed", "host", host);

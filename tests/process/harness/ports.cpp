@@ -1,6 +1,10 @@
 #include "tests/process/harness/ports.hpp"
 
 #include <cerrno>
+#include <fstream>
+#include <iomanip>
+#include <sstream>
+#include <string>
 #include <system_error>
 
 #include <arpa/inet.h>
@@ -44,6 +48,18 @@ stuck_port::stuck_port() : socket_{bound_socket()} {
     [[maybe_unused]] const int begun =
       connect(each.descriptor(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   }
+  own_ = unanswered();
+}
+
+std::size_t stuck_port::unanswered() const {
+  std::ostringstream wanted; // Remote address and state SYN_SENT.
+  wanted << std::uppercase << std::hex << std::setfill('0') << ' ' << std::setw(8)
+         << htonl(INADDR_LOOPBACK) << ':' << std::setw(4) << port() << " 02 ";
+  std::ifstream table{"/proc/net/tcp"};
+  std::size_t found = 0;
+  for (std::string line; std::getline(table, line);)
+    found += line.find(wanted.str()) != std::string::npos;
+  return found;
 }
 
 } // namespace shunt::test

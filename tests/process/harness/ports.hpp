@@ -33,10 +33,15 @@ public:
   stuck_port();
   std::uint16_t port() const { return socket_.local_port(); }
   std::string address() const { return "127.0.0.1:" + std::to_string(port()); }
+  /// Whether somebody's SYN to it is unanswered (proc_net_tcp(5)).
+  bool is_being_dialled() const { return unanswered() > own_; }
 
 private:
+  std::size_t unanswered() const;
+
   stream_socket socket_;
   std::vector<stream_socket> waiting_;
+  std::size_t own_ = 0; ///< Of `waiting_`, without an answer.
 };
 
 } // namespace shunt::test
