@@ -5,6 +5,7 @@
 #include "net/tls_engine.hpp"
 #include "net/tunnel.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace shunt {
@@ -16,6 +17,7 @@ namespace asio = net::asio;
 namespace {
 
 constexpr auto continue_wait = 1s; ///< For a backend's 100 (gorouter's value).
+constexpr auto no_memory_for_head = "the router has no memory left for so large a response head";
 constexpr int interim_max = 64;    ///< 1xx responses before a final one; more is abuse.
 
 /// The memory of a TLS endpoint; null for a plain one. A route service is not trusted as a backend of the
@@ -50,6 +52,7 @@ attempt::~attempt() {
   headers_arrived();
   to_.stats().in_flight.fetch_sub(1, std::memory_order_relaxed);
   client_.wire->watch(nullptr, nullptr);
+  here_.router.buffers.give_back(charged_bytes_);
   if (up_)
     up_->close();
 }
@@ -153,7 +156,8 @@ void attempt::build_head() {
      .route_service = asks_route_service() ? &service : nullptr},
     {.app = target.app(),
      .instance_index = target.instance_index(),
-     .instance_id = target.instance_id().empty() ? address_ : target.instance_id()});
+     .instance_id = target.instance_id().empty() ? address_ : target.instance_id()},
+    outline_for_backend());
 }
 
 // -- Sending.
@@ -172,7 +176,8 @@ net::task<attempt_result> attempt::send_request() {
     const auto body = client_.wire->bytes().substr(0, of_.head.content_length);
     std::array<iovec, 2> parts{
       {{of_.out_.data(), of_.out_.size()}, {const_cast<char*>(body.data()), body.size()}}};
-    const auto code = co_await up_->send(std::span{parts}.first(body.empty() ? 1 : 2));
+    const auto code =
+      co_await up_->send(std::span{parts}.first(body.empty() ? 1 : 2), outline_for_backend());
     written_ = parts[0].iov_len == 0;
     if (code)
       co_return write_failure(code);
@@ -185,7 +190,8 @@ net::task<attempt_result> attempt::send_request() {
       client_event(this);
     co_return attempt_result{};
   }
-  const auto code = co_await up_->send(of_.out_);
+  iovec whole{of_.out_.data(), of_.out_.size()};
+  const auto code = co_await up_->send(std::span{&whole, 1}, outline_for_backend());
   if (code)
     co_return write_failure(code);
   written_ = true;
@@ -279,11 +285,14 @@ net::task<attempt_result> attempt::read_response() {
   const net::head_limits limits{static_cast<std::size_t>(settings.response_header_bytes_max()),
                                 static_cast<std::size_t>(settings.max_response_headers)};
   of_.response_scratch_.reset();
+  if (link_)
+    up_->keep_heads_apart();
   for (int interim = 0;;) {
-    const auto status = net::parse_response(up_->bytes(), of_.head.method == "HEAD", of_.response_,
-                                            limits, of_.response_scratch_);
+    const auto status = next_head(limits);
     if (status.failed())
       co_return head_failure(status.error);
+    if (head_taken_ && !charge_taken_head())
+      co_return failed(routing::failure_class::other, no_memory_for_head);
     if (status.complete()) {
       const auto code = of_.response_.status;
       if (code == 101 || code >= 200)
@@ -297,8 +306,7 @@ net::task<attempt_result> attempt::read_response() {
     }
     if (up_->buffer_bytes() > 0 && up_->bytes().size() + 2048 > up_->buffer_bytes()) {
       if (here_.router.buffers.exhausted())
-        co_return failed(routing::failure_class::other,
-                         "the router has no memory left for so large a response head");
+        co_return failed(routing::failure_class::other, no_memory_for_head);
       up_->want_buffer(up_->buffer_bytes() * 2);
     }
     const auto code = co_await up_->receive();
@@ -313,9 +321,31 @@ net::task<attempt_result> attempt::read_response() {
     of_.session_->answered();
   if (std::exchange(session_unkept_, false)) // In TLS 1.3 the ticket has come by now.
     tls_->session = net::resumable_session(carrier().tls()->session());
-  up_->pin();
-  up_->consume(of_.response_.head_bytes);
+  if (!head_taken_) {
+    up_->pin();
+    up_->consume(of_.response_.head_bytes);
+  }
   co_return attempt_result{};
+}
+
+/// Of a stream it need not be parsed.
+net::parse_status attempt::next_head(const net::head_limits& limits) {
+  const bool was_head = of_.head.method == "HEAD";
+  head_taken_ = link_ && up_->take_head(of_.response_text_, of_.outline);
+  return head_taken_
+           ? net::read_response(of_.response_text_, of_.outline, was_head, of_.response_, limits)
+           : net::parse_response(up_->bytes(), was_head, of_.response_, limits, of_.response_scratch_);
+}
+
+bool attempt::charge_taken_head() {
+  const auto bytes = of_.response_text_.size();
+  if (bytes <= net::buffer_store::block_bytes)
+    return true;
+  if (here_.router.buffers.exhausted())
+    return false;
+  here_.router.buffers.take(bytes - std::min(bytes, charged_bytes_)); // The one before is gone.
+  charged_bytes_ = std::max(bytes, charged_bytes_);
+  return true;
 }
 
 /// 100 and other informational responses go to the client as they come, if it understands them.
@@ -333,7 +363,8 @@ net::task<error_code> attempt::pass_interim() {
     passing_interim_ = false;
     interim_passed_.open();
   }
-  up_->consume(of_.response_.head_bytes);
+  if (!head_taken_)
+    up_->consume(of_.response_.head_bytes);
   if (go_ahead)
     go_ahead_.open();
   co_return code;
@@ -354,6 +385,7 @@ net::task<attempt_result> attempt::answer_client() {
     of_.router_error_ = error->value;
   const bool traced = of_.wants_trace() && !asks_route_service();
   of_.make_sticky_cookie();
+  auto* const outline = client_.http_major == 2 ? &of_.outline : nullptr;
   of_.answer_.clear();
   net::append_response_head(
     of_.answer_, of_.response_,
@@ -365,10 +397,11 @@ net::task<attempt_result> attempt::answer_client() {
      .keep_alive = !client_.close_after,
      .framing = framing,
      .cookie_line = of_.cookie_line_,
-     .rewrite = &of_.rules_->rewrite});
+     .rewrite = &of_.rules_->rewrite},
+    outline);
   of_.response_body_.begin(of_.response_.framing, of_.response_.content_length);
   const auto relayed =
-    co_await net::relay_body(up_, of_.response_body_, client_.wire, framing, of_.answer_, 0s);
+    co_await net::relay_body(up_, of_.response_body_, client_.wire, framing, of_.answer_, 0s, outline);
   if (relayed.end != net::relay_end::complete) {
     // Half a response: only the end of the connection can tell the client so, and where its end
     // would say that all is well, a reset.

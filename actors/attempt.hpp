@@ -40,6 +40,9 @@ private:
   net::task<void> await_go_ahead();
   net::task<void> await_continue_told();
   net::task<attempt_result> read_response();
+  net::parse_status next_head(const net::head_limits& limits);
+  /// Whether there is memory for the head that was taken off a stream; then it is held against the budget.
+  bool charge_taken_head();
   net::task<net::error_code> pass_interim();
   net::task<attempt_result> answer_client();
   net::task<attempt_result> open_tunnel();
@@ -59,6 +62,8 @@ private:
   /// The smaller of `patience` and what the exchange has left; whether it is the latter.
   std::pair<std::chrono::nanoseconds, bool> within_limit(std::chrono::nanoseconds patience) const;
   void build_head();
+  /// Where a stream to the backend is told what stands where in the head; null for other connections.
+  net::head_outline* outline_for_backend() const { return link_ ? &of_.outline : nullptr; }
   void watch_client();
   static void client_event(void* self);
   void headers_arrived();
@@ -84,6 +89,8 @@ private:
   net::wire_ptr up_;
   net::http2_link_ptr link_; ///< Whose stream `up_` is; null for a connection of its own.
   bool reused_ = false;
+  bool head_taken_ = false; ///< The latest head of the response lies in `response_text_`, not in the wire.
+  std::size_t charged_bytes_ = 0; ///< For such a head, if it is large.
   bool session_unkept_ = false; ///< The connection is new, and may have a session to resume.
   bool awaiting_headers_ = true;
   bool written_ = false;         ///< Something of the request may have reached the backend.

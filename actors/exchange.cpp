@@ -62,8 +62,9 @@ net::task<void> exchange::serve(client_connection& client) {
 }
 
 std::size_t exchange::extra_bytes() const noexcept {
-  const auto bytes = head.fields.capacity() * sizeof(net::field);
-  return bytes > ordinary_bytes ? bytes : 0;
+  const auto beyond_ordinary = [](std::size_t bytes) { return bytes > ordinary_bytes ? bytes : 0; };
+  return beyond_ordinary(head.fields.capacity() * sizeof(net::field))
+         + beyond_ordinary(head_text.capacity()) + beyond_ordinary(outline.kept_bytes());
 }
 
 void exchange::shrink() {
@@ -82,7 +83,11 @@ void exchange::shrink() {
   trim(forwarded_url_);
   trim(signature_.signature);
   trim(signature_.metadata);
-  kept_head_ = {};
+  head_text.clear();
+  trim(head_text);
+  trim(response_text_);
+  if (outline.kept_bytes() > ordinary_bytes)
+    outline = {};
   leave_sessions(); // They are left already, unless the request ended by an exception.
 }
 
@@ -116,7 +121,8 @@ void exchange::begin(client_connection& client) {
 }
 
 void exchange::keep_head() {
-  net::move_views(head, kept_head_);
+  if (head_text.empty())
+    net::move_views(head, head_text);
   client_->wire->unpin();
 }
 

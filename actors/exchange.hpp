@@ -70,13 +70,17 @@ public:
 
   net::request_head head;
   net::head_scratch scratch;
+  /// What `head` points into when that is not the client's wire: a stream's head was taken off it, or a
+  /// tunnel has begun. Else empty.
+  std::string head_text;
+  net::head_outline outline; ///< Of the head that is being handed over, to the exchange or by it.
 
   /// What it holds besides the read buffers, beyond what every exchange holds.
   std::size_t extra_bytes() const noexcept;
   /// Gives back what only an unusual request needed: the next one may be small.
   void shrink();
 
-  /// Serves the request in `head`, whose bytes are pinned in the client's wire. Sets
+  /// Serves the request in `head`, whose bytes are pinned in the client's wire or in `head_text`. Sets
   /// `client.close_after` when the connection cannot be used again.
   net::task<void> serve(client_connection& client);
 
@@ -159,7 +163,6 @@ private:
   client_connection* client_ = nullptr;
   policy_ptr rules_; ///< Of this request.
   routing::request_key key_;
-  std::string kept_head_; ///< What `head` points into once a tunnel has begun.
   std::string route_host_; ///< Of the pool that was matched last, which may be gone by now.
   std::string route_path_;
   net::situation where_ = net::situation::unbound;
@@ -182,6 +185,7 @@ private:
   std::string cookie_line_;
   net::response_head response_;
   net::head_scratch response_scratch_;
+  std::string response_text_; ///< As `head_text`, of `response_`.
   net::body_reader request_body_;
   net::body_reader response_body_;
   std::string out_;      ///< The head that goes to the backend, then others.

@@ -211,17 +211,22 @@ struct prune_routes {
 struct push_changes {};
 // -- What a node keeps over a restart.
 
-/// What a slice was when the process ended. Read once, on the shard's thread, when it is first needed.
+/// What a slice was when the process ended. Used on the shard's thread; gives each host once.
 class slice_source {
 public:
   virtual ~slice_source() = default;
-  virtual std::vector<routing::told_host> read() noexcept = 0;
+  /// `host`, if it is there; and, when this is called first, all wildcards.
+  virtual std::vector<routing::told_host> find(std::string_view host) noexcept = 0;
+  /// Some more, about `most`. Empty: that was all.
+  virtual std::vector<routing::told_host> read(std::size_t most) noexcept = 0;
 };
-/// Until it hears better, the shard knows what this says.
+/// Until it hears better, the shard knows what this says: of each host when that is first needed, of all others from
+/// `when` on.
 struct restore_slice {
   std::shared_ptr<slice_source> from;
+  std::chrono::nanoseconds when{0}; ///< From now.
 };
-/// INTERNAL. Nobody has needed it so far: now is a good time.
+/// INTERNAL. Reads some hosts that nobody has needed so far.
 struct read_slice {};
 /// Asks for the contents of a slice that is held here, from `cursor` (0 = the first) on, in pieces.
 struct tell_slice {

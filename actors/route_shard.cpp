@@ -19,6 +19,9 @@ constexpr auto push_every = std::chrono::milliseconds{10};
 constexpr std::size_t warmed_together = 32; ///< Registrations whose memory is awaited at once.
 constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
 constexpr std::size_t told_together = 256;  ///< Hosts in a piece of a snapshot.
+/// Hosts that nobody waits for are restored so many at a time, so that those who lease others hardly do.
+constexpr std::size_t restored_together = 256;
+constexpr auto restore_pause = std::chrono::milliseconds{10};
 
 using clock = caf::actor_clock; // The steady clock, unless a test moves it.
 
@@ -46,7 +49,7 @@ struct route_shard_state {
   std::uint64_t sequence = 0;
   clock::time_point push_not_before{};
   bool push_scheduled = false;
-  std::shared_ptr<slice_source> restored; ///< Not read yet; null: nothing.
+  std::shared_ptr<slice_source> kept; ///< Over the restart, and not all of it read yet; null: nothing.
   foreign_lists lists;
   std::optional<clock::time_point> tick_at; ///< When `shard_tick` comes.
   shard_sync sync_told{}; ///< To the cluster.
@@ -181,7 +184,7 @@ public:
   // -- Leases.
 
   void lease(const lease_host& wanted) const {
-    read_restored();
+    restore_host(wanted.host);
     push();
     const auto holder = know(wanted.holder);
     auto& of_host = state().leased[wanted.host];
@@ -194,22 +197,49 @@ public:
   }
 
   void restore(const restore_slice& m) const {
-    state().restored = m.from;
-    self_->send(self_, read_slice{});
+    state().kept = m.from;
+    self_->delayed_send(self_, m.when, read_slice{});
   }
 
-  void read(const read_slice&) const { read_restored(); }
+  void read(const read_slice&) const {
+    if (restore_some())
+      self_->delayed_send(self_, restore_pause, read_slice{});
+  }
 
-  void read_restored() const {
-    if (const auto from = std::exchange(state().restored, nullptr)) {
-      state().replica->restore(from->read(), now());
-      count_routes();
-      push_soon();
+  void restore_host(const std::string& host) const {
+    if (state().kept)
+      restore_these(state().kept->find(host));
+  }
+
+  /// False: there is nothing left.
+  bool restore_some() const {
+    auto& kept = state().kept;
+    if (!kept)
+      return false;
+    const auto hosts = kept->read(restored_together);
+    if (hosts.empty() || !state().replica->holds()) { // Holders tell a borrower.
+      kept.reset();
+      return false;
+    }
+    restore_these(hosts);
+    return true;
+  }
+
+  void restore_all() const {
+    while (restore_some()) {
     }
   }
 
+  void restore_these(const std::vector<routing::told_host>& hosts) const {
+    if (hosts.empty())
+      return;
+    state().replica->restore(hosts, now());
+    count_routes();
+    push_soon();
+  }
+
   slice_piece tell(const tell_slice& from) const {
-    read_restored();
+    restore_all();
     auto hosts = std::make_shared<std::vector<routing::told_host>>();
     auto next = routing::slice::tell_end;
     if (state().replica->holds() && options_.cluster)
@@ -227,6 +257,7 @@ public:
   }
 
   void lease_wildcard_hosts(const lease_wildcards& wanted) const {
+    restore_host({});
     push();
     know(wanted.holder);
     for (auto& each : table().grant_wildcards())
@@ -441,6 +472,7 @@ public:
 
   /// What is borrowed here a holder shows.
   caf::typed_response_promise<route_list> list(const list_routes& from) const {
+    restore_all();
     auto promise = self_->make_response_promise<route_list>();
     const auto lender = state().replica->lender();
     if (state().replica->holds())

@@ -175,12 +175,22 @@ net::task<bool> session::serve_one() {
     co_await shed();
     co_return false;
   }
-  const bool complete = co_await read_head(*request);
-  if (!complete)
-    co_return false;
+  if (client_.wire->take_head(request->head_text, request->outline)) {
+    const auto status = net::read_request(request->head_text, request->outline, request->head, {});
+    if (status.failed()) {
+      co_await refuse(status.error);
+      co_return false;
+    }
+  } else {
+    const bool complete = co_await read_head(*request);
+    if (!complete)
+      co_return false;
+  }
   request.charge();
-  client_.wire->pin();
-  client_.wire->consume(request->head.head_bytes);
+  if (request->head_text.empty()) { // It lies in the wire's buffer.
+    client_.wire->pin();
+    client_.wire->consume(request->head.head_bytes);
+  }
   ++served_;
   loop_counters::add(here_.counters.requests);
   co_await request->serve(client_);

@@ -64,10 +64,10 @@ void session::serve_stream(net::wire_ptr stream) {
              });
 }
 
+/// Its head is there: nobody would have heard of the stream otherwise.
 net::task<void> session::run_stream() {
-  const bool open = co_await wait_for_request();
-  if (open)
-    co_await serve_one();
+  client_.idle = false;
+  co_await serve_one();
 }
 
 } // namespace shunt

@@ -2,12 +2,14 @@
 
 #include "cluster/told_codec.hpp"
 #include "routing/text_hash.hpp"
+#include "routing/uri.hpp"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -209,23 +211,92 @@ bool snapshot_file::has(std::size_t shard) const {
   return shard < sections_.size() && sections_[shard].bytes > 0;
 }
 
-std::vector<routing::told_host> snapshot_file::read(std::size_t shard) const {
-  std::vector<routing::told_host> hosts;
+snapshot_section snapshot_file::section_of(std::size_t shard) const {
   if (!has(shard))
-    return hosts;
+    return {shared_from_this(), shard, {}};
   const auto& part = sections_[shard];
-  msgpack_reader in{{bytes_ + part.offset, part.bytes}, part.bytes * memory_per_byte};
+  snapshot_section opened{shared_from_this(), shard, {bytes_ + part.offset, part.bytes}};
   auto sum = sum_seed;
+  for (const auto& each : opened.places_)
+    sum = sum_of(opened.text_of(each), sum);
+  if (sum != part.sum)
+    opened.fail();
+  std::ranges::sort(opened.places_, {}, &snapshot_section::place::host);
+  return opened;
+}
+
+// -- Reading, host by host
+
+/// Finds where each host stands without making anything of it.
+snapshot_section::snapshot_section(std::shared_ptr<const snapshot_file> file, std::size_t shard,
+                                   std::string_view bytes)
+  : file_{std::move(file)}, shard_{shard}, bytes_{bytes} {
+  if (bytes_.size() > std::numeric_limits<std::uint32_t>::max())
+    fail();
+  msgpack_reader in{bytes_, 0}; // Nothing is made of it here.
+  const auto at = [&] { return static_cast<std::uint32_t>(bytes_.size() - in.left().size()); };
   while (!in.left().empty()) {
-    const auto before = in.left();
-    hosts.push_back(read_host(in));
+    place here{.offset = at()};
+    msgpack_record fields{in};
+    std::string_view name;
+    if (fields.next())
+      name = in.text(routing::host_bytes_max);
+    fields.end();
     if (in.failed())
-      break;
-    sum = sum_of(before.substr(0, before.size() - in.left().size()), sum);
+      fail();
+    here.host = routing::host_hash(name);
+    here.bytes = at() - here.offset;
+    places_.push_back(here);
+    if (name.starts_with('*'))
+      wildcards_.push_back(here.host);
   }
-  if (in.failed() || sum != part.sum)
-    throw snapshot_error{path_ + " is damaged at shard " + std::to_string(shard)};
-  return hosts;
+}
+
+std::vector<routing::told_host> snapshot_section::wildcards() {
+  std::vector<routing::told_host> all;
+  for (const auto hash : std::exchange(wildcards_, {}))
+    for (auto& each : std::ranges::equal_range(places_, hash, {}, &place::host))
+      if (each.bytes > 0)
+        all.push_back(take(each));
+  return all;
+}
+
+std::optional<routing::told_host> snapshot_section::find(std::string_view host) {
+  for (auto& each : std::ranges::equal_range(places_, routing::host_hash(host), {}, &place::host))
+    if (each.bytes > 0 && name_of(each) == host)
+      return take(each);
+  return std::nullopt;
+}
+
+std::vector<routing::told_host> snapshot_section::read(std::size_t most) {
+  std::vector<routing::told_host> some;
+  for (; next_ < places_.size() && some.size() < most; ++next_)
+    if (auto& each = places_[next_]; each.bytes > 0)
+      some.push_back(take(each));
+  return some;
+}
+
+std::string_view snapshot_section::text_of(const place& at) const {
+  return bytes_.substr(at.offset, at.bytes);
+}
+
+std::string_view snapshot_section::name_of(const place& at) const {
+  msgpack_reader in{text_of(at), 0};
+  msgpack_record fields{in};
+  return fields.next() ? in.text(routing::host_bytes_max) : std::string_view{};
+}
+
+routing::told_host snapshot_section::take(place& from) {
+  msgpack_reader in{text_of(from), from.bytes * memory_per_byte};
+  auto host = read_host(in);
+  if (in.failed())
+    fail();
+  from.bytes = 0;
+  return host;
+}
+
+void snapshot_section::fail() const {
+  throw snapshot_error{file_->path() + " is damaged at shard " + std::to_string(shard_)};
 }
 
 } // namespace shunt::cluster

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -60,8 +61,41 @@ private:
   std::vector<section> sections_;
 };
 
+class snapshot_file;
+
+/// One shard's part of a file, of which each host is read once. Hosts are found by an index that is made when this is.
+/// Throws snapshot_error. Of one thread.
+class snapshot_section {
+public:
+  /// All hosts whose names begin with `*`, as far as they were not read.
+  std::vector<routing::told_host> wildcards();
+  std::optional<routing::told_host> find(std::string_view host);
+  /// The next ones that were not read, at most so many; empty: that was all.
+  std::vector<routing::told_host> read(std::size_t most);
+
+private:
+  friend snapshot_file;
+  struct place {
+    std::uint64_t host = 0; ///< `host_hash`.
+    std::uint32_t offset = 0;
+    std::uint32_t bytes = 0; ///< 0: was read.
+  };
+  snapshot_section(std::shared_ptr<const snapshot_file> file, std::size_t shard, std::string_view bytes);
+  std::string_view text_of(const place& at) const;
+  std::string_view name_of(const place& at) const;
+  routing::told_host take(place& from);
+  [[noreturn]] void fail() const;
+
+  std::shared_ptr<const snapshot_file> file_; ///< Keeps `bytes_` mapped.
+  std::size_t shard_;
+  std::string_view bytes_;
+  std::vector<place> places_; ///< By `host`.
+  std::vector<std::uint64_t> wildcards_; ///< Hashes.
+  std::size_t next_ = 0;
+};
+
 /// Reads one, which stays as it was even if another takes its place meanwhile.
-class snapshot_file {
+class snapshot_file : public std::enable_shared_from_this<snapshot_file> {
 public:
   /// Null: there is none. Throws snapshot_error if it is not a whole one of `expected`.
   static std::shared_ptr<snapshot_file> open(const std::string& path,
@@ -72,8 +106,9 @@ public:
 
   std::int64_t unix_ms() const { return unix_ms_; }
   bool has(std::size_t shard) const;
-  /// Hosts of that shard, ages as they were. Throws snapshot_error. Any thread.
-  std::vector<routing::told_host> read(std::size_t shard) const;
+  /// That shard's part, ages as they were; checks its checksum. Throws snapshot_error. Any thread.
+  snapshot_section section_of(std::size_t shard) const;
+  const std::string& path() const { return path_; }
 
 private:
   struct section {

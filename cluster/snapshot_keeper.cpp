@@ -14,6 +14,8 @@ namespace shunt {
 namespace {
 
 constexpr auto piece_within = std::chrono::seconds{10};
+/// In which all slices are restored, one after the other, besides what is needed at once.
+constexpr std::chrono::nanoseconds restored_within = std::chrono::seconds{10};
 
 std::int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -21,28 +23,48 @@ std::int64_t unix_ms() {
     .count();
 }
 
-/// One shard's part of the file.
-class section : public slice_source {
+/// One shard's part of the file. One that is damaged counts as empty.
+class kept_slice : public slice_source {
 public:
-  section(std::shared_ptr<cluster::snapshot_file> file, std::size_t shard, std::chrono::nanoseconds age,
+  kept_slice(std::shared_ptr<cluster::snapshot_file> file, std::size_t shard, std::chrono::nanoseconds age,
           net::component_log* log, snapshot_counters* counters)
     : file_{std::move(file)}, shard_{shard}, age_{age}, log_{log}, counters_{counters} {}
 
-  std::vector<routing::told_host> read() noexcept override {
+  std::vector<routing::told_host> find(std::string_view host) noexcept override {
+    return guarded([host](cluster::snapshot_section& in) {
+      auto hosts = in.wildcards();
+      if (auto found = in.find(host))
+        hosts.push_back(std::move(*found));
+      return hosts;
+    });
+  }
+
+  std::vector<routing::told_host> read(std::size_t most) noexcept override {
+    return guarded([most](cluster::snapshot_section& in) { return in.read(most); });
+  }
+
+private:
+  template <class Read>
+  std::vector<routing::told_host> guarded(Read read) noexcept {
+    if (!file_)
+      return {};
     try {
-      auto hosts = file_->read(shard_);
+      if (!section_)
+        section_.emplace(file_->section_of(shard_));
+      auto hosts = read(*section_);
       for (auto& host : hosts)
         for (auto& path : host.paths)
           add_age(path);
       return hosts;
     } catch (const std::exception& broken) {
+      section_.reset();
+      file_.reset();
       counters_->failures.fetch_add(1, std::memory_order_relaxed);
       log_->warn(".snapshot", "snapshot-damaged", {{"shard", shard_}, {"error", broken.what()}});
       return {};
     }
   }
 
-private:
   void add_age(routing::told_path& path) const {
     for (auto& each : path.members)
       each.age += age_;
@@ -51,7 +73,8 @@ private:
     path.empty_for += age_;
   }
 
-  std::shared_ptr<cluster::snapshot_file> file_;
+  std::shared_ptr<cluster::snapshot_file> file_; ///< Null: it was damaged.
+  std::optional<cluster::snapshot_section> section_;
   std::size_t shard_;
   std::chrono::nanoseconds age_;
   net::component_log* log_;
@@ -174,7 +197,8 @@ void hand_out(const std::vector<route_shard_actor>& shards, const snapshot_optio
     for (std::size_t i = 0; i < shards.size(); ++i)
       if (file->has(i))
         caf::anon_send(shards[i],
-                       restore_slice{std::make_shared<section>(file, i, age, &log, &counters)});
+                       restore_slice{std::make_shared<kept_slice>(file, i, age, &log, &counters),
+                                     restored_within * i / shards.size()});
   } catch (const cluster::snapshot_error& broken) {
     counters.failures.fetch_add(1, std::memory_order_relaxed);
     const auto aside = options.path + ".set-aside";

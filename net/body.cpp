@@ -113,7 +113,8 @@ private:
 } // namespace
 
 task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, body_framing out,
-                              std::string_view head, std::chrono::nanoseconds silence_max) {
+                              std::string_view head, std::chrono::nanoseconds silence_max,
+                              const head_outline* outline) {
   const ordinary_buffer_after restored{*from};
   bool ended = body.done();
   for (;;) {
@@ -125,7 +126,8 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
       next.add_end(body.trailers());
     error_code unsent;
     if (const auto parts = next.parts(); !parts.empty())
-      unsent = co_await to->send(parts); // GCC 12 wants it in a statement of its own.
+      // GCC 12 wants it in a statement of its own.
+      unsent = co_await to->send(parts, std::exchange(outline, nullptr));
     // Sent or not: what the reader took must not be read as the next message.
     from->consume(step.consumed);
     if (unsent)

@@ -57,9 +57,10 @@ struct relay_result {
 /// Passes the rest of `body` from one wire to the other, `head` in front of it, in the framing
 /// `out`. Each read may last `silence_max` (0 = as long as the wire's own deadline says). However
 /// it ends, `from` stands where `body` stands, so that the next message is read from where it begins.
-/// `head` and `body` outlive the call.
+/// `head`, its `outline` (null = unknown) and `body` outlive the call.
 task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, body_framing out,
-                              std::string_view head, std::chrono::nanoseconds silence_max);
+                              std::string_view head, std::chrono::nanoseconds silence_max,
+                              const head_outline* outline = nullptr);
 
 /// Reads and forgets the rest of `body`, `bytes_max` at most. Whether the end was reached.
 task<bool> discard_body(wire_ptr from, body_reader& body, std::uint64_t bytes_max,

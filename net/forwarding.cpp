@@ -1,12 +1,12 @@
 #include "net/forwarding.hpp"
 
+#include "net/head_writer.hpp"
 #include "net/response_rewrite.hpp"
 #include "net/router_error.hpp"
 #include "net/tracing.hpp"
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 namespace shunt::net {
@@ -14,43 +14,6 @@ namespace shunt::net {
 namespace {
 
 using enum field_id;
-
-/// A number as text.
-class decimal {
-public:
-  std::string_view of(std::uint64_t number) {
-    const auto end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr;
-    return {digits_.data(), static_cast<std::size_t>(end - digits_.data())};
-  }
-
-private:
-  std::array<char, 20> digits_;
-};
-
-/// Appends with one check of the capacity per line instead of one per part.
-class writer {
-public:
-  explicit writer(std::string& out) : out_{out} {}
-
-  void line(std::string_view name, std::string_view value) {
-    const auto at = out_.size();
-    out_.resize(at + name.size() + value.size() + 4);
-    char* p = out_.data() + at;
-    p = put(p, name);
-    *p++ = ':';
-    *p++ = ' ';
-    p = put(p, value);
-    *p++ = '\r';
-    *p = '\n';
-  }
-  void line(std::string_view name, std::uint64_t value) { line(name, decimal{}.of(value)); }
-
-private:
-  static char* put(char* to, std::string_view text) {
-    return to + text.copy(to, text.size()); // Which, unlike memcpy, may be given nothing at all.
-  }
-  std::string& out_;
-};
 
 /// The names that a sender listed in Connection. Most list nothing but `keep-alive` or `close`,
 /// which name no field that is not dropped anyway; so the question is rarely asked in earnest. The
@@ -103,11 +66,11 @@ std::string_view own_scheme(scheme_handling scheme, bool tls) noexcept {
 }
 
 /// The framing of a chunked body, and which trailers it announces.
-void append_chunked(writer& to, std::span<const field> fields) {
-  to.line("Transfer-Encoding", "chunked");
+void append_chunked(head_writer& to, std::span<const field> fields) {
+  to.line(transfer_encoding, "Transfer-Encoding", "chunked");
   for (const auto& each : fields)
     if (each.id == trailer)
-      to.line(each.name, each.value);
+      to.line(each);
 }
 
 /// Backends may answer 411 to these when nothing says that they have none (RFC 9110, section 8.6).
@@ -115,21 +78,21 @@ bool usually_has_body(std::string_view method) noexcept {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-void append_framing(writer& to, const request_head& head, bool length_written) {
+void append_framing(head_writer& to, const request_head& head, bool length_written) {
   if (head.framing == body_framing::chunked)
     append_chunked(to, head.fields);
   else if (!length_written && (head.has_content_length || usually_has_body(head.method)))
-    to.line("Content-Length", head.content_length);
+    to.line(content_length, "Content-Length", head.content_length);
 }
 
-void append_connection(writer& to, const request_head& head, bool close_after) {
+void append_connection(head_writer& to, const request_head& head, bool close_after) {
   if (has_token(head.fields, te, "trailers"))
-    to.line("TE", "trailers");
+    to.line(te, "TE", "trailers");
   if (head.upgrade) {
-    to.line("Connection", "Upgrade");
-    to.line("Upgrade", head.upgrade_protocol);
+    to.line(connection, "Connection", "Upgrade");
+    to.line(upgrade, "Upgrade", head.upgrade_protocol);
   } else if (close_after) {
-    to.line("Connection", "close");
+    to.line(connection, "Connection", "close");
   }
 }
 
@@ -147,9 +110,8 @@ void append_forwarded_for(std::string& out, const request_head& head, std::strin
 template <situation Where>
 class request_fields {
 public:
-  request_fields(std::string& out, const request_head& head, const request_facts& facts)
-    : out_{out},
-      to_{out},
+  request_fields(head_writer& to, const request_head& head, const request_facts& facts)
+    : to_{to},
       head_{head},
       facts_{facts},
       dropped_{head.fields, facts.protected_names},
@@ -157,18 +119,17 @@ public:
 
   void append_start() {
     constexpr bool to_service = Where == situation::to_route_service;
-    out_.append(head_.method).append(" ");
-    out_.append(to_service ? facts_.route_service->target : head_.target).append(" HTTP/1.1\r\n");
+    to_.start(head_.method, to_service ? facts_.route_service->target : head_.target, "HTTP/1.1");
     if (to_service)
-      to_.line("Host", facts_.route_service->host);
+      to_.line(host, "Host", facts_.route_service->host);
     else if (find_field(head_.fields, host) == nullptr && !head_.host.empty())
-      to_.line("Host", head_.host); // From the target of an HTTP/1.0 request.
+      to_.line(host, "Host", head_.host); // From the target of an HTTP/1.0 request.
   }
   /// The client's, in their order.
   void append_kept() {
     for (const auto& each : head_.fields)
       if (keeps(each))
-        to_.line(each.name, each.value);
+        to_.line(each);
   }
   void append_own(const instance_facts& instance) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -178,7 +139,7 @@ public:
     if (facts_.trace != nullptr)
       facts_.trace->for_each_line([this](std::string_view name, std::string_view value) {
         if (!dropped_(name))
-          to_.line(name, value);
+          to_.line(identify(name), name, value);
       });
   }
   void append_framing_and_connection() {
@@ -193,7 +154,7 @@ private:
       case keep: return true;
       case length: // In its place, but once.
         if (!std::exchange(length_written_, true))
-          to_.line(each.name, head_.content_length);
+          to_.line(each.id, each.name, head_.content_length);
         return false;
       case drop:
       case renew:
@@ -218,20 +179,20 @@ private:
     using enum handling;
     constexpr auto line = column.own()[Index];
     if constexpr (line.how == append) {
-      out_.append(line.name).append(": ");
-      append_forwarded_for(out_, head_, facts_.client_ip, dropped_);
-      out_.append("\r\n");
+      to_.line_by(line.id, line.name, [this](std::string& out) {
+        append_forwarded_for(out, head_, facts_.client_ip, dropped_);
+      });
     } else if constexpr (line.how == client_cert) {
       if (facts_.client_cert == client_cert_action::replace && !facts_.client_cert_value.empty())
-        to_.line(line.name, facts_.client_cert_value);
+        to_.line(line.id, line.name, facts_.client_cert_value);
     } else if constexpr (line.how == stamp) {
-      to_.line(line.name, own_value<line.id>(instance));
+      to_.line(line.id, line.name, own_value<line.id>(instance));
     } else {
       const bool wanted = line.how == scheme ? scheme_ != scheme_handling::pass
                           : line.how == fill ? find_field(head_.fields, line.id) == nullptr
                                              : true;
       if (wanted && !dropped_(line.name))
-        to_.line(line.name, own_value<line.id>(instance));
+        to_.line(line.id, line.name, own_value<line.id>(instance));
     }
   }
 
@@ -261,8 +222,7 @@ private:
 
   static constexpr const auto& column = column_of(Where);
 
-  std::string& out_;
-  writer to_;
+  head_writer& to_;
   const request_head& head_;
   const request_facts& facts_;
   nominated dropped_;
@@ -272,26 +232,26 @@ private:
 };
 
 template <situation Where>
-void append_head_for(std::string& out, const request_head& head, const request_facts& request,
+void append_head_for(head_writer& to, const request_head& head, const request_facts& request,
                      const instance_facts& instance) {
-  request_fields<Where> fields{out, head, request};
+  request_fields<Where> fields{to, head, request};
   fields.append_start();
   fields.append_kept();
   fields.append_own(instance);
   fields.append_framing_and_connection();
-  out.append("\r\n");
+  to.end();
 }
 
 } // namespace
 
 void append_request_head(std::string& out, const request_head& head, const request_facts& request,
-                         const instance_facts& instance) {
+                         const instance_facts& instance, head_outline* outline) {
+  head_writer to{out, outline};
   switch (request.where) {
     using enum situation;
-    case unbound: return append_head_for<unbound>(out, head, request, instance);
-    case to_route_service: return append_head_for<to_route_service>(out, head, request, instance);
-    case from_route_service:
-      return append_head_for<from_route_service>(out, head, request, instance);
+    case unbound: return append_head_for<unbound>(to, head, request, instance);
+    case to_route_service: return append_head_for<to_route_service>(to, head, request, instance);
+    case from_route_service: return append_head_for<from_route_service>(to, head, request, instance);
   }
 }
 
@@ -313,25 +273,21 @@ std::string_view forwarded_proto(const request_head& head, bool tls, proto_sourc
 
 namespace {
 
-void append_status_line(std::string& out, const response_head& head, bool http_1_0) {
-  out.append(http_1_0 ? "HTTP/1.0 " : "HTTP/1.1 ");
-  const std::array<char, 4> status{static_cast<char>('0' + head.status / 100 % 10),
+void append_status_line(head_writer& to, const response_head& head, bool http_1_0) {
+  const std::array<char, 3> status{static_cast<char>('0' + head.status / 100 % 10),
                                    static_cast<char>('0' + head.status / 10 % 10),
-                                   static_cast<char>('0' + head.status % 10), ' '};
-  out.append(status.data(), status.size());
-  if (head.reason.empty()) // HTTP/2 has none, and some clients of HTTP/1.1 want one.
-    out.append(reason_of(head.status));
-  else
-    out.append(head.reason);
-  out.append("\r\n");
+                                   static_cast<char>('0' + head.status % 10)};
+  // HTTP/2 has no reason, and some clients of HTTP/1.1 want one.
+  to.start(http_1_0 ? "HTTP/1.0" : "HTTP/1.1", {status.data(), status.size()},
+           head.reason.empty() ? reason_of(head.status) : head.reason);
 }
 
 /// Carries out a column of the table of responses.
 template <response_kind Kind>
 class response_fields {
 public:
-  response_fields(std::string& out, const response_head& head, const response_facts& facts)
-    : to_{out},
+  response_fields(head_writer& to, const response_head& head, const response_facts& facts)
+    : to_{to},
       head_{head},
       facts_{facts},
 
@@ -343,7 +299,7 @@ public:
     length_written_ = !with_length;
     for (const auto& each : head_.fields)
       if (keeps(each))
-        to_.line(each.name, each.value);
+        to_.line(each);
   }
   void append_own() {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
@@ -377,7 +333,7 @@ private:
     const auto value = own_value<line.id>();
     const bool missing = line.id == date ? !has_date_ : !has_id_;
     if (line.how == handling::way ? !value.empty() : missing)
-      to_.line(line.name, value);
+      to_.line(line.id, line.name, value);
   }
   template <field_id Id>
   std::string_view own_value() const {
@@ -395,7 +351,7 @@ private:
 
   static constexpr const auto& column = column_of(Kind);
 
-  writer to_;
+  head_writer& to_;
   const response_head& head_;
   const response_facts& facts_;
   bool traced_;
@@ -404,58 +360,62 @@ private:
   bool has_date_ = false, has_id_ = false;
 };
 
-void append_framing(std::string& out, const response_head& head, const response_facts& facts) {
-  writer to{out};
+void append_framing(head_writer& to, const response_head& head, const response_facts& facts) {
   if (facts.framing == body_framing::chunked)
     append_chunked(to, head.fields);
   if (!facts.keep_alive)
-    to.line("Connection", "close");
+    to.line(connection, "Connection", "close");
   else if (facts.http_1_0)
-    to.line("Connection", "keep-alive");
+    to.line(connection, "Connection", "keep-alive");
 }
 
 } // namespace
 
-void append_response_head(std::string& out, const response_head& head,
-                          const response_facts& facts) {
+void append_response_head(std::string& out, const response_head& head, const response_facts& facts,
+                          head_outline* outline) {
   const auto begin = out.size();
-  append_status_line(out, head, facts.http_1_0);
+  head_writer to{out, outline};
+  append_status_line(to, head, facts.http_1_0);
   // A length is said when it is true: also for what is not sent, after HEAD and with 304. Never
   // with 204, where some clients would wait for that many bytes (RFC 9110, section 8.6).
   const bool with_length =
     head.status != 204
     && (facts.framing == body_framing::length || facts.framing == body_framing::none);
-  response_fields<response_kind::last> fields{out, head, facts};
+  response_fields<response_kind::last> fields{to, head, facts};
   fields.append_kept(with_length);
   fields.append_own();
-  out.append(facts.cookie_line);
-  if (facts.rewrite != nullptr)
+  to.lines(facts.cookie_line);
+  if (facts.rewrite != nullptr && !facts.rewrite->empty()) {
+    to.lose_outline();
     facts.rewrite->apply(out, begin);
-  append_framing(out, head, facts);
-  out.append("\r\n");
+  }
+  append_framing(to, head, facts);
+  to.end();
 }
 
 void append_interim_head(std::string& out, const response_head& head,
                          const response_rewrite* rewrite) {
   const auto begin = out.size();
-  append_status_line(out, head, false);
-  response_fields<response_kind::interim>{out, head, {}}.append_kept(false);
+  head_writer to{out};
+  append_status_line(to, head, false);
+  response_fields<response_kind::interim>{to, head, {}}.append_kept(false);
   if (rewrite != nullptr)
     rewrite->apply(out, begin);
-  out.append("\r\n");
+  to.end();
 }
 
 void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id,
                          std::string_view cookie_line) {
-  append_status_line(out, head, false);
+  head_writer to{out};
+  append_status_line(to, head, false);
   const response_facts facts{.request_id = request_id};
-  response_fields<response_kind::switching> fields{out, head, facts};
+  response_fields<response_kind::switching> fields{to, head, facts};
   fields.append_kept(false);
-  writer to{out};
-  to.line("Connection", "Upgrade");
-  to.line("Upgrade", head.upgrade_protocol);
+  to.line(connection, "Connection", "Upgrade");
+  to.line(upgrade, "Upgrade", head.upgrade_protocol);
   fields.append_own();
-  out.append(cookie_line).append("\r\n");
+  to.lines(cookie_line);
+  to.end();
 }
 
 body_framing framing_for_client(const response_head& head, bool http_1_0) noexcept {

@@ -50,9 +50,10 @@ struct instance_facts {
 };
 
 /// Appends the head that goes to the backend, or to the route service: that is sent its own target
-/// and Host and nothing of an instance (`instance` is not looked at).
+/// and Host and nothing of an instance (`instance` is not looked at). Notes it in `outline`, if there is
+/// one, for which `out` must be empty.
 void append_request_head(std::string& out, const request_head& head, const request_facts& request,
-                         const instance_facts& instance);
+                         const instance_facts& instance, head_outline* outline = nullptr);
 
 /// The X-Forwarded-For that goes to the backend, and the X-Forwarded-Proto (empty = none), for the
 /// access log.
@@ -74,8 +75,10 @@ struct response_facts {
   const response_rewrite* rewrite = nullptr; ///< The operator's rules; null = none.
 };
 
-/// Appends the head that goes to the client: a final response.
-void append_response_head(std::string& out, const response_head& head, const response_facts& facts);
+/// Appends the head that goes to the client: a final response. Notes it in `outline` as above, unless
+/// the operator's rules change it.
+void append_response_head(std::string& out, const response_head& head, const response_facts& facts,
+                          head_outline* outline = nullptr);
 /// Appends an informational response (1xx but not 101).
 void append_interim_head(std::string& out, const response_head& head,
                          const response_rewrite* rewrite);

@@ -1,5 +1,6 @@
 #include "net/http2_head.hpp"
 
+#include "net/head_writer.hpp"
 #include "net/host_authority.hpp"
 
 #include <openssl/evp.h>
@@ -63,21 +64,25 @@ std::string base64(std::span<const unsigned char> bytes) {
 
 // -- Received heads.
 
-void http2_head_reader::begin_request(std::string& out, bounds limits) {
-  begin(kind::request, out, limits);
+void http2_head_reader::begin_request(std::string& out, bounds limits, head_outline* outline) {
+  begin(kind::request, out, limits, outline);
 }
 
-void http2_head_reader::begin_response(std::string& out, bounds limits, bool tunnel_asked) {
-  begin(kind::response, out, limits);
+void http2_head_reader::begin_response(std::string& out, bounds limits, bool tunnel_asked,
+                                       head_outline* outline) {
+  begin(kind::response, out, limits, outline);
   tunnel_asked_ = tunnel_asked;
 }
 
 void http2_head_reader::begin_trailers(std::string& out, bounds limits) {
-  begin(kind::trailers, out, limits);
+  begin(kind::trailers, out, limits, nullptr);
 }
 
-void http2_head_reader::begin(kind which, std::string& out, bounds limits) {
+void http2_head_reader::begin(kind which, std::string& out, bounds limits, head_outline* outline) {
   out_ = &out;
+  outline_ = outline;
+  if (outline != nullptr)
+    outline->clear();
   kind_ = which;
   limits_ = limits;
   verdict_ = http2_verdict::good;
@@ -137,9 +142,9 @@ void http2_head_reader::write_request_line() {
     return fail(http2_verdict::malformed);
   if (!authority_.empty() && !parse_authority(authority_))
     return fail(http2_verdict::malformed);
-  out_->append(method_).append(" ").append(path_).append(" HTTP/1.1\r\n");
+  start(method_, path_, "HTTP/1.1");
   if (!authority_.empty())
-    line("Host", authority_);
+    line(host, "Host", authority_);
 }
 
 void http2_head_reader::write_status_line() {
@@ -152,11 +157,10 @@ void http2_head_reader::write_status_line() {
     return fail(http2_verdict::malformed);
   status_ = (method_[0] - '0') * 100 + (method_[1] - '0') * 10 + (method_[2] - '0');
   tunnels_ = tunnel_asked_ && status_ / 100 == 2;
-  out_->append("HTTP/1.1 ");
   if (tunnels_)
-    out_->append("101 Switching Protocols\r\n");
+    start("HTTP/1.1", "101", "Switching Protocols");
   else
-    out_->append(method_).append(" \r\n");
+    start("HTTP/1.1", method_, "");
 }
 
 void http2_head_reader::add_field(std::string_view name, std::string_view value) {
@@ -173,7 +177,7 @@ void http2_head_reader::add_field(std::string_view name, std::string_view value)
   if (kind_ == kind::trailers) {
     // The framing of a message is not said at its end. The chunked decoder knows what else is not.
     if (id != content_length)
-      line(name, value);
+      line(id, name, value);
   } else if (id == content_length) {
     add_length(name, value);
   } else if (id == host && kind_ == kind::request) {
@@ -181,7 +185,7 @@ void http2_head_reader::add_field(std::string_view name, std::string_view value)
   } else if (id == cookie && kind_ == kind::request) {
     cookies_.append(cookies_.empty() ? "" : "; ").append(value);
   } else if (id != http2_settings && !(tunnels_ && of_handshake(name))) {
-    line(name, value);
+    line(id, name, value);
   }
 }
 
@@ -191,7 +195,7 @@ void http2_head_reader::add_host(std::string_view value) {
     return fail(http2_verdict::malformed);
   has_host_ = true;
   if (authority_.empty())
-    return line("Host", value);
+    return line(host, "Host", value);
   const auto known = parse_authority(authority_);
   if (!known || !same_authority(*said, *known, iequals(scheme_, "https") ? 443 : 80))
     fail(http2_verdict::malformed);
@@ -204,7 +208,7 @@ void http2_head_reader::add_length(std::string_view name, std::string_view value
   // Of what never has a body no length is said (RFC 9110, section 8.6).
   const bool pointless = kind_ == kind::response && status_ != 304 && bodiless(status_);
   if (!pointless)
-    line(name, value);
+    line(content_length, name, value);
 }
 
 http2_verdict http2_head_reader::finish_request(bool last, std::string_view key) {
@@ -216,19 +220,19 @@ http2_verdict http2_head_reader::finish_request(bool last, std::string_view key)
   if (verdict_ != http2_verdict::good)
     return verdict_;
   if (!cookies_.empty())
-    line("cookie", cookies_);
+    line(cookie, "cookie", cookies_);
   if (tunnels_) {
     body_ = http2_body::tunnel;
-    line("Connection", "Upgrade");
-    line("Upgrade", "websocket");
-    line("Sec-WebSocket-Key", key);
+    line(connection, "Connection", "Upgrade");
+    line(upgrade, "Upgrade", "websocket");
+    line(other, "Sec-WebSocket-Key", key);
   } else if (has_length_) {
     body_ = http2_body::raw;
   } else if (!last) {
     body_ = http2_body::chunked;
-    line("Transfer-Encoding", "chunked");
+    line(transfer_encoding, "Transfer-Encoding", "chunked");
   }
-  out_->append("\r\n");
+  end();
   return verdict_;
 }
 
@@ -242,28 +246,29 @@ http2_verdict http2_head_reader::finish_response(bool last, bool request_was_hea
     return verdict_;
   if (tunnels_) {
     body_ = http2_body::tunnel;
-    line("Connection", "Upgrade");
-    line("Upgrade", "websocket");
-    line("Sec-WebSocket-Accept", accept);
+    line(connection, "Connection", "Upgrade");
+    line(upgrade, "Upgrade", "websocket");
+    line(other, "Sec-WebSocket-Accept", accept);
   } else if (!request_was_head && !bodiless(status_)) {
     body_ = has_length_ || last ? http2_body::raw : http2_body::chunked;
     if (!has_length_)
-      last ? line("Content-Length", "0") : line("Transfer-Encoding", "chunked");
+      last ? line(content_length, "Content-Length", "0") : line(transfer_encoding, "Transfer-Encoding", "chunked");
   }
-  out_->append("\r\n");
+  end();
   return verdict_;
 }
 
-void http2_head_reader::line(std::string_view name, std::string_view value) {
-  const auto at = out_->size();
-  out_->resize(at + name.size() + value.size() + line_overhead_bytes);
-  char* to = out_->data() + at;
-  to += name.copy(to, name.size());
-  *to++ = ':';
-  *to++ = ' ';
-  to += value.copy(to, value.size());
-  *to++ = '\r';
-  *to = '\n';
+void http2_head_reader::start(std::string_view first, std::string_view second,
+                              std::string_view third) {
+  head_writer{*out_, outline_}.start(first, second, third);
+}
+
+void http2_head_reader::line(field_id id, std::string_view name, std::string_view value) {
+  head_writer{*out_, outline_}.line(id, name, value);
+}
+
+void http2_head_reader::end() {
+  head_writer{*out_, outline_}.end();
 }
 
 // -- Sent heads.
@@ -285,10 +290,22 @@ std::uint8_t flags_for(field_id id) {
   }
 }
 
+/// Of what outlives every session.
+constexpr std::uint8_t constant = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+
+std::uint8_t copying_of(http2_fields::head_bytes bytes) {
+  return bytes == http2_fields::head_bytes::kept ? constant : NGHTTP2_NV_FLAG_NONE;
+}
+
 } // namespace
 
+void lower_names(std::string& text, const head_outline& outline) {
+  for (const auto& line : outline.lines())
+    make_lower({text.data() + line.begin, line.name_bytes});
+}
+
 void http2_fields::add(std::string_view name, std::string_view value, std::uint8_t flags) {
-  // The library copies both and makes the name lower-case.
+  // Unless a flag says otherwise, the library copies both and makes the name lower-case.
   const auto bytes = [](std::string_view text) {
     return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
   };
@@ -298,7 +315,7 @@ void http2_fields::add(std::string_view name, std::string_view value, std::uint8
 void http2_fields::add_status(int status) {
   status_ = {static_cast<char>('0' + status / 100 % 10), static_cast<char>('0' + status / 10 % 10),
              static_cast<char>('0' + status % 10)};
-  add(":status", {status_.data(), status_.size()});
+  add(":status", {status_.data(), status_.size()}, NGHTTP2_NV_FLAG_NO_COPY_NAME);
 }
 
 void http2_fields::put_status(int status) {
@@ -307,40 +324,44 @@ void http2_fields::put_status(int status) {
   add("content-length", "0");
 }
 
-void http2_fields::put_response(const response_head& head, int status, bool with_length) {
+void http2_fields::put_response(const response_head& head, int status, bool with_length,
+                                head_bytes bytes) {
   clear();
   add_status(status);
+  const auto copying = copying_of(bytes);
   const bool tunnel = head.status == 101;
   for (const auto& each : head.fields) {
     const bool dropped = of_connection(each.id) || each.id == te || each.id == http2_settings
                          || (each.id == content_length && !with_length)
                          || (tunnel && of_handshake(each.name));
     if (!dropped)
-      add(each.name, each.value, flags_for(each.id));
+      add(each.name, each.value, static_cast<std::uint8_t>(flags_for(each.id) | copying));
   }
 }
 
-void http2_fields::put_request(const request_head& head, std::string_view scheme, bool websocket) {
+void http2_fields::put_request(const request_head& head, std::string_view scheme, bool websocket,
+                               head_bytes bytes) {
   clear();
-  add(":method", websocket ? "CONNECT" : head.method);
+  const auto copying = copying_of(bytes);
+  add(":method", websocket ? "CONNECT" : head.method, copying);
   if (websocket)
-    add(":protocol", "websocket");
-  add(":scheme", scheme);
+    add(":protocol", "websocket", constant);
+  add(":scheme", scheme, constant);
   if (!head.host.empty())
-    add(":authority", head.host);
+    add(":authority", head.host, copying);
   const bool rooted = head.path_and_query.starts_with('/') || head.form == target_form::asterisk;
   if (!rooted) // `http://host?query`
     (path_ = '/').append(head.path_and_query);
-  add(":path", rooted ? head.path_and_query : path_);
+  add(":path", rooted ? head.path_and_query : path_, rooted ? copying : NGHTTP2_NV_FLAG_NO_COPY_NAME);
   for (const auto& each : head.fields) {
     const bool dropped = of_connection(each.id) || each.id == host || each.id == te
                          || each.id == http2_settings || (websocket && of_handshake(each.name))
                          || (websocket && each.id == content_length);
     if (!dropped)
-      add(each.name, each.value, flags_for(each.id));
+      add(each.name, each.value, static_cast<std::uint8_t>(flags_for(each.id) | copying));
   }
   if (has_token(head.fields, te, "trailers"))
-    add("te", "trailers");
+    add("te", "trailers", constant);
 }
 
 void http2_fields::put_trailers(std::span<const field> trailers) {

@@ -43,9 +43,11 @@ public:
     std::size_t fields_max;
   };
 
-  void begin_request(std::string& out, bounds limits);
+  /// Notes in `outline`, if there is one, what stands where in the text; `out` must be empty for that.
+  void begin_request(std::string& out, bounds limits, head_outline* outline = nullptr);
   /// `tunnel_asked` = of an extended CONNECT, which 2xx answers as 101 does in HTTP/1.1.
-  void begin_response(std::string& out, bounds limits, bool tunnel_asked);
+  void begin_response(std::string& out, bounds limits, bool tunnel_asked,
+                      head_outline* outline = nullptr);
   void begin_trailers(std::string& out, bounds limits); ///< Field lines only.
   void add(std::string_view name, std::string_view value);
   /// For a head that cannot become anything.
@@ -74,7 +76,7 @@ public:
 private:
   enum class kind : std::uint8_t { request, response, trailers };
 
-  void begin(kind which, std::string& out, bounds limits);
+  void begin(kind which, std::string& out, bounds limits, head_outline* outline);
   void fail(http2_verdict why);
   void add_pseudo(std::string_view name, std::string_view value);
   void add_field(std::string_view name, std::string_view value);
@@ -82,9 +84,12 @@ private:
   void add_length(std::string_view name, std::string_view value);
   void write_request_line();
   void write_status_line();
-  void line(std::string_view name, std::string_view value);
+  void start(std::string_view first, std::string_view second, std::string_view third);
+  void line(field_id id, std::string_view name, std::string_view value);
+  void end();
 
   std::string* out_ = nullptr;
+  head_outline* outline_ = nullptr;
   kind kind_ = kind::request;
   http2_verdict verdict_ = http2_verdict::good;
   http2_body body_ = http2_body::none;
@@ -101,17 +106,28 @@ private:
   std::string cookies_; ///< Crumbs are joined again (RFC 9113, section 8.2.3).
 };
 
+/// Makes the field names of a head lower-case, as HTTP/2 wants them.
+void lower_names(std::string& text, const head_outline& outline);
+
 /// The fields of a head on its way into HTTP/2. Views: the head they were taken from must outlive
 /// their use. Reused.
 class http2_fields {
 public:
+  /// How long the bytes of a head stay where they are.
+  enum class head_bytes : std::uint8_t {
+    passing, ///< Until the fields are submitted: the library copies them.
+    kept,    ///< Until the frame has been sent. Names are in lower case already.
+  };
+
   void clear() { fields_.clear(); }
   void add(std::string_view name, std::string_view value, std::uint8_t flags = 0);
 
   /// A final or interim response; `with_length` = its Content-Length is true.
-  void put_response(const response_head& head, int status, bool with_length);
+  void put_response(const response_head& head, int status, bool with_length,
+                    head_bytes bytes = head_bytes::passing);
   /// `websocket` = as an extended CONNECT.
-  void put_request(const request_head& head, std::string_view scheme, bool websocket);
+  void put_request(const request_head& head, std::string_view scheme, bool websocket,
+                   head_bytes bytes = head_bytes::passing);
   void put_trailers(std::span<const field> trailers);
   /// An answer without a body of the router's own.
   void put_status(int status);

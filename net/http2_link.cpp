@@ -8,6 +8,8 @@ namespace {
 
 /// Collected at a time: enough for the large frames of some streams.
 constexpr std::size_t flush_bytes = 64 * 1024;
+/// Streams of one client that begin to be served before others on the loop get their turn.
+constexpr unsigned streams_per_turn = 16;
 /// For the peer to answer our goodbye, and to take it.
 constexpr auto goodbye_patience = std::chrono::seconds{5};
 
@@ -31,13 +33,18 @@ public:
   }
   void consume(std::size_t count) override {
     link_->session_.consume(id_, count);
-    link_->flush_soon(); // The peer may be waiting for a larger window.
+    if (link_->session_.wants_send()) // The peer may be waiting for a larger window.
+      link_->flush_soon();
+  }
+  bool has_head() override { return link_ && link_->session_.has_head(id_); }
+  bool take_head(std::string& text, head_outline& outline) override {
+    return link_ && link_->session_.take_head(id_, text, outline);
   }
   bool input_ended() override { return !link_ || link_->session_.input_ended(id_); }
-  std::size_t write(std::span<const iovec> parts) override {
+  std::size_t write(std::span<const iovec> parts, const head_outline* outline) override {
     if (!link_)
       return 0;
-    const auto taken = link_->session_.write(id_, parts);
+    const auto taken = link_->session_.write(id_, parts, outline);
     link_->flush_soon();
     return taken;
   }
@@ -166,16 +173,30 @@ task<void> http2_link::flush() {
 // -- Streams.
 
 void http2_link::dispatch() {
+  if (dispatch_posted_ && !over_)
+    return;
+  unsigned opened = 0;
   while (const auto news = session_.next_news()) {
     wire_ptr of;
     if (news->opened) {
       of = make_wire(news->id);
+      if (news->ended) // Taken back at once: nobody need hear of it, least of all a backend.
+        continue;
       on_stream_(of);
+      ++opened;
     } else if (news->id < wires_.size()) {
       of = wire_ptr{wires_[news->id]};
     }
     if (of && wires_[news->id] == of.get())
       tell(*of, *news);
+    if (opened == streams_per_turn) {
+      dispatch_posted_ = true;
+      carrier_->loop().post([self = http2_link_ptr{this}] {
+        self->dispatch_posted_ = false;
+        self->dispatch();
+      });
+      return;
+    }
   }
 }
 

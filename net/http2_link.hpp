@@ -87,6 +87,7 @@ private:
   bool flush_posted_ = false;
   bool leaving_ = false; ///< It said goodbye.
   bool over_ = false;
+  bool dispatch_posted_ = false; ///< Others on the loop have their turn first.
 };
 
 } // namespace shunt::net

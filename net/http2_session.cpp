@@ -294,6 +294,14 @@ void http2_session::consume(http2_stream_id id, std::size_t count) {
   give_credit(stream, stream.inbound.consume(count));
 }
 
+bool http2_session::has_head(http2_stream_id id) const {
+  return at(id).inbound.has_head();
+}
+
+bool http2_session::take_head(http2_stream_id id, std::string& text, head_outline& outline) {
+  return at(id).inbound.take_head(text, outline);
+}
+
 bool http2_session::input_ended(http2_stream_id id) const {
   const auto& stream = at(id);
   return stream.ended || (stream.tunnel && stream.input_done);

@@ -36,6 +36,7 @@ struct nghttp2_session; // So that only these sources see the library.
 
 namespace shunt::net {
 
+class head_outline;
 struct http2_stream;
 struct http2_workspace;
 
@@ -125,11 +126,18 @@ public:
   std::string_view inbound(http2_stream_id id);
   /// Takes `count` bytes of `inbound` away, which lets the peer send more.
   void consume(http2_stream_id id, std::size_t count);
+  /// A head waits that `take_head` can take: one that is the first of `inbound`, and whole.
+  bool has_head(http2_stream_id id) const;
+  /// Takes such a head with the outline of its text, which spares its reader to parse it. What is
+  /// shown of `inbound` afterwards follows it. The memory of the arguments is kept for other heads.
+  bool take_head(http2_stream_id id, std::string& text, head_outline& outline);
   /// No more input comes than what waits. Of messages their framing says it; of tunnels only this.
   bool input_ended(http2_stream_id id) const;
   /// Takes HTTP/1.1 bytes, and says how many: fewer than all when there is no room (`writable`
-  /// tells when there is), or when the stream has ended.
-  std::size_t write(http2_stream_id id, std::span<const iovec> parts);
+  /// tells when there is), or when the stream has ended. `outline` = of a head that the first part
+  /// consists of; null = of none.
+  std::size_t write(http2_stream_id id, std::span<const iovec> parts,
+                    const head_outline* outline = nullptr);
   std::size_t write(http2_stream_id id, std::string_view text);
   /// What was written and has not been collected yet.
   std::size_t unsent_bytes(http2_stream_id id) const;
@@ -184,10 +192,12 @@ private:
 
   // Output.
   std::size_t take_text(http2_stream& stream, std::string_view text);
-  std::size_t take_head(http2_stream& stream, std::string_view text);
+  std::size_t take_head_text(http2_stream& stream, std::string_view text);
   std::size_t parse_head(http2_stream& stream, std::string_view text);
-  void take_response(http2_stream& stream);
-  void take_request(http2_stream& stream);
+  bool take_outlined_head(http2_stream& stream, std::string_view text, const head_outline& outline);
+  void take_message(http2_stream& stream, bool head_kept);
+  void take_response(http2_stream& stream, bool head_kept);
+  void take_request(http2_stream& stream, bool head_kept);
   void begin_body(http2_stream& stream);
   std::size_t take_body(http2_stream& stream, std::string_view text);
   std::size_t take_chunks(http2_stream& stream, std::string_view text);

@@ -108,7 +108,8 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
     stream.id = wire_id;
     nghttp2_session_set_stream_user_data(session_, wire_id, &stream);
     head_of_ = &stream;
-    work_->reader.begin_request(stream.inbound.begin_head(), bounds);
+    auto& text = stream.inbound.begin_head();
+    work_->reader.begin_request(text, bounds, stream.inbound.outline_of_head());
     return 0;
   }
   auto* stream = find(wire_id);
@@ -122,7 +123,8 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
     work_->trailers.clear();
     reader.begin_trailers(work_->trailers, {limits.head_bytes_max - 2, limits.fields_max});
   } else {
-    reader.begin_response(stream->inbound.begin_head(), bounds, stream->tunnel);
+    auto& text = stream->inbound.begin_head();
+    reader.begin_response(text, bounds, stream->tunnel, stream->inbound.outline_of_head());
   }
   return 0;
 }

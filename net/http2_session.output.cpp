@@ -34,6 +34,10 @@ nghttp2_data_provider provider_of(http2_stream& stream) {
   return made;
 }
 
+http2_fields::head_bytes bytes_of(bool head_kept) {
+  return head_kept ? http2_fields::head_bytes::kept : http2_fields::head_bytes::passing;
+}
+
 } // namespace
 
 // -- Frames.
@@ -132,11 +136,20 @@ std::size_t http2_session::write(http2_stream_id id, std::string_view text) {
   return write(id, std::span{&part, 1});
 }
 
-std::size_t http2_session::write(http2_stream_id id, std::span<const iovec> parts) {
+std::size_t http2_session::write(http2_stream_id id, std::span<const iovec> parts,
+                                 const head_outline* outline) {
   auto& stream = at(id);
+  const auto text_of = [](const iovec& part) {
+    return std::string_view{static_cast<const char*>(part.iov_base), part.iov_len};
+  };
   std::size_t taken = 0;
+  if (outline != nullptr && !parts.empty()
+      && take_outlined_head(stream, text_of(parts.front()), *outline)) {
+    taken = parts.front().iov_len;
+    parts = parts.subspan(1);
+  }
   for (const auto& part : parts) {
-    const std::string_view text{static_cast<const char*>(part.iov_base), part.iov_len};
+    const auto text = text_of(part);
     const auto used = take_text(stream, text);
     taken += used;
     if (used < text.size())
@@ -154,7 +167,7 @@ std::size_t http2_session::take_text(http2_stream& stream, std::string_view text
     const auto rest = text.substr(taken);
     std::size_t used = 0;
     switch (stream.phase) {
-      case outbound_phase::head: used = take_head(stream, rest); break;
+      case outbound_phase::head: used = take_head_text(stream, rest); break;
       case outbound_phase::done: fail_stream(stream, http2_code::internal_error); break;
       case outbound_phase::discard: used = rest.size(); break;
       default: used = take_body(stream, rest); break;
@@ -166,8 +179,30 @@ std::size_t http2_session::take_text(http2_stream& stream, std::string_view text
   return taken;
 }
 
+/// A head of which it is known where its parts stand is kept until it has been sent, so that the library
+/// need not copy it. False for what is to be parsed.
+bool http2_session::take_outlined_head(http2_stream& stream, std::string_view text,
+                                       const head_outline& outline) {
+  const bool expected = stream.phase == outbound_phase::head && stream.head_text.empty()
+                        && !stream.ended && !stream.doomed;
+  const bool whole = outline.known() && outline.head_bytes() == text.size();
+  if (!expected || !whole)
+    return false;
+  stream.head_text.assign(text);
+  lower_names(stream.head_text, outline);
+  const head_limits limits{limits_.sent_head_bytes_max, 0};
+  const auto status =
+    is_server() ? read_response(stream.head_text, outline, stream.was_head, work_->response, limits)
+                : read_request(stream.head_text, outline, work_->request, limits);
+  if (status.complete())
+    take_message(stream, true);
+  else
+    fail_stream(stream, http2_code::internal_error);
+  return true;
+}
+
 /// A head that comes whole, as most do, is parsed where it is.
-std::size_t http2_session::take_head(http2_stream& stream, std::string_view text) {
+std::size_t http2_session::take_head_text(http2_stream& stream, std::string_view text) {
   const auto before = stream.head_text.size();
   if (before > 0)
     stream.head_text.append(text);
@@ -192,14 +227,18 @@ std::size_t http2_session::parse_head(http2_stream& stream, std::string_view tex
   if (!status.complete())
     return 0;
   const auto used = is_server() ? work_->response.head_bytes : work_->request.head_bytes;
-  if (is_server())
-    take_response(stream);
-  else
-    take_request(stream);
+  take_message(stream, false);
   return used;
 }
 
-void http2_session::take_response(http2_stream& stream) {
+void http2_session::take_message(http2_stream& stream, bool head_kept) {
+  if (is_server())
+    take_response(stream, head_kept);
+  else
+    take_request(stream, head_kept);
+}
+
+void http2_session::take_response(http2_stream& stream, bool head_kept) {
   auto& head = work_->response;
   auto& fields = work_->fields;
   if (head.status == 101) {
@@ -218,12 +257,13 @@ void http2_session::take_response(http2_stream& stream) {
     fields.put_response(head, head.status, false);
     nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id, nullptr, fields.data(),
                            fields.size(), nullptr);
+    stream.head_text.clear(); // Another head will follow.
     return;
   }
   if (stream.tunnel && head.status / 100 == 2)
     return answer(stream, 502); // It would say that there is a tunnel.
   settle_tunnel(stream, false);
-  fields.put_response(head, head.status, head.status != 204);
+  fields.put_response(head, head.status, head.status != 204, bytes_of(head_kept));
   begin_body(stream);
   submit_response(stream, !stream.output_done);
 }
@@ -245,7 +285,7 @@ void http2_session::answer(http2_stream& stream, int status) {
   submit_response(stream, false);
 }
 
-void http2_session::take_request(http2_stream& stream) {
+void http2_session::take_request(http2_stream& stream, bool head_kept) {
   auto& head = work_->request;
   const bool websocket = head.upgrade && iequals(head.upgrade_protocol, "websocket");
   if (websocket && !peer_allows_websocket())
@@ -255,7 +295,8 @@ void http2_session::take_request(http2_stream& stream) {
       stream.websocket_key = key->value;
   stream.was_head = head.method == "HEAD";
   stream.tunnel = websocket;
-  work_->fields.put_request(head, role_ == http2_role::client_https ? "https" : "http", websocket);
+  work_->fields.put_request(head, role_ == http2_role::client_https ? "https" : "http", websocket,
+                            bytes_of(head_kept));
   if (websocket)
     stream.phase = outbound_phase::tunnel;
   else

@@ -73,6 +73,17 @@ void http2_inbound::seal() {
   open_chunk_ = none;
 }
 
+bool http2_inbound::take_head(std::string& text, head_outline& outline) {
+  if (!has_head() || head_open_)
+    return false;
+  head_.swap(text);
+  std::swap(outline_, outline);
+  head_.clear();
+  outline_.clear();
+  head_end_ = 0;
+  return true;
+}
+
 /// Moves what is left to the front where that is cheap. There is no last chunk yet: more comes.
 void http2_inbound::make_room() {
   const auto left = body_.size() - body_begin_;
@@ -103,6 +114,7 @@ std::size_t http2_inbound::consume(std::size_t count) {
   head_begin_ += of_head;
   if (head_begin_ == head_end_ && !head_open_ && !head_.empty()) { // Its reader has its own copy.
     empty_out(head_);
+    outline_.clear();
     head_begin_ = head_end_ = 0;
   }
   count = std::min(count - of_head, body_.size() - body_begin_);
@@ -151,6 +163,9 @@ void http2_inbound::clear() {
   held_ = head_open_ = false;
   empty_out(head_);
   empty_out(body_);
+  if (outline_.kept_bytes() > kept_bytes_max)
+    outline_ = {};
+  outline_.clear();
   head_begin_ = head_end_ = body_begin_ = data_bytes_ = 0;
   open_chunk_ = last_chunk_ = none;
   size_line_left_ = chunk_data_left_ = chunk_end_left_ = 0;

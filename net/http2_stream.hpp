@@ -4,6 +4,7 @@
 #pragma once
 
 #include "net/chunked.hpp"
+#include "net/head_outline.hpp"
 #include "net/http2_head.hpp"
 #include "net/http2_session.hpp"
 
@@ -39,8 +40,11 @@ public:
   std::string& begin_head() {
     head_.resize(head_end_);
     head_open_ = true;
+    outline_.clear();
     return head_;
   }
+  /// Where it is to be noted what stands where in that text; null behind another head.
+  head_outline* outline_of_head() noexcept { return head_.empty() ? &outline_ : nullptr; }
   /// Returns its bytes.
   std::size_t commit_head() noexcept {
     head_open_ = false;
@@ -61,6 +65,13 @@ public:
   std::string_view view();
   /// Takes bytes that `view` showed away. Returns how many of them were DATA.
   std::size_t consume(std::size_t count);
+  /// A head waits that `take_head` can take.
+  bool has_head() const noexcept {
+    return outline_.known() && head_begin_ == 0 && head_end_ == outline_.head_bytes();
+  }
+  /// Takes the head away as a whole, if it waits and nothing was consumed of it. Gives its own
+  /// memory away and keeps that of the arguments.
+  bool take_head(std::string& text, head_outline& outline);
   std::size_t data_bytes() const noexcept { return data_bytes_; } ///< DATA that waits.
   bool empty() const noexcept { return head_begin_ == head_end_ && body_begin_ == body_.size(); }
   void clear();
@@ -79,6 +90,7 @@ private:
   std::string head_;
   std::size_t head_begin_ = 0;
   std::size_t head_end_ = 0; ///< Behind it is a head that may turn out to be none.
+  head_outline outline_;     ///< Of the only head in `head_`; of none if there are several.
   std::string body_;
   std::size_t body_begin_ = 0;
   std::size_t open_chunk_ = none; ///< Where the chunk begins that still grows.
@@ -127,7 +139,7 @@ struct http2_stream {
   // -- From the owner.
   outbound_phase phase = outbound_phase::head;
   byte_queue outbound;
-  std::string head_text; ///< A head that arrives in pieces.
+  std::string head_text; ///< A head that arrives in pieces, or one that the library reads later.
   head_scratch scratch;
   chunked_decoder decoder;
   std::uint64_t length_left = 0;

@@ -170,6 +170,21 @@ bool iequals(std::string_view a, std::string_view b) noexcept {
   return lower8(load8(a.data() + last)) == lower8(load8(b.data() + last));
 }
 
+void make_lower(std::span<char> text) noexcept {
+  if (text.size() < 8) {
+    for (char& c : text)
+      c = lower(c);
+    return;
+  }
+  const auto lower_at = [text](std::size_t at) {
+    const auto word = lower8(load8(text.data() + at));
+    std::memcpy(text.data() + at, &word, sizeof word);
+  };
+  for (std::size_t i = 0; i + 8 < text.size(); i += 8)
+    lower_at(i);
+  lower_at(text.size() - 8);
+}
+
 bool has_token(std::string_view value, std::string_view token) noexcept {
   while (!value.empty())
     if (iequals(next_element(value, ','), token))

@@ -106,6 +106,9 @@ std::string_view name_of(field_id id) noexcept;
 /// Equal but for the case of ASCII letters.
 bool iequals(std::string_view a, std::string_view b) noexcept;
 
+/// Makes upper-case ASCII letters lower-case.
+void make_lower(std::span<char> text) noexcept;
+
 /// Whether the comma list `value` has the element `token`, whatever its case.
 bool has_token(std::string_view value, std::string_view token) noexcept;
 

@@ -55,6 +55,14 @@ public:
     return parse_error::none;
   }
 
+  /// The same of lines that were noted as they were written.
+  parse_error take(std::string_view text, const head_outline& outline) {
+    for (const auto& line : outline.lines())
+      if (const auto error = take_field(head_outline::field_of(line, text)); error != parse_error::none)
+        return error;
+    return parse_error::none;
+  }
+
   const field_facts& facts() const { return facts_; }
 
 private:
@@ -64,7 +72,10 @@ private:
     const auto name = line.substr(0, token_bytes_of(line));
     if (name.empty() || name.size() == line.size() || line[name.size()] != ':')
       return parse_error::malformed_field_name;
-    const field found{name, trim(line.substr(name.size() + 1)), identify(name)};
+    return take_field({name, trim(line.substr(name.size() + 1)), identify(name)});
+  }
+
+  parse_error take_field(const field& found) {
     if (++count_ > fields_max_)
       return parse_error::too_many_fields;
     if (trailers_ && forbidden_in_trailers(found.id))
@@ -179,16 +190,8 @@ parse_error check_host(const field_facts& facts, const request_target& target, r
            : parse_error::conflicting_host;
 }
 
-parse_error read_request(const head_scanner& scanner, const head_limits& limits,
-                         request_head& out) {
-  const auto line = scanner.start_line();
-  out.method = line.substr(0, line.find(' '));
-  out.target = line.substr(out.method.size() + 1, line.rfind(' ') - out.method.size() - 1);
-  const int version_minor = line.back() - '0';
-  field_reader reader{out.fields, fields_max(limits), false};
-  if (const auto error = reader.take(scanner.fields()); error != parse_error::none)
-    return error;
-  const auto& facts = reader.facts();
+/// What a request is, once its start line and its fields are taken apart.
+parse_error judge_request(const field_facts& facts, int version_minor, request_head& out) {
   if (const auto error = check_framing(facts, version_minor); error != parse_error::none)
     return error;
   finish(facts, version_minor, out);
@@ -202,6 +205,18 @@ parse_error read_request(const head_scanner& scanner, const head_limits& limits,
   out.expect_continue =
     facts.expect_continue && version_minor == 1 && out.framing != body_framing::none;
   return facts.expect_other ? parse_error::unsupported_expectation : parse_error::none;
+}
+
+parse_error read_request(const head_scanner& scanner, const head_limits& limits,
+                         request_head& out) {
+  const auto line = scanner.start_line();
+  out.method = line.substr(0, line.find(' '));
+  out.target = line.substr(out.method.size() + 1, line.rfind(' ') - out.method.size() - 1);
+  const int version_minor = line.back() - '0';
+  field_reader reader{out.fields, fields_max(limits), false};
+  if (const auto error = reader.take(scanner.fields()); error != parse_error::none)
+    return error;
+  return judge_request(reader.facts(), version_minor, out);
 }
 
 /// Which responses have a body, and how it ends (RFC 9112, section 6.3).
@@ -220,21 +235,32 @@ void frame_response(bool request_was_head, response_head& out) {
   }
 }
 
+parse_error judge_response(const field_facts& facts, int version_minor, bool request_was_head,
+                           response_head& out) {
+  if (const auto error = check_framing(facts, version_minor); error != parse_error::none)
+    return error;
+  finish(facts, version_minor, out);
+  frame_response(request_was_head, out);
+  return parse_error::none;
+}
+
+int number_of(std::string_view status) {
+  return (status[0] - '0') * 100 + (status[1] - '0') * 10 + (status[2] - '0');
+}
+
 parse_error read_response(const head_scanner& scanner, bool request_was_head,
                           const head_limits& limits, response_head& out) {
   const auto line = scanner.start_line();
-  const int version_minor = line[7] - '0';
-  out.status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+  out.status = number_of(line.substr(9, 3));
   out.reason = line.substr(std::min(line.size(), reasonless_status_line_bytes + 1));
   field_reader reader{out.fields, fields_max(limits), false};
   if (const auto error = reader.take(scanner.fields()); error != parse_error::none)
     return error;
-  if (const auto error = check_framing(reader.facts(), version_minor);
-      error != parse_error::none)
-    return error;
-  finish(reader.facts(), version_minor, out);
-  frame_response(request_was_head, out);
-  return parse_error::none;
+  return judge_response(reader.facts(), line[7] - '0', request_was_head, out);
+}
+
+parse_status status_of(parse_error error) {
+  return error == parse_error::none ? complete : parse_status{parse_outcome::error, error};
 }
 
 /// Runs the first pass, and `read` over the head when it is complete.
@@ -247,7 +273,7 @@ parse_status parse(std::string_view bytes, head_kind kind, const head_limits& li
     return status;
   const auto error = status.failed() ? status.error : read(scanner);
   scratch.reset();
-  return error == parse_error::none ? complete : parse_status{parse_outcome::error, error};
+  return status_of(error);
 }
 
 void clear(message_head& head, std::size_t head_bytes) {
@@ -255,6 +281,10 @@ void clear(message_head& head, std::size_t head_bytes) {
   head.framing = body_framing::none;
   head.upgrade_protocol = {};
   head.head_bytes = head_bytes;
+}
+
+bool too_large(const head_outline& outline, const head_limits& limits) {
+  return outline.head_bytes() > std::min(limits.head_bytes_max, head_bytes_cap);
 }
 
 } // namespace
@@ -284,6 +314,35 @@ parse_status parse_trailers(std::string_view bytes, std::vector<field>& out,
     field_reader reader{out, fields_max(limits), true};
     return reader.take(scanner.fields());
   });
+}
+
+// -- Heads of which it is known where their parts stand.
+
+parse_status read_request(std::string_view text, const head_outline& outline, request_head& out,
+                          const head_limits& limits) {
+  clear(out, outline.head_bytes());
+  if (too_large(outline, limits))
+    return status_of(parse_error::head_too_large);
+  out.method = outline.first_word(text);
+  out.target = outline.second_word(text);
+  field_reader reader{out.fields, fields_max(limits), false};
+  if (const auto error = reader.take(text, outline); error != parse_error::none)
+    return status_of(error);
+  return status_of(judge_request(reader.facts(), 1, out));
+}
+
+parse_status read_response(std::string_view text, const head_outline& outline,
+                           bool request_was_head, response_head& out, const head_limits& limits) {
+  clear(out, outline.head_bytes());
+  if (too_large(outline, limits))
+    return status_of(parse_error::head_too_large);
+  out.status = number_of(outline.second_word(text));
+  out.reason = {};
+  field_reader reader{out.fields, fields_max(limits), false};
+  if (const auto error = reader.take(text, outline); error != parse_error::none)
+    return status_of(error);
+  const int version_minor = outline.first_word(text).back() - '0';
+  return status_of(judge_response(reader.facts(), version_minor, request_was_head, out));
 }
 
 } // namespace shunt::net

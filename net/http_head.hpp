@@ -5,6 +5,7 @@
 // the long run. No I/O, no clock, any thread.
 #pragma once
 
+#include "net/head_outline.hpp"
 #include "net/host_authority.hpp"
 #include "net/http_fields.hpp"
 
@@ -149,6 +150,14 @@ void move_views(request_head& head, std::string& text);
 /// `request_was_head`. A 1xx other than 101 is followed by another head.
 parse_status parse_response(std::string_view bytes, bool request_was_head, response_head& out,
                             const head_limits& limits, head_scratch& scratch);
+
+/// The head that `text` begins with, of which `outline` is known: what its parts say is judged as above,
+/// by the same code, but nobody looks for where they are. Their bytes are such as a head may have, or
+/// nobody would have written them. A request is one of HTTP/1.1; the reason of a response is left out.
+parse_status read_request(std::string_view text, const head_outline& outline, request_head& out,
+                          const head_limits& limits);
+parse_status read_response(std::string_view text, const head_outline& outline,
+                           bool request_was_head, response_head& out, const head_limits& limits);
 
 /// Parses field lines up to and including an empty line: a trailer section. Fields that may not be
 /// trailers are left out. `bytes_used` says how long it was when complete.

@@ -7,9 +7,12 @@
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace shunt::net {
+
+class head_outline;
 
 class stream_port {
 public:
@@ -19,10 +22,15 @@ public:
   virtual std::string_view inbound() = 0;
   /// Takes `count` bytes of it away, which lets the peer send more.
   virtual void consume(std::size_t count) = 0;
+  /// What arrived begins with a head that `take_head` can take.
+  virtual bool has_head() = 0;
+  /// Takes that head away, with the outline of its text. False if there is none.
+  virtual bool take_head(std::string& text, head_outline& outline) = 0;
   /// Nothing more will arrive.
   virtual bool input_ended() = 0;
-  /// Takes what there is room for; says how many bytes that were.
-  virtual std::size_t write(std::span<const iovec> parts) = 0;
+  /// Takes what there is room for; says how many bytes that were. `outline` = of a head that is the
+  /// whole of the first part; null = of none.
+  virtual std::size_t write(std::span<const iovec> parts, const head_outline* outline) = 0;
   /// What was written and has not gone out yet.
   virtual std::size_t unsent_bytes() = 0;
   /// Nothing more will be written.

@@ -106,13 +106,15 @@ wire::~wire() {
 // -- Receiving.
 
 void wire::listen() {
-  if (reading_ != phase::none || ended_ || !make_room())
+  if (reading_ != phase::none || ended_)
     return;
-  reading_ = phase::reading;
   if (stream_) {
     listen_stream();
     return;
   }
+  if (!make_room())
+    return;
+  reading_ = phase::reading;
   if (tls_ && tls_->engine->has_input()) { // Later: whoever asks for bytes expects none yet.
     loop_.post([self = wire_ptr{this}] { self->on_read({}, 0); });
     return;
@@ -251,13 +253,14 @@ void wire::on_receive_deadline() {
 
 // -- Sending.
 
-bool wire::try_send(std::span<iovec>& parts, error_code& code) noexcept {
+bool wire::try_send(std::span<iovec>& parts, error_code& code,
+                    const head_outline* outline) noexcept {
   if (ended_ && ended_ != asio::error::eof) {
     code = ended_;
     return true;
   }
   if (stream_)
-    return try_send_stream(parts, code);
+    return try_send_stream(parts, code, outline);
   if (tls_)
     return try_send_tls(parts, code);
   while (!parts.empty()) {

@@ -24,6 +24,7 @@
 
 namespace shunt::net {
 
+class head_outline;
 class tls_engine;
 
 using boost::system::error_code;
@@ -90,11 +91,21 @@ public:
   void receive_within(std::chrono::nanoseconds limit) { receive_deadline_.expires_after(limit); }
   void receive_until(steady_time when) { receive_deadline_.expires_at(when); }
 
+  // -- Heads. A stream knows them as such; where it does, nobody need parse them.
+
+  /// Takes the head that waits, with the outline of its text; what follows it and is there already is
+  /// in `bytes` then. False when there is none to be taken, or ever will be, as without a stream:
+  /// it is, or will be, in `bytes`. The memory of the arguments is kept for other heads.
+  bool take_head(std::string& text, head_outline& outline);
+  /// From here on a stream's heads are not put into `bytes` as long as they can be taken; `receive`
+  /// tells of them as well.
+  void keep_heads_apart() noexcept { heads_apart_ = true; }
+
   // -- Sending.
 
   /// Sends all of `parts`, suspending only when the peer takes no more. If it fails, the lengths of
-  /// what was sent are 0.
-  auto send(std::span<iovec> parts) noexcept;
+  /// what was sent are 0. `outline` = of a head that is the whole of the first part; null = of none.
+  auto send(std::span<iovec> parts, const head_outline* outline = nullptr) noexcept;
   auto send(std::string_view text) noexcept;
   /// How long the peer may take no byte at all while something waits to be sent; 0 = no limit.
   void stall_limit(std::chrono::nanoseconds limit) noexcept { stall_limit_ = limit; }
@@ -173,7 +184,8 @@ private:
   int unacknowledged_bytes() noexcept;
   void tell() noexcept;
   /// Sends without waiting. True when all is sent or sending failed (`code`).
-  bool try_send(std::span<iovec>& parts, error_code& code) noexcept;
+  bool try_send(std::span<iovec>& parts, error_code& code,
+                const head_outline* outline = nullptr) noexcept;
   bool try_send_tls(std::span<iovec>& parts, error_code& code) noexcept;
   /// Sends what waits in encrypted form. False when the peer takes no more for now.
   bool try_send_encrypted(error_code& code) noexcept;
@@ -183,7 +195,9 @@ private:
 
   void listen_stream();
   void take_stream_input();
-  bool try_send_stream(std::span<iovec>& parts, error_code& code) noexcept;
+  std::size_t copy_stream_input();
+  bool try_send_stream(std::span<iovec>& parts, error_code& code,
+                       const head_outline* outline = nullptr) noexcept;
   void end_stream_send(send_awaiter& sender);
   void finish_stream_operations();
   void abort_stream() noexcept;
@@ -196,6 +210,7 @@ private:
   bool interrupted_ = false;
   bool sending_ = false;   ///< A send waits for the peer.
   bool stream_over_ = false;
+  bool heads_apart_ = false;
   bool resets_on_close_ = false; ///< A stream's; a socket has an option for it.
   bool doze_next_ = false; ///< The read under way was cancelled to give its buffer back.
   event_loop& loop_;
@@ -252,13 +267,14 @@ struct wire::send_awaiter {
   wire& self;
   std::span<iovec> parts;
   iovec single;
-  error_code code;
-  std::coroutine_handle<> sender;
+  const head_outline* outline = nullptr;
+  error_code code{};
+  std::coroutine_handle<> sender{};
 
   bool await_ready() noexcept {
     if (parts.data() == nullptr)
       parts = {&single, 1};
-    return self.try_send(parts, code);
+    return self.try_send(parts, code, outline);
   }
   void await_suspend(std::coroutine_handle<> awaiting) {
     sender = awaiting;
@@ -288,12 +304,12 @@ inline auto wire::receive_idle(std::chrono::nanoseconds idle) noexcept {
   return receive_awaiter{*this};
 }
 
-inline auto wire::send(std::span<iovec> parts) noexcept {
-  return send_awaiter{*this, parts, {}, {}, {}};
+inline auto wire::send(std::span<iovec> parts, const head_outline* outline) noexcept {
+  return send_awaiter{*this, parts, {}, outline};
 }
 
 inline auto wire::send(std::string_view text) noexcept {
-  return send_awaiter{*this, {}, {const_cast<char*>(text.data()), text.size()}, {}, {}};
+  return send_awaiter{*this, {}, {const_cast<char*>(text.data()), text.size()}};
 }
 
 inline auto wire::connect(const tcp::endpoint& peer, std::chrono::nanoseconds limit) noexcept {

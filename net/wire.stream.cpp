@@ -15,7 +15,11 @@ wire::wire(event_loop& loop, std::unique_ptr<stream_port> stream)
 
 // -- Receiving.
 
+/// Without a buffer as long as there is nothing to be put into it.
 void wire::listen_stream() {
+  if (block_.size() > 0 && !make_room())
+    return;
+  reading_ = phase::reading;
   if (!stream_->inbound().empty() || stream_->input_ended()) // Later: nobody expects it yet.
     loop_.post([self = wire_ptr{this}] { self->take_stream_input(); });
 }
@@ -34,22 +38,41 @@ void wire::take_stream_input() {
   if (reading_ != phase::reading)
     return;
   if (!ended_) {
-    std::size_t taken = 0;
-    for (auto next = stream_->inbound(); !next.empty() && end_ < block_.size();
-         next = stream_->inbound()) {
-      const auto count = std::min(next.size(), block_.size() - end_);
-      std::memcpy(block_.data() + end_, next.data(), count);
-      stream_->consume(count);
-      end_ += count;
-      taken += count;
-    }
-    if (taken == 0 && !stream_->input_ended())
+    const bool head = heads_apart_ && stream_->has_head();
+    const auto copied = head ? 0 : copy_stream_input();
+    if (!head && copied == 0 && !stream_->input_ended())
       return; // Goes on waiting.
-    if (taken == 0)
+    if (!head && copied == 0)
       ended_ = asio::error::eof;
   }
   reading_ = phase::none;
   tell();
+}
+
+/// Returns how many bytes there were, and room for them.
+std::size_t wire::copy_stream_input() {
+  std::size_t copied = 0;
+  for (auto next = stream_->inbound(); !next.empty(); next = stream_->inbound()) {
+    if (block_.size() == 0)
+      make_room();
+    const auto count = std::min(next.size(), block_.size() - end_);
+    if (count == 0)
+      break;
+    std::memcpy(block_.data() + end_, next.data(), count);
+    stream_->consume(count);
+    end_ += count;
+    copied += count;
+  }
+  return copied;
+}
+
+bool wire::take_head(std::string& text, head_outline& outline) {
+  const bool here = stream_ && !ended_ && begin_ == end_;
+  if (!here || !stream_->take_head(text, outline))
+    return false;
+  if (reading_ == phase::none && !stream_->inbound().empty() && make_room())
+    copy_stream_input();
+  return true;
 }
 
 void wire::stream_over() {
@@ -77,8 +100,9 @@ void wire::finish_stream_operations() {
 
 // -- Sending.
 
-bool wire::try_send_stream(std::span<iovec>& parts, error_code& code) noexcept {
-  take_off(parts, stream_->write(parts));
+bool wire::try_send_stream(std::span<iovec>& parts, error_code& code,
+                           const head_outline* outline) noexcept {
+  take_off(parts, stream_->write(parts, outline));
   if (!parts.empty() && stream_over_)
     code = asio::error::connection_reset;
   return parts.empty() || code;

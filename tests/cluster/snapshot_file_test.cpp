@@ -46,12 +46,16 @@ protected:
   void overwrite(const std::string& with) const {
     std::ofstream{path, std::ios::binary | std::ios::trunc} << with;
   }
+  static std::vector<routing::told_host> read(const std::shared_ptr<snapshot_file>& file,
+                                              std::size_t shard) {
+    return file->section_of(shard).read(1'000);
+  }
   /// Whether anything of it is refused.
   bool is_refused() const {
     try {
       const auto file = snapshot_file::open(path, of);
       for (std::size_t i = 0; i < of.shards; ++i)
-        file->read(i);
+        read(file, i);
       return false;
     } catch (const snapshot_error&) {
       return true;
@@ -69,13 +73,45 @@ TEST_F(SnapshotFile, IsReadAsItWasWritten) {
   ASSERT_TRUE(file);
   EXPECT_EQ(file->unix_ms(), 1234);
   EXPECT_FALSE(file->has(1));
-  EXPECT_TRUE(file->read(1).empty());
-  const auto hosts = file->read(5);
-  ASSERT_EQ(hosts.size(), 3u);
-  EXPECT_EQ(hosts[2].host, "2.shard5.com");
-  EXPECT_EQ(hosts[2].paths.at(0).members.at(0).target->address(), "10.0.0.1:80");
-  EXPECT_EQ(hosts[2].paths.at(0).members.at(0).age, 3s);
-  EXPECT_EQ(hosts[2].paths.at(0).ended.at(0).age, 5s);
+  EXPECT_TRUE(read(file, 1).empty());
+  EXPECT_EQ(read(file, 5).size(), 3u);
+  const auto host = file->section_of(5).find("2.shard5.com");
+  ASSERT_TRUE(host);
+  EXPECT_EQ(host->host, "2.shard5.com");
+  EXPECT_EQ(host->paths.at(0).members.at(0).target->address(), "10.0.0.1:80");
+  EXPECT_EQ(host->paths.at(0).members.at(0).age, 3s);
+  EXPECT_EQ(host->paths.at(0).ended.at(0).age, 5s);
+}
+
+TEST_F(SnapshotFile, GivesEachHostOnceHoweverItIsAskedFor) {
+  {
+    snapshot_writer to{path, of};
+    to.begin_shard(0);
+    to.add({host("a.com", 80), host("*.b.com", 80), host("c.com", 80), host("*.d.com", 80)});
+    to.end_shard();
+    to.finish(1234);
+  }
+  auto section = snapshot_file::open(path, of)->section_of(0);
+  EXPECT_FALSE(section.find("b.com"));
+  EXPECT_TRUE(section.find("c.com"));
+  EXPECT_FALSE(section.find("c.com"));
+  EXPECT_TRUE(section.find("*.d.com"));
+  const auto wildcards = section.wildcards();
+  ASSERT_EQ(wildcards.size(), 1u);
+  EXPECT_EQ(wildcards[0].host, "*.b.com");
+  EXPECT_TRUE(section.wildcards().empty());
+  const auto rest = section.read(10);
+  ASSERT_EQ(rest.size(), 1u);
+  EXPECT_EQ(rest[0].host, "a.com");
+  EXPECT_TRUE(section.read(10).empty());
+}
+
+TEST_F(SnapshotFile, IsReadInPieces) {
+  write(7);
+  auto section = snapshot_file::open(path, of)->section_of(5);
+  EXPECT_EQ(section.read(4).size(), 4u);
+  EXPECT_EQ(section.read(4).size(), 3u);
+  EXPECT_TRUE(section.read(4).empty());
 }
 
 TEST_F(SnapshotFile, IsNotThereAtTheFirstStart) {
@@ -89,7 +125,7 @@ TEST_F(SnapshotFile, TakesThePlaceOfTheOldOneOnlyWhenItIsWhole) {
     half.begin_shard(0);
     half.add({host("half.com", 80)});
   }
-  EXPECT_EQ(snapshot_file::open(path, of)->read(0).size(), 3u);
+  EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 3u);
   EXPECT_FALSE(std::filesystem::exists(path + ".new"));
 }
 
@@ -97,8 +133,8 @@ TEST_F(SnapshotFile, StaysReadableWhenAnotherTakesItsPlace) {
   write(3);
   const auto old = snapshot_file::open(path, of);
   write(7);
-  EXPECT_EQ(old->read(0).size(), 3u);
-  EXPECT_EQ(snapshot_file::open(path, of)->read(0).size(), 7u);
+  EXPECT_EQ(read(old, 0).size(), 3u);
+  EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 7u);
 }
 
 TEST_F(SnapshotFile, OfAnotherClusterIsRefused) {

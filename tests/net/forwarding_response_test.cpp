@@ -2,6 +2,9 @@
 // a client of either version gets.
 #include "net/forwarding.hpp"
 
+#include "net/response_rewrite.hpp"
+#include "tests/net/outlined.hpp"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -27,6 +30,14 @@ protected:
     append_response_head(out, head, facts);
     EXPECT_EQ(out.substr(0, 6), "before");
     EXPECT_TRUE(out.ends_with("\r\n\r\n"));
+    std::string outlined;
+    head_outline outline;
+    append_response_head(outlined, head, facts, &outline);
+    EXPECT_EQ(outlined, out.substr(6));
+    if (facts.rewrite == nullptr || facts.rewrite->empty())
+      expect_true_of_response(outline, outlined, to_head);
+    else
+      EXPECT_FALSE(outline.known()); // It says where things stood before.
     return out.substr(6, out.size() - 8);
   }
   static bool has(const std::string& all, const std::string& line) {

@@ -2,6 +2,8 @@
 // out. Heads are compared line by line and in order, so that a line too many shows.
 #include "net/forwarding.hpp"
 
+#include "tests/net/outlined.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -63,6 +65,11 @@ protected:
     std::string out = "before"; // It appends.
     append_request_head(out, head_, facts, instance);
     EXPECT_EQ(out.substr(0, 6), "before");
+    std::string outlined;
+    head_outline outline;
+    append_request_head(outlined, head_, facts, instance, &outline);
+    EXPECT_EQ(outlined, out.substr(6));
+    expect_true_of_request(outline, outlined);
     return split(out.substr(6));
   }
 

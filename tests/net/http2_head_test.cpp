@@ -2,6 +2,8 @@
 // refused.
 #include "net/http2_head.hpp"
 
+#include "tests/net/outlined.hpp"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -28,10 +30,14 @@ reading read_request(const field_list& fields, bool last = true,
                      http2_head_reader::bounds limits = plenty) {
   http2_head_reader reader;
   std::string text;
-  reader.begin_request(text, limits);
+  head_outline outline;
+  reader.begin_request(text, limits, &outline);
   for (const auto& [name, value] : fields)
     reader.add(name, value);
   const auto verdict = reader.finish_request(last, "KEY");
+  EXPECT_EQ(outline.known(), verdict == http2_verdict::good);
+  if (verdict == http2_verdict::good)
+    expect_true_of_request(outline, text);
   return {verdict, text, reader.body()};
 }
 
@@ -39,10 +45,14 @@ reading read_response(const field_list& fields, bool last, bool was_head = false
                       bool tunnel = false) {
   http2_head_reader reader;
   std::string text;
-  reader.begin_response(text, plenty, tunnel);
+  head_outline outline;
+  reader.begin_response(text, plenty, tunnel, &outline);
   for (const auto& [name, value] : fields)
     reader.add(name, value);
   const auto verdict = reader.finish_response(last, was_head, "ACCEPT");
+  EXPECT_EQ(outline.known(), verdict == http2_verdict::good);
+  if (verdict == http2_verdict::good)
+    expect_true_of_response(outline, text, was_head);
   return {verdict, text, reader.body()};
 }
 

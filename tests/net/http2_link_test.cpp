@@ -1,6 +1,7 @@
 // Streams as wires: two links over one TCP connection, one on each side, and HTTP/1.1 through both.
 #include "net/http2_link.hpp"
 #include "net/http2_pool.hpp"
+#include "tests/net/http2_kit.hpp"
 #include "tests/net/loop_fixture.hpp"
 
 #include <vector>
@@ -379,6 +380,63 @@ TEST_F(Http2Link, WhoWaitsForADialMayDialItself) {
   pool.dial_ended("b");
   EXPECT_EQ(failures, 5);
   EXPECT_FALSE(pool.find("b"));
+}
+
+// -- Spoken to in frames.
+
+class Http2LinkToAClient : public loop_fixture {
+protected:
+  void SetUp() override {
+    loop_fixture::SetUp();
+    auto [near, far] = connect();
+    peer.emplace(std::move(far));
+    server = new http2_link{near, http2_role::server, {}, 1,
+                            [this](wire_ptr stream) { served.push_back(std::move(stream)); }};
+    net::start(server->run({}), [this](const std::exception_ptr&) { ended = true; });
+    settle();
+  }
+  void TearDown() override {
+    served.clear();
+    server->abort(asio::error::operation_aborted);
+    EXPECT_TRUE(drive_until([&] { return ended; }));
+    server = nullptr;
+    loop_fixture::TearDown();
+  }
+
+  /// Runs one handler after the other until `done()`.
+  template <class Done>
+  bool drive_one_by_one(Done done) {
+    const auto until = std::chrono::steady_clock::now() + 20s;
+    while (!done() && std::chrono::steady_clock::now() < until)
+      loop.context().run_one_for(1ms);
+    return done();
+  }
+
+  std::optional<peer_socket> peer;
+  http2_link_ptr server;
+  std::vector<wire_ptr> served;
+  bool ended = false;
+};
+
+TEST_F(Http2LinkToAClient, NobodyHearsOfAStreamThatIsTakenBackAtOnce) {
+  peer->send(frame::preface() + frame::headers(1, frame::get("/1")) + frame::rst_stream(1, 8)
+             + frame::headers(3, frame::get("/3")));
+  ASSERT_TRUE(drive_until([&] { return !served.empty(); }));
+  settle();
+  EXPECT_EQ(served.size(), 1u);
+  EXPECT_EQ(server->open_streams(), 1u);
+  EXPECT_TRUE(finish(read_until(served[0], "\r\n\r\n")).starts_with("GET /3 "));
+}
+
+TEST_F(Http2LinkToAClient, ManyStreamsAtOnceLeaveOthersTheirTurn) {
+  std::string frames = frame::preface();
+  for (std::uint32_t id = 1; id < 80; id += 2)
+    frames += frame::headers(id, frame::get());
+  peer->send(frames);
+  ASSERT_TRUE(drive_one_by_one([&] { return !served.empty(); }));
+  EXPECT_EQ(served.size(), 16u);
+  settle();
+  EXPECT_EQ(served.size(), 40u);
 }
 
 } // namespace

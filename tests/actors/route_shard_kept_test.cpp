@@ -1,0 +1,99 @@
+// What a shard of a cluster knows from before the restart: at once what somebody asks for, the rest by and by.
+#include "tests/actors/support/route_shard_fixture.hpp"
+
+#include <gmock/gmock.h>
+
+#include <iterator>
+
+namespace shunt {
+namespace {
+
+using namespace std::literals;
+using namespace test;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// Counts what it gives away.
+class kept_hosts : public slice_source {
+public:
+  explicit kept_hosts(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      routing::endpoint_spec spec;
+      spec.host = "10.0.0.1";
+      spec.port = 80;
+      routing::told_host host{.host = std::to_string(i) + ".example"};
+      host.paths.emplace_back().members.push_back({routing::endpoint::make(spec), {}, 1s, false});
+      left.emplace(host.host, std::move(host));
+    }
+  }
+  std::vector<routing::told_host> find(std::string_view host) noexcept override {
+    std::vector<routing::told_host> found;
+    if (const auto at = left.find(std::string{host}); at != left.end()) {
+      found.push_back(std::move(at->second));
+      left.erase(at);
+    }
+    return found;
+  }
+  std::vector<routing::told_host> read(std::size_t most) noexcept override {
+    std::vector<routing::told_host> some;
+    while (!left.empty() && some.size() < most) {
+      some.push_back(std::move(left.begin()->second));
+      left.erase(left.begin());
+    }
+    return some;
+  }
+
+  std::map<std::string, routing::told_host> left;
+};
+
+shard_outlet_actor::behavior_type deaf_cluster() {
+  return {[](const to_peer&) {}, [](const shard_sync&) {}, [](const registrations_wished&) {}};
+}
+
+class RouteShardRestored : public route_shard_fixture {
+protected:
+  RouteShardRestored() {
+    options.in_sync = false;
+    options.cluster = own(system.spawn(deaf_cluster));
+    start();
+    tell(shard, restore_slice{kept, 10s});
+  }
+
+  std::shared_ptr<kept_hosts> kept = std::make_shared<kept_hosts>(600);
+};
+
+TEST_F(RouteShardRestored, KnowsAtOnceWhatSomebodyAsksFor) {
+  lease("7.example");
+  ASSERT_EQ(record.grants.size(), 1u);
+  EXPECT_THAT(addresses_of(record.grants[0]), ElementsAre("10.0.0.1:80"));
+  EXPECT_FALSE(record.grants[0].in_sync);
+  EXPECT_EQ(kept->left.size(), 599u);
+  lease("unknown.example");
+  EXPECT_THAT(record.grants[1].grant->paths, IsEmpty());
+}
+
+TEST_F(RouteShardRestored, ReadsTheRestInPiecesWhenItsTimeHasCome) {
+  advance(10s - 1ms);
+  EXPECT_EQ(kept->left.size(), 600u);
+  advance(1ms);
+  EXPECT_EQ(kept->left.size(), 600u - 256u);
+  advance(1s);
+  EXPECT_THAT(kept->left, IsEmpty());
+  lease("599.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("10.0.0.1:80"));
+}
+
+TEST_F(RouteShardRestored, ShowsAllOfItWhenItIsListed) {
+  EXPECT_EQ(list_all().size(), 600u);
+  EXPECT_THAT(kept->left, IsEmpty());
+}
+
+TEST_F(RouteShardRestored, TakesWhatItHearsForNewer) {
+  tell(shard, batch_of({routing::registration::make(
+                true, kept->left.at("7.example").paths.at(0).members.at(0).target, "7.example")}));
+  lease("7.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), IsEmpty());
+}
+
+} // namespace
+} // namespace shunt
