@@ -25,7 +25,13 @@ void shard_replica::choose_upstream(time_point now) {
   lose_upstream();
   if (next == nullptr)
     return;
-  upstream_ = next->peer;
+  lease_from(next->peer);
+  if (!next->in_sync)
+    offer(*upstream_, now);
+}
+
+void shard_replica::lease_from(peer_id holder) {
+  upstream_ = holder;
   std::unordered_set<std::string> hosts = borrowed_;
   hosts.insert(asked_.begin(), asked_.end());
   lease_start start{.lease = ++lease_};
@@ -37,8 +43,15 @@ void shard_replica::choose_upstream(time_point now) {
     doubted_hosts_.insert(host);
     send(*upstream_, lease_more{std::move(host)});
   }
-  if (!next->in_sync)
-    offer(*upstream_, now);
+}
+
+/// What a holder in doubt did not name was kept. Now that it is in sync all is leased anew.
+void shard_replica::make_sure() {
+  if (holds_ || !kept_in_doubt_ || !upstream_complete_ || !upstream_in_sync_)
+    return;
+  const auto holder = *upstream_;
+  lose_upstream();
+  lease_from(holder);
 }
 
 void shard_replica::lose_upstream() {
@@ -47,6 +60,7 @@ void shard_replica::lose_upstream() {
   upstream_sequence_ = 0;
   granted_wildcards_.clear();
   granted_parts_.clear();
+  kept_in_doubt_ = false;
   filter_.reset(); // Hosts that appear meanwhile are not heard of.
   if (holds_) // Otherwise whoever is asked next is asked for all hosts.
     answer_what_nobody_will();
@@ -103,11 +117,14 @@ void shard_replica::take(const lease_granted& m, peer_id from, time_point now) {
     learn(host, m.in_sync, now);
     answer(host.host);
   }
-  if (!m.complete)
-    return;
-  upstream_complete_ = true;
-  if (m.in_sync && !holds_)
-    forget_other_wildcards(now);
+  if (m.complete) {
+    upstream_complete_ = true;
+    if (!m.in_sync)
+      kept_in_doubt_ = true; // Wildcards, at least.
+    else if (!holds_)
+      forget_other_wildcards(now);
+  }
+  make_sure();
 }
 
 void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
@@ -125,6 +142,7 @@ void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
     denied_.erase(hash);
   }
   send(from, lease_applied{m.sequence});
+  make_sure();
 }
 
 void shard_replica::take(const known_hosts& m, peer_id from) {
@@ -146,13 +164,14 @@ void shard_replica::take(const known_hosts& m, peer_id from) {
 void shard_replica::learn(const told_host& told, bool for_certain, time_point now) {
   const bool says_something = std::any_of(told.paths.begin(), told.paths.end(),
                                           [](const told_path& path) { return path.known; });
-  const bool knows_better = !says_something && !for_certain && slice_.has_routes(told.host);
+  const bool keeps = !for_certain && slice_.has_routes(told.host);
   if (!is_wildcard(told.host) && !holds_) {
     if (!wanted_.contains(told.host))
       return; // Nobody wants it any more, and the holder has been told.
     borrowed_.insert(told.host);
   }
-  if (knows_better)
+  kept_in_doubt_ = kept_in_doubt_ || keeps;
+  if (keeps && !says_something)
     return;
   if (holds_) {
     slice_.merge(told, now);

@@ -8,6 +8,7 @@ namespace shunt::routing {
 
 namespace {
 
+constexpr std::size_t compared_together = 16'384; ///< Hosts, about, in one message; the other buckets have their turn later.
 constexpr std::size_t pulled_together = 256;  ///< Hosts of one repair; the rest has its turn a round later.
 constexpr std::size_t asked_together = 2'000; ///< Endpoints whose ages are asked for.
 constexpr int differing_rounds_max = 5;       ///< Then this copy is in doubt.
@@ -131,7 +132,8 @@ void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
     return;
   }
   ++told.differed;
-  if (pull_ || (certain_ && told.differed < 2))
+  // One that is not in sync asks by itself, unless it is about to take over all of it.
+  if (pull_ || (certain_ && (told.differed < 2 || !teller->in_sync)))
     return;
   ++counters_.repairs;
   const auto& sums = slice_.history()->bucket_digests();
@@ -147,7 +149,8 @@ void shard_replica::compare(peer_id from, const bucket_digests& m) {
     return;
   host_digests answer;
   const auto& ours = slice_.history()->bucket_digests();
-  for (std::size_t i = 0; i < m.sums.size(); ++i) {
+  for (std::size_t left = m.sums.size(); left > 0 && answer.hosts.size() < compared_together; --left) {
+    const auto i = compared_++ % m.sums.size();
     if (m.sums[i] == ours[i])
       continue;
     answer.buckets.push_back(static_cast<std::uint16_t>(i));

@@ -189,7 +189,9 @@ private:
 
   // Of a borrower.
   void choose_upstream(time_point now);
+  void lease_from(peer_id holder);
   void lose_upstream();
+  void make_sure();
   template <class Push>
   bool follows(peer_id from, const Push& m);
   void take(const lease_granted& m, peer_id from, time_point now);
@@ -261,6 +263,7 @@ private:
   std::optional<existence_filter> filter_;
   std::unordered_set<std::string> borrowed_;
   std::set<std::string> granted_wildcards_; ///< Since the lease began.
+  bool kept_in_doubt_ = false; ///< What it did not name, because it was not in sync.
   std::vector<told_host> granted_parts_; ///< Of a grant whose last part has not come yet.
   std::unordered_multimap<std::uint64_t, std::string> denied_; ///< By the filter, by `host_hash`.
   std::unordered_set<std::string> doubted_hosts_; ///< Were denied, and may be there now; they are being asked for.
@@ -273,6 +276,7 @@ private:
   std::deque<std::pair<time_point, std::uint64_t>> own_digests_; ///< Of the last seconds.
   std::unordered_set<std::uint64_t> restored_; ///< Digests of endpoints that no other holder has told of.
   std::deque<pulling> pulling_; ///< Whose answers are on their way.
+  std::size_t compared_ = 0; ///< Buckets, by hosts.
   std::optional<ages_round> ages_;
   std::uint64_t ages_number_ = 0;
   prune_result pruned_;

@@ -1,4 +1,6 @@
-// shunt-sim: runs histories of faults against a simulated cluster, and shortens those that break a promise.
+// shunt-sim: runs histories of faults against a simulated cluster, and shortens those that break a promise. Or
+// measures what clusters cost by their size.
+#include "scale_report.hpp"
 #include "world.hpp"
 
 #include <CLI/CLI.hpp>
@@ -47,9 +49,31 @@ int main(int argc, char** argv) {
     ->capture_default_str();
   app.add_option("--seed", first, "the first one")->capture_default_str();
   app.add_option("--failures", failures_max, "stop after so many")->capture_default_str();
+  bool measures_scale = false;
+  auto* const scale = app.add_flag("--scale", measures_scale, "measure what clusters cost by their size, instead");
+  scale_wishes wishes;
+  app.add_option("--scale-nodes", wishes.nodes, "of which sizes")->needs(scale)->delimiter(',')->check(CLI::Range(2, 500));
+  app.add_option("--scale-routes", wishes.routes, "with how many routes")
+    ->needs(scale)
+    ->delimiter(',')
+    ->check(CLI::Range(1'000, 20'000'000));
+  app.add_option("--holders", wishes.holders, "of each shard; 0 = all nodes")->needs(scale)->capture_default_str();
+  app.add_option("--shards", wishes.shards, "parts of the table")
+    ->needs(scale)
+    ->check(CLI::Range(1, 4096))
+    ->capture_default_str();
+  app.add_option("--churn", wishes.changed_per_mille, "of the routes, per mille, change each second")
+    ->needs(scale)
+    ->check(CLI::Range(0.0, 1000.0))
+    ->capture_default_str();
   app.add_flag("--json", json, "say it as JSON");
   app.add_flag("--whole", whole, "do not shorten histories");
   CLI11_PARSE(app, argc, argv);
+  if (measures_scale) {
+    wishes.json = json;
+    report_scale(wishes);
+    return 0;
+  }
 
   const auto began = std::chrono::steady_clock::now();
   std::map<std::string, std::size_t> by_name;
