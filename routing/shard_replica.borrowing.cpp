@@ -22,7 +22,7 @@ void shard_replica::choose_upstream(time_point now) {
     next = &view_.others.front();
   if (upstream_)
     send(*upstream_, lease_end{});
-  lose_upstream();
+  lose_upstream(now);
   if (next == nullptr)
     return;
   upstream_ = next->peer;
@@ -41,7 +41,7 @@ void shard_replica::choose_upstream(time_point now) {
     offer(*upstream_, now);
 }
 
-void shard_replica::lose_upstream() {
+void shard_replica::lose_upstream(time_point now) {
   upstream_.reset();
   upstream_complete_ = upstream_in_sync_ = false;
   upstream_sequence_ = 0;
@@ -49,7 +49,7 @@ void shard_replica::lose_upstream() {
   granted_parts_.clear();
   filter_.reset(); // Hosts that appear meanwhile are not heard of.
   if (holds_) // Otherwise whoever is asked next is asked for all hosts.
-    answer_what_nobody_will();
+    answer_what_nobody_will(now);
 }
 
 void shard_replica::lease(const std::string& host) {
