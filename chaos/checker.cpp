@@ -1,6 +1,8 @@
 #include "chaos/checker.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 namespace shunt::chaos {
 namespace {
@@ -16,6 +18,8 @@ bool in_outage(const request& asked, const history& all, const expectations& wan
            && asked.start <= later(each.to, wanted.grace);
   });
 }
+
+using mappings_of_route = std::vector<const mapping*>;
 
 /// Whether some node may have routed to it while the request was under way.
 bool may_be_mapped(const mapping& each, const request& asked, const expectations& wanted) {
@@ -36,11 +40,12 @@ std::string milliseconds_of(nanoseconds time) {
          + " ms";
 }
 
-judgement judge_success(const request& asked, const history& all, const expectations& wanted) {
+judgement judge_success(const request& asked, const mappings_of_route& mappings,
+                        const expectations& wanted) {
   bool route_known = false;
-  for (const auto& each : all.mappings)
-    if (each.route == asked.route && may_be_mapped(each, asked, wanted)) {
-      if (each.instance == asked.instance)
+  for (const auto* each : mappings)
+    if (may_be_mapped(*each, asked, wanted)) {
+      if (each->instance == asked.instance)
         return {};
       route_known = true;
     }
@@ -61,15 +66,13 @@ std::string complaint(const request& asked, bool mapped, const expectations& wan
   return {};
 }
 
-} // namespace
-
-judgement judge(const request& asked, const history& all, const expectations& wanted) {
-  const bool mapped =
-    std::any_of(all.mappings.begin(), all.mappings.end(), [&](const mapping& each) {
-      return each.route == asked.route && is_mapped(each, asked, wanted);
-    });
+judgement judge(const request& asked, const mappings_of_route& mappings, const history& all,
+                const expectations& wanted) {
+  const bool mapped = std::any_of(mappings.begin(), mappings.end(), [&](const mapping* each) {
+    return is_mapped(*each, asked, wanted);
+  });
   if (succeeded(asked))
-    if (auto wrong = judge_success(asked, all, wanted); wrong.what == outcome::failed)
+    if (auto wrong = judge_success(asked, mappings, wanted); wrong.what == outcome::failed)
       return wrong;
   if (mapped && asked.status == 404)
     return {outcome::failed, "a 404 for a mapped route"};
@@ -82,11 +85,49 @@ judgement judge(const request& asked, const history& all, const expectations& wa
   return {excused ? outcome::excused : outcome::failed, std::move(why)};
 }
 
+/// By route, so that a table of many is not searched for each request.
+std::map<int, mappings_of_route> by_route(const std::vector<mapping>& all) {
+  std::map<int, mappings_of_route> sorted;
+  for (const auto& each : all)
+    sorted[each.route].push_back(&each);
+  return sorted;
+}
+
+/// When each node had first served each route.
+std::map<std::pair<int, int>, nanoseconds> first_served(const history& all) {
+  std::map<std::pair<int, int>, nanoseconds> first;
+  for (const auto& each : all.requests)
+    if (succeeded(each)) {
+      const auto at = first.emplace(std::pair{each.node, each.route}, each.end).first;
+      at->second = std::min(at->second, each.end);
+    }
+  return first;
+}
+
+} // namespace
+
+judgement judge(const request& asked, const history& all, const expectations& wanted) {
+  return judge(asked, by_route(all.mappings)[asked.route], all, wanted);
+}
+
 verdict check(const history& all, const expectations& wanted) {
+  auto mappings = by_route(all.mappings);
+  const auto served = first_served(all);
+  const auto is_unheard = [&](const request& each) {
+    if (!wanted.unheard || each.status != 503 || each.start < wanted.unheard->from
+        || each.start > wanted.unheard->to)
+      return false;
+    const auto before = served.find({each.node, each.route});
+    return before == served.end() || before->second > each.start;
+  };
   verdict result;
   result.outcomes.reserve(all.requests.size());
   for (const auto& each : all.requests) {
-    auto judged = judge(each, all, wanted);
+    auto judged = judge(each, mappings[each.route], all, wanted);
+    if (judged.what == outcome::failed && is_unheard(each)) {
+      judged.what = outcome::excused;
+      ++result.unheard;
+    }
     result.outcomes.push_back(judged.what);
     if (judged.what == outcome::excused)
       ++result.excused;

@@ -8,6 +8,7 @@
 #include "chaos/history.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +24,13 @@ struct expectations {
   nanoseconds grace = std::chrono::milliseconds{500};
   /// Statuses that a node may answer in an outage, besides 2xx.
   std::set<int> allowed_statuses = {503};
+  /// When parts of the table are lost until they are heard again: a node may answer 503 to a route
+  /// that it has never served before, and some must meet with that.
+  struct window {
+    nanoseconds from{};
+    nanoseconds to{};
+  };
+  std::optional<window> unheard;
 };
 
 enum class outcome { good, excused, failed };
@@ -43,7 +51,8 @@ struct verdict {
   std::vector<outcome> outcomes; ///< Of the requests, in their order.
   std::vector<failure> failures; ///< In order of time.
   std::size_t excused = 0;
-  nanoseconds worst{}; ///< The longest request that was answered and not excused.
+  std::size_t unheard = 0; ///< Of the excused, those for `expectations::unheard`.
+  nanoseconds worst{};     ///< The longest request that was answered and not excused.
   bool passed() const { return failures.empty(); }
 };
 

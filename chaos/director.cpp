@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <set>
 #include <thread>
 
 namespace shunt::chaos {
@@ -15,57 +14,85 @@ using namespace std::chrono_literals;
 constexpr nanoseconds drain_noticed = 500ms;
 constexpr nanoseconds drain_limit = 10s;
 
-std::string time_text(nanoseconds time) {
+std::string seconds_text(nanoseconds time) {
   char text[32];
-  std::snprintf(text, sizeof text, "%5.1f s", static_cast<double>(time.count()) / 1e9);
+  std::snprintf(text, sizeof text, "%.1f s", static_cast<double>(time.count()) / 1e9);
   return text;
+}
+
+std::string text_of(const step& change) {
+  return (change.what == action::map ? "map instance " : "unmap instance ")
+         + std::to_string(change.instance) + " (" + std::to_string(change.routes.size())
+         + " routes)";
 }
 
 } // namespace
 
 director::director(const scenario& plan, world& on, load& clients, std::uint64_t seed,
                    progress tell)
-  : plan_{plan},
+  : notes{plan, clients, std::move(tell)},
+    plan_{plan},
     world_{on},
     clients_{clients},
     chance_{seed},
-    tell_{std::move(tell)},
+    churn_{plan, on.bus(), notes, seed},
     nodes_(static_cast<std::size_t>(plan.nodes)) {
-  all.nodes = plan_.nodes;
-  all.routes = plan_.all_routes();
-  for (int route = 0; route < plan_.routes; ++route)
-    for (const int instance : first_instances(plan_, route))
-      all.mappings.push_back({route, instance, nanoseconds::min() / 2, for_ever, {}, {}});
 }
 
 void director::play() {
   auto next = plan_.steps.begin();
   while (clients_.now() < plan_.length) {
-    for (; next != plan_.steps.end() && next->at <= clients_.now(); ++next)
+    heed_answer();
+    if (is_over_ && is_over_())
+      is_over_ = nullptr;
+    for (; !is_over_ && next != plan_.steps.end() && next->at <= clients_.now(); ++next)
       perform(*next);
     for (int node = 0; node < plan_.nodes; ++node)
       watch(node);
+    churn_.go_on();
     show_progress();
     std::this_thread::sleep_for(5ms);
   }
-  all.length = clients_.now();
+  notes.all.length = clients_.now();
+  if (is_over_ || next != plan_.steps.end())
+    notes.fail(-1, "the scenario was over before its steps: "
+                     + std::to_string(plan_.steps.end() - next) + " were not begun");
   for (int node = 0; node < plan_.nodes; ++node)
     if (of(node).now == state::starting)
-      fail(node, "was not ready again before the end");
+      notes.fail(node, "was not ready again before the end");
 }
 
 void director::perform(const step& todo) {
   switch (todo.what) {
     case action::stop_nats:
-      note(-1, "NATS stops");
+      notes.note(-1, "NATS stops");
       world_.nats.stop();
       break;
     case action::start_nats:
       world_.nats.start();
-      note(-1, "NATS is back");
+      notes.note(-1, "NATS is back");
       break;
     case action::map:
     case action::unmap: change_routes(todo); break;
+    case action::kill_instance:
+      notes.note(-1, "kill instance " + std::to_string(todo.instance));
+      world_.kill_instance(todo.instance);
+      break;
+    case action::start_instance:
+      notes.note(-1, "start instance " + std::to_string(todo.instance));
+      world_.start_instance(todo.instance);
+      break;
+    case action::silence_emitter:
+      notes.note(-1, "the emitter falls silent");
+      world_.bus().fall_silent();
+      break;
+    case action::resume_emitter:
+      notes.note(-1, "the emitter goes on");
+      world_.bus().resume();
+      break;
+    case action::await_confirmation: is_over_ = [this] { return !asked_; }; break;
+    case action::await_placement:
+    case action::await_order: hold_up(todo); break;
     default: perform_on(choose(todo), todo);
   }
 }
@@ -75,20 +102,25 @@ void director::perform(const step& todo) {
 int director::choose(const step& todo) {
   const bool ends_fault = todo.what == action::start || todo.what == action::go_on
                           || todo.what == action::heal_nats || todo.what == action::heal_peers;
-  std::vector<int> in_order;
-  for (int node = 0; node < plan_.nodes; ++node)
-    if (of(node).now == state::up)
-      in_order.push_back(node);
+  const auto up = in_order();
   if (todo.node)
     last_chosen_ = *todo.node;
-  else if (!ends_fault && !in_order.empty())
-    last_chosen_ = in_order[chance_() % in_order.size()];
+  else if (!ends_fault && !up.empty())
+    last_chosen_ = up[chance_() % up.size()];
   return last_chosen_;
+}
+
+std::vector<int> director::in_order() const {
+  std::vector<int> up;
+  for (int node = 0; node < plan_.nodes; ++node)
+    if (nodes_[static_cast<std::size_t>(node)].now == state::up)
+      up.push_back(node);
+  return up;
 }
 
 void director::perform_on(int node, const step& todo) {
   if (todo.what != action::start && todo.what != action::restart)
-    note(node, name_of(todo.what));
+    notes.note(node, name_of(todo.what));
   switch (todo.what) {
     case action::kill:
       begin_outage(node);
@@ -125,51 +157,72 @@ void director::perform_on(int node, const step& todo) {
 }
 
 void director::change_routes(const step& todo) {
-  const bool maps = todo.what == action::map;
-  const auto what = (maps ? "map instance " : "unmap instance ") + std::to_string(todo.instance)
-                    + " (" + std::to_string(todo.routes.size()) + " routes)";
-  note(-1, what);
-  const auto changed = maps ? begin_mappings(todo) : end_mappings(todo);
-  if (todo.confirm) {
-    const auto said = maps ? world_.bus().map_confirmed(todo.routes, todo.instance)
-                           : world_.bus().unmap_confirmed(todo.routes, todo.instance);
-    const auto now = clients_.now();
-    for (const auto each : changed)
-      (maps ? all.mappings[each].known : all.mappings[each].gone) = now;
-    note(-1, said.confirmed ? "confirmed" : "not confirmed");
-    if (!said.confirmed)
-      failures.push_back({now, -1, what + " was not confirmed: " + said.answer});
-  } else if (maps) {
+  notes.note(-1, text_of(todo));
+  if (todo.confirm != confirmation_wish::none) {
+    ask_for_change(todo);
+  } else if (todo.what == action::map) {
+    notes.map(todo.routes, todo.instance);
     world_.bus().map(todo.routes, todo.instance);
   } else {
+    notes.unmap(todo.routes, todo.instance);
     world_.bus().unmap(todo.routes, todo.instance);
   }
 }
 
-std::vector<std::size_t> director::begin_mappings(const step& todo) {
-  std::vector<std::size_t> changed;
-  for (const int route : todo.routes) {
-    changed.push_back(all.mappings.size());
-    mapping made;
-    made.route = route;
-    made.instance = todo.instance;
-    made.from = clients_.now();
-    all.mappings.push_back(made);
-  }
-  return changed;
+/// On a thread of its own, since nodes are watched meanwhile.
+void director::ask_for_change(const step& todo) {
+  const bool maps = todo.what == action::map;
+  asked_.emplace();
+  asked_->what = todo;
+  asked_->mappings =
+    maps ? notes.map(todo.routes, todo.instance) : notes.unmap(todo.routes, todo.instance);
+  asked_->answer = std::async(std::launch::async, [this, todo, maps] {
+    auto& bus = world_.bus();
+    auto said = maps ? bus.map_confirmed(todo.routes, todo.instance, todo.within)
+                     : bus.unmap_confirmed(todo.routes, todo.instance, todo.within, todo.drained);
+    return std::pair{std::move(said), clients_.now()};
+  });
+  if (todo.confirm == confirmation_wish::now)
+    is_over_ = [this] { return !asked_; };
 }
 
-std::vector<std::size_t> director::end_mappings(const step& todo) {
-  std::vector<std::size_t> changed;
-  const std::set<int> routes{todo.routes.begin(), todo.routes.end()};
-  for (std::size_t i = 0; i < all.mappings.size(); ++i) {
-    auto& each = all.mappings[i];
-    if (each.instance != todo.instance || each.to != for_ever || !routes.contains(each.route))
-      continue;
-    each.to = clients_.now();
-    changed.push_back(i);
-  }
-  return changed;
+void director::heed_answer() {
+  if (!asked_ || asked_->answer.wait_for(0s) != std::future_status::ready)
+    return;
+  const auto [said, at] = asked_->answer.get();
+  const auto& what = asked_->what;
+  const bool is_so = said.confirmed && (said.drained || !what.drained);
+  if (said.confirmed)
+    notes.confirm(asked_->mappings, what.what == action::map, at);
+  if (is_so)
+    notes.note(-1, (what.drained ? "drained" : "confirmed")
+                     + (said.asked == 1 ? std::string{}
+                                        : ", asked " + std::to_string(said.asked) + " times"));
+  else
+    notes.fail(-1, text_of(what) + " was not " + (said.confirmed ? "drained: " : "confirmed: ")
+                     + said.answer);
+  asked_.reset();
+}
+
+/// Until nodes stand as they should. Asks seldom, so that the rest goes on.
+void director::hold_up(const step& todo) {
+  const bool order = todo.what == action::await_order;
+  is_over_ = [this, order, todo, begin = clients_.now(), next = nanoseconds{0}]() mutable {
+    const auto now = clients_.now();
+    if (now < next)
+      return false;
+    next = now + 100ms;
+    const auto wrong = order ? world_.out_of_order(in_order()) : world_.out_of_place(in_order());
+    const auto name = order ? "in order" : "placed";
+    if (wrong.empty() && now - begin <= todo.within)
+      notes.note(-1, name + (" after " + seconds_text(now - begin)));
+    else if (now - begin > todo.within)
+      notes.fail(-1, "not " + (name + (" within " + seconds_text(todo.within))) + ": "
+                       + (wrong.empty() ? "it was later" : wrong));
+    else
+      return false;
+    return true;
+  };
 }
 
 void director::start(int node) {
@@ -179,7 +232,7 @@ void director::start(int node) {
     return;
   }
   of(node).start_when_down = false;
-  note(node, "start");
+  notes.note(node, "start");
   world_.at(node).start();
   of(node).late = false;
   enter(node, state::starting);
@@ -187,7 +240,7 @@ void director::start(int node) {
 
 void director::drain(int node) {
   if (of(node).start_when_down)
-    note(node, "drain, then start");
+    notes.note(node, "drain, then start");
   of(node).clients_left = false;
   world_.at(node).signal(SIGUSR1);
   enter(node, state::draining);
@@ -198,8 +251,8 @@ void director::watch(int node) {
     case state::up:
       if (world_.at(node).running())
         break;
-      fail(node,
-           "ended by itself with " + std::to_string(world_.at(node).exit_code().value_or(-1)));
+      notes.fail(node, "ended by itself with "
+                         + std::to_string(world_.at(node).exit_code().value_or(-1)));
       begin_outage(node);
       enter(node, state::down);
       break;
@@ -219,16 +272,16 @@ void director::watch_drain(int node) {
     it.clients_left = true;
     clients_.leave(node);
     begin_outage(node);
-    note(node, "clients leave");
+    notes.note(node, "clients leave");
   }
   if (!world_.at(node).running()) {
     if (const auto code = world_.at(node).exit_code().value_or(-1); code != 0)
-      fail(node, "ended its drain with " + std::to_string(code));
-    note(node, "drained");
+      notes.fail(node, "ended its drain with " + std::to_string(code));
+    notes.note(node, "drained");
     begin_outage(node);
     enter(node, state::down);
   } else if (clients_.now() - it.since > drain_limit) {
-    fail(node, "does not end its drain");
+    notes.fail(node, "does not end its drain");
     world_.at(node).signal(SIGKILL);
     enter(node, state::down);
   }
@@ -237,30 +290,28 @@ void director::watch_drain(int node) {
 void director::watch_start(int node) {
   auto& it = of(node);
   if (world_.at(node).healthy()) {
-    note(node, "ready after" + time_text(clients_.now() - it.since));
+    notes.note(node, "ready after " + seconds_text(clients_.now() - it.since));
     clients_.come_back(node);
     end_outage(node);
     enter(node, state::up);
   } else if (!world_.at(node).running()) {
-    fail(node, "ended while it started, with "
-                 + std::to_string(world_.at(node).exit_code().value_or(-1)));
+    notes.fail(node, "ended while it started, with "
+                       + std::to_string(world_.at(node).exit_code().value_or(-1)));
     enter(node, state::down);
   } else if (!it.late && clients_.now() - it.since > plan_.ready_within) {
     it.late = true;
-    fail(node, "is not ready in time");
+    notes.fail(node, "is not ready in time");
   }
 }
 
 void director::begin_outage(int node) {
-  if (of(node).outage)
-    return;
-  of(node).outage = all.outages.size();
-  all.outages.push_back({node, clients_.now(), for_ever});
+  if (!of(node).outage)
+    of(node).outage = notes.begin_outage(node);
 }
 
 void director::end_outage(int node) {
   if (of(node).outage)
-    all.outages[*of(node).outage].to = clients_.now();
+    notes.end_outage(*of(node).outage);
   of(node).outage.reset();
 }
 
@@ -269,23 +320,12 @@ void director::enter(int node, state next) {
   of(node).since = clients_.now();
 }
 
-void director::note(int node, const std::string& what) {
-  const auto now = clients_.now();
-  all.marks.push_back({now, node, what});
-  tell_(time_text(now) + "  " + (node < 0 ? "" : "router-" + std::to_string(node) + ": ") + what);
-}
-
-void director::fail(int node, const std::string& what) {
-  failures.push_back({clients_.now(), node, "router-" + std::to_string(node) + " " + what});
-  tell_(time_text(clients_.now()) + "  FAILURE: " + failures.back().what);
-}
-
 void director::show_progress() {
   if (clients_.now() < next_progress_)
     return;
   next_progress_ += 2s;
-  tell_(time_text(clients_.now()) + "  " + std::to_string(clients_.asked()) + " requests, "
-        + std::to_string(clients_.unanswered()) + " without an answer");
+  notes.tell(std::to_string(clients_.asked()) + " requests, "
+             + std::to_string(clients_.unanswered()) + " without an answer");
 }
 
 } // namespace shunt::chaos

@@ -1,10 +1,13 @@
 // Does the steps of a scenario to its world, watches what becomes of the nodes, and writes it down.
 #pragma once
 
+#include "chaos/churn.hpp"
+#include "chaos/journal.hpp"
 #include "chaos/load.hpp"
-#include "chaos/run_scenario.hpp"
 #include "chaos/world.hpp"
 
+#include <functional>
+#include <future>
 #include <optional>
 #include <random>
 #include <vector>
@@ -15,12 +18,10 @@ class director {
 public:
   director(const scenario& plan, world& on, load& clients, std::uint64_t seed, progress tell);
 
-  /// All steps, each at its time, until the scenario is over.
+  /// All steps, each at its time and not before the one before it is over, until the scenario is.
   void play();
 
-  /// What it did, without requests; and what went wrong besides them.
-  history all;
-  std::vector<failure> failures;
+  journal notes;
 
 private:
   enum class state { up, draining, starting, stopped, down };
@@ -37,9 +38,10 @@ private:
   int choose(const step& todo);
   void perform_on(int node, const step& todo);
   void change_routes(const step& todo);
-  /// Write down what a change is about, in `all.mappings`; return where.
-  std::vector<std::size_t> begin_mappings(const step& todo);
-  std::vector<std::size_t> end_mappings(const step& todo);
+  void ask_for_change(const step& todo);
+  void heed_answer();
+  void hold_up(const step& todo);
+  std::vector<int> in_order() const;
   void start(int node);
   void drain(int node);
   void watch(int node);
@@ -48,8 +50,6 @@ private:
   void begin_outage(int node);
   void end_outage(int node);
   void enter(int node, state next);
-  void note(int node, const std::string& what);
-  void fail(int node, const std::string& what);
   void show_progress();
   watched& of(int node) { return nodes_.at(static_cast<std::size_t>(node)); }
 
@@ -57,9 +57,17 @@ private:
   world& world_;
   load& clients_;
   std::mt19937_64 chance_;
-  progress tell_;
+  churn churn_;
   std::vector<watched> nodes_;
   int last_chosen_ = 0;
+  /// A change whose confirmation is not there yet.
+  struct asked_change {
+    step what;
+    std::vector<std::size_t> mappings;
+    std::future<std::pair<confirmation, nanoseconds>> answer; ///< And when it came.
+  };
+  std::optional<asked_change> asked_;
+  std::function<bool()> is_over_; ///< Of what the next step waits for; null: for nothing.
   nanoseconds next_progress_{};
 };
 

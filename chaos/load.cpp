@@ -55,12 +55,13 @@ load::~load() {
 
 void load::run(client& self) {
   const auto interval = nanoseconds{std::chrono::seconds{1}} * options_.connections / options_.rate;
-  std::uniform_int_distribution<int> routes{0, options_.routes - 1};
+  std::uniform_int_distribution<std::size_t> routes{0, options_.routes.size() - 1};
   std::uniform_int_distribution<int> dice{1, 20};
   for (auto next = self.phase; !stopping_; next = std::max(next + interval, now() - interval)) {
     std::this_thread::sleep_until(begin_ + next);
     // Drawn in any case, so that what one node does changes nothing for the clients of others.
-    const int route = dice(self.chance) == 1 ? never_mapped(options_.routes) : routes(self.chance);
+    const bool unmapped = dice(self.chance) == 1;
+    const int route = unmapped ? options_.unmapped : options_.routes[routes(self.chance)];
     if (left_[static_cast<std::size_t>(self.node)]) {
       self.connection.reset();
       continue;

@@ -18,9 +18,10 @@ namespace shunt::chaos {
 
 struct load_options {
   std::vector<std::uint16_t> ports; ///< Of the nodes.
-  int routes = 0;
-  int rate = 0;        ///< Requests per second and node.
-  int connections = 0; ///< Per node.
+  std::vector<int> routes;          ///< Those that are asked for.
+  int unmapped = 0;                 ///< The one that nobody ever maps.
+  int rate = 0;                     ///< Requests per second and node.
+  int connections = 0;              ///< Per node.
   std::uint64_t seed = 0;
   nanoseconds patience = std::chrono::seconds{5}; ///< Then a client gives up.
 };

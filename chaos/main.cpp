@@ -29,7 +29,7 @@ struct options {
 };
 
 /// What starting and stopping may take besides the scenario itself.
-constexpr unsigned spare_seconds = 60;
+constexpr unsigned spare_seconds = 120;
 
 std::vector<scenario> read_all(const options& wanted) {
   std::vector<scenario> plans;

@@ -9,8 +9,6 @@
 #include <system_error>
 
 namespace shunt::chaos {
-namespace {
-
 /// Below the range from which Linux takes the ports of outgoing connections.
 std::uint16_t lasting_port() {
   static std::mt19937 chance{std::random_device{}()};
@@ -23,8 +21,6 @@ std::uint16_t lasting_port() {
     }
   throw std::runtime_error("there is no free port from 20000 to 32000");
 }
-
-} // namespace
 
 node_ports reserve_ports() {
   return {lasting_port(), lasting_port(), lasting_port(), lasting_port()};
@@ -58,6 +54,19 @@ bool node::healthy() const {
     return asker.send(test::get_request("localhost", "/health")).response().status == 200;
   } catch (const std::exception&) {
     return false;
+  }
+}
+
+std::optional<nlohmann::json> node::cluster_page() const {
+  constexpr auto chaos_chaos = "Authorization: Basic Y2hhb3M6Y2hhb3M=\r\n";
+  try {
+    test::client asker{ports_.routes};
+    asker.reader().patience = std::chrono::milliseconds{500};
+    const auto answer =
+      asker.send(test::get_request("localhost", "/cluster", chaos_chaos)).response();
+    return answer.status == 200 ? std::optional{nlohmann::json::parse(answer.body)} : std::nullopt;
+  } catch (const std::exception&) {
+    return std::nullopt;
   }
 }
 

@@ -28,7 +28,8 @@ struct node_ports {
   std::uint16_t peers = 0;
 };
 
-/// Ports that no connection uses as its own by chance, so that they are still free at a restart.
+/// A port that no connection uses as its own by chance, so that it is still free at a restart.
+std::uint16_t lasting_port();
 node_ports reserve_ports();
 
 class node {
@@ -44,6 +45,8 @@ public:
   std::optional<int> exit_code() { return process_->wait_for_exit(std::chrono::milliseconds{0}); }
   /// Whether it takes clients; asks with a short patience.
   bool healthy() const;
+  /// What it shows at `/cluster`; empty: nothing in time.
+  std::optional<nlohmann::json> cluster_page() const;
 
 private:
   node_options options_;

@@ -3,6 +3,7 @@
 #include "chaos/director.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <optional>
 
 namespace shunt::chaos {
@@ -30,6 +31,23 @@ void check_load(const scenario& plan, const history& all, std::vector<failure>& 
   }
 }
 
+/// All that are mapped from the beginning, or the first of them, and the spare ones.
+std::vector<int> routes_asked_for(const scenario& plan) {
+  std::vector<int> routes(
+    static_cast<std::size_t>(plan.asked_routes > 0 ? plan.asked_routes : plan.routes));
+  std::iota(routes.begin(), routes.end(), 0);
+  for (int spare = plan.routes; spare < plan.all_routes(); ++spare)
+    routes.push_back(spare);
+  return routes;
+}
+
+/// What never happened cannot have gone well.
+void check_unheard(const scenario& plan, const verdict& judged, std::vector<failure>& failures) {
+  if (plan.expected.unheard && judged.unheard == 0)
+    failures.push_back(
+      {plan.expected.unheard->from, -1, "no request met an unheard route: this proves nothing"});
+}
+
 } // namespace
 
 run_result run_scenario(const scenario& plan, std::uint64_t seed, const std::string& directory,
@@ -39,15 +57,17 @@ run_result run_scenario(const scenario& plan, std::uint64_t seed, const std::str
   result.seed = seed;
   try {
     world here{plan, directory};
-    load clients{{here.ports(), plan.all_routes(), plan.rate, plan.connections, seed}};
+    load clients{{here.ports(), routes_asked_for(plan), never_mapped(plan.all_routes()), plan.rate,
+                  plan.connections, seed}};
     director play{plan, here, clients, seed, tell};
     play.play();
-    play.all.requests = clients.stop();
-    result.judged = check(play.all, plan.expected);
-    check_load(plan, play.all, play.failures);
-    result.all = std::move(play.all);
-    auto& failures = result.judged.failures;
-    failures.insert(failures.begin(), play.failures.begin(), play.failures.end());
+    result.all = std::move(play.notes.all);
+    result.all.requests = clients.stop();
+    result.judged = check(result.all, plan.expected);
+    auto& failures = play.notes.failures;
+    check_load(plan, result.all, failures);
+    check_unheard(plan, result.judged, failures);
+    result.judged.failures.insert(result.judged.failures.begin(), failures.begin(), failures.end());
   } catch (const std::exception& error) {
     result.judged.failures.push_back({nanoseconds{0}, -1, error.what()});
     tell(std::string{"FAILURE: "} + error.what());

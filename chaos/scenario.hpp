@@ -36,6 +36,22 @@ enum class action {
   heal_peers,
   map, ///< `instance` for `routes`.
   unmap,
+  kill_instance,   ///< Its port is closed, whoever is connected.
+  start_instance,  ///< Listens on its port again.
+  silence_emitter, ///< Nothing is registered any more but by steps, not even for a router that
+                   ///< asks.
+  resume_emitter,  ///< All is registered at once, and again and again.
+  // The steps that follow come when this is over, and `within` is the most it may take.
+  await_confirmation, ///< Of the change that was asked for with `confirm: later`.
+  await_placement,    ///< Each shard has all its holders among the nodes that are in order.
+  await_order,        ///< Besides, these hear NATS and say 404 to what nobody mapped.
+};
+
+/// Whether a change of routes is sent as a request, which is answered when all nodes route by it.
+enum class confirmation_wish {
+  none,
+  now,   ///< The next step comes when it is confirmed.
+  later, ///< await_confirmation does so.
 };
 
 struct step {
@@ -46,8 +62,11 @@ struct step {
   int instance = -1;
   std::vector<int> routes; ///< For map and unmap.
   std::chrono::milliseconds by{0};
-  bool confirm =
-    false; ///< Asks the cluster to confirm the change, and waits; then nothing has to settle.
+  confirmation_wish confirm = confirmation_wish::none; ///< Once confirmed, nothing has to settle.
+  bool drained = false; ///< Nor may a request be under way on what was unmapped.
+  /// Until what is awaited must be. A confirmation is asked for again and again until then; without
+  /// it, once.
+  nanoseconds within{0};
 };
 
 struct scenario {
@@ -66,7 +85,11 @@ struct scenario {
   int instances = 6;       ///< Mapped from the beginning.
   int spare_instances = 0; ///< Only mapped by steps. Their numbers follow.
   int instances_per_route = 2;
-  nanoseconds heartbeat = std::chrono::seconds{2};    ///< Of registrations.
+  int asked_routes = 0;     ///< How many of `routes` clients ask for, the first ones; 0: all.
+  int churn = 0;            ///< Spare routes that are mapped or unmapped by chance, per second.
+  int uris_per_message = 0; ///< Of registrations; 0: all that an instance has.
+  /// In which everything is registered once.
+  nanoseconds heartbeat = std::chrono::seconds{2};
   nanoseconds stale_after = std::chrono::seconds{60}; ///< `droplet_stale_threshold`
 
   int rate = 200;      ///< Requests per second and node.

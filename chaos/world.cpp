@@ -1,27 +1,39 @@
 #include "chaos/world.hpp"
 
 #include "chaos/load.hpp"
+#include "chaos/placement.hpp"
 #include "tests/process/harness/answers.hpp"
 #include "tests/process/harness/client.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <stdexcept>
 
 namespace shunt::chaos {
 namespace {
 
-constexpr auto ready_limit = std::chrono::seconds{30};
+constexpr auto ready_limit = std::chrono::seconds{60};
+constexpr int routes_sampled = 200;
 
 std::string seconds_text(nanoseconds time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + "ms";
 }
 
 /// 0: no answer.
+int status_of(test::client& asker, int route) {
+  try {
+    asker.reader().patience = std::chrono::seconds{2};
+    return asker.send(test::get_request(host_of(route))).response().status;
+  } catch (const std::exception&) {
+    return 0;
+  }
+}
+
 int status_at(std::uint16_t port, int route) {
   try {
     test::client asker{port};
-    asker.reader().patience = std::chrono::seconds{2};
-    return asker.send(test::get_request(host_of(route))).response().status;
+    return status_of(asker, route);
   } catch (const std::exception&) {
     return 0;
   }
@@ -50,16 +62,33 @@ world::world(const scenario& plan, const std::string& directory) : plan_{plan} {
 world::~world() {
   nodes_.clear();
   emitter_.reset();
-  // A router that was killed in the middle of a request has sent half of one.
-  for (auto& each : instances_)
-    each.take_faults();
+  for (int number = 0; number < plan_.all_instances(); ++number)
+    kill_instance(number);
 }
 
 void world::start_instances() {
-  std::vector<std::uint16_t> ports;
-  for (int i = 0; i < plan_.all_instances(); ++i)
-    ports.push_back(instances_.emplace_back(test::answers::ok(body_of(i))).port());
-  emitter_ = std::make_unique<emitter>(nats.url(), std::move(ports), plan_.heartbeat);
+  instances_.resize(static_cast<std::size_t>(plan_.all_instances()));
+  for (int number = 0; number < plan_.all_instances(); ++number) {
+    instance_ports_.push_back(lasting_port());
+    start_instance(number);
+  }
+  emitter_ = std::make_unique<emitter>(
+    emitter_options{nats.url(), instance_ports_, plan_.heartbeat, plan_.uris_per_message});
+}
+
+void world::start_instance(int number) {
+  const auto at = static_cast<std::size_t>(number);
+  if (!instances_[at])
+    instances_[at] =
+      std::make_unique<test::backend>(test::answers::ok(body_of(number)), instance_ports_[at]);
+}
+
+void world::kill_instance(int number) {
+  auto& killed = instances_[static_cast<std::size_t>(number)];
+  if (killed)
+    killed
+      ->take_faults(); // A router that was killed in the middle of a request has sent half of one.
+  killed.reset();
 }
 
 void world::start_relays() {
@@ -165,30 +194,62 @@ void world::map_routes() {
   }
 }
 
+std::string world::missing_at(node& one) {
+  const auto name = "router-" + std::to_string(one.number());
+  if (!one.running())
+    throw std::runtime_error(name + " ended with " + std::to_string(one.exit_code().value_or(-1)));
+  if (!one.healthy())
+    return name + " is not healthy";
+  try {
+    test::client asker{one.port()};
+    const int sampled = std::min(routes_sampled, plan_.routes);
+    for (int i = 0; i < sampled; ++i) {
+      const int route =
+        static_cast<int>(std::int64_t{plan_.routes - 1} * i / std::max(sampled - 1, 1));
+      if (status_of(asker, route) != 200)
+        return name + " does not serve " + host_of(route);
+    }
+  } catch (const std::exception&) {
+    return name + " does not take clients";
+  }
+  if (status_at(one.port(), never_mapped(plan_.all_routes())) != 404)
+    return name + " does not say 404 to what nobody mapped";
+  return {};
+}
+
 void world::wait_until_ready() {
   std::string missing;
   const auto ready = [&] {
-    for (auto& each : nodes_) {
-      const auto name = "router-" + std::to_string(each->number());
-      if (!each->running())
-        throw std::runtime_error(name + " ended with "
-                                 + std::to_string(each->exit_code().value_or(-1)));
-      if (missing = name + " is not healthy"; !each->healthy())
-        return false;
-      for (int route = 0; route < plan_.routes; ++route)
-        if (missing = name + " does not serve " + host_of(route);
-            status_at(each->port(), route) != 200)
-          return false;
-      missing = name + " does not say 404 to what nobody mapped";
-      if (status_at(each->port(), never_mapped(plan_.all_routes())) != 404)
-        return false;
-    }
-    return true;
+    return std::all_of(nodes_.begin(), nodes_.end(), [&](const auto& each) {
+      missing = missing_at(*each);
+      return missing.empty();
+    });
   };
   if (!test::eventually(ready, ready_limit))
     throw std::runtime_error("not ready in time: " + missing);
   if (!emitter_->greet())
     throw std::runtime_error("no router answers router.greet");
+}
+
+std::string world::out_of_place(const std::vector<int>& nodes, bool all_hear_nats) {
+  std::map<int, nlohmann::json> pages;
+  for (const int number : nodes) {
+    auto page = at(number).cluster_page();
+    if (!page)
+      return "router-" + std::to_string(number) + " shows no cluster";
+    pages.emplace(number, *std::move(page));
+  }
+  auto wrong = unsettled(pages);
+  return wrong.empty() && all_hear_nats ? deaf(pages) : wrong;
+}
+
+std::string world::out_of_order(const std::vector<int>& nodes) {
+  if (auto wrong = out_of_place(nodes, true); !wrong.empty())
+    return wrong;
+  for (const int number : nodes)
+    if (status_at(at(number).port(), never_mapped(plan_.all_routes())) != 404)
+      return "router-" + std::to_string(number) + " does not say 404 to what nobody mapped";
+  return {};
 }
 
 } // namespace shunt::chaos

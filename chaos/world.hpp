@@ -9,7 +9,6 @@
 #include "tests/process/harness/backend.hpp"
 #include "tests/process/harness/nats_server.hpp"
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,8 +18,8 @@ namespace shunt::chaos {
 class world {
 public:
   /// Starts everything; `directory` gets the files of the nodes. Returns when every node serves
-  /// every route and says 404 to others. Throws, with a word on what is missing, if that takes over
-  /// 30 s.
+  /// every route (of many, a sample) and says 404 to others. Throws, with a word on what is
+  /// missing, if that takes over 60 s.
   world(const scenario& plan, const std::string& directory);
   ~world();
 
@@ -34,6 +33,13 @@ public:
   /// What the node connects to, and what connects to it.
   std::vector<relay*> peers_of(int node);
   std::vector<std::uint16_t> ports() const;
+  /// Closes the instance's port and connections; opens it again.
+  void kill_instance(int number);
+  void start_instance(int number);
+  /// Why these nodes are not one cluster in which each shard has its holders. Empty: they are.
+  std::string out_of_place(const std::vector<int>& nodes, bool all_hear_nats = false);
+  /// The same; besides, they hear NATS and say 404 to what nobody mapped.
+  std::string out_of_order(const std::vector<int>& nodes);
 
 private:
   nlohmann::json settings_of(int number) const;
@@ -43,13 +49,15 @@ private:
   void start_nodes(const std::string& directory);
   void map_routes();
   void wait_until_ready();
+  std::string missing_at(node& one);
 
   const scenario& plan_;
   relay_loop loop_;
   std::vector<node_ports> ports_;
   std::vector<std::unique_ptr<relay>> nats_relays_;
   std::vector<std::vector<std::unique_ptr<relay>>> peer_relays_; ///< By who connects and to whom.
-  std::deque<test::backend> instances_;
+  std::vector<std::uint16_t> instance_ports_;
+  std::vector<std::unique_ptr<test::backend>> instances_; ///< Null: killed.
   std::unique_ptr<emitter> emitter_;
   std::vector<std::unique_ptr<node>> nodes_;
 };

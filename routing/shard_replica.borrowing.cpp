@@ -22,7 +22,7 @@ void shard_replica::choose_upstream(time_point now) {
     next = &view_.others.front();
   if (upstream_)
     send(*upstream_, lease_end{});
-  lose_upstream();
+  lose_upstream(now);
   if (next == nullptr)
     return;
   lease_from(next->peer);
@@ -46,15 +46,15 @@ void shard_replica::lease_from(peer_id holder) {
 }
 
 /// What a holder in doubt did not name was kept. Now that it is in sync all is leased anew.
-void shard_replica::make_sure() {
+void shard_replica::make_sure(time_point now) {
   if (holds_ || !kept_in_doubt_ || !upstream_complete_ || !upstream_in_sync_)
     return;
   const auto holder = *upstream_;
-  lose_upstream();
+  lose_upstream(now);
   lease_from(holder);
 }
 
-void shard_replica::lose_upstream() {
+void shard_replica::lose_upstream(time_point now) {
   upstream_.reset();
   upstream_complete_ = upstream_in_sync_ = false;
   upstream_sequence_ = 0;
@@ -63,7 +63,7 @@ void shard_replica::lose_upstream() {
   kept_in_doubt_ = false;
   filter_.reset(); // Hosts that appear meanwhile are not heard of.
   if (holds_) // Otherwise whoever is asked next is asked for all hosts.
-    answer_what_nobody_will();
+    answer_what_nobody_will(now);
 }
 
 void shard_replica::lease(const std::string& host) {
@@ -124,7 +124,7 @@ void shard_replica::take(const lease_granted& m, peer_id from, time_point now) {
     else if (!holds_)
       forget_other_wildcards(now);
   }
-  make_sure();
+  make_sure(now);
 }
 
 void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
@@ -142,7 +142,7 @@ void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
     denied_.erase(hash);
   }
   send(from, lease_applied{m.sequence});
-  make_sure();
+  make_sure(now);
 }
 
 void shard_replica::take(const known_hosts& m, peer_id from) {

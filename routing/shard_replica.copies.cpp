@@ -77,7 +77,7 @@ void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) 
   if (const auto unknown = std::exchange(restored_, {}); !unknown.empty())
     slice_.drop_provisional(unknown, now);
   if (ended.doubts == doubts_ && hears_all())
-    be_certain();
+    be_certain(now);
 }
 
 // -- Digests
@@ -128,7 +128,7 @@ void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
                         && slice_.history()->digest() == told.sum;
     // Routes without endpoints are not in digests: who has just come to hold takes over all of it first.
     if (!certain_ && proves && transferred_)
-      be_certain();
+      be_certain(now);
     return;
   }
   ++told.differed;

@@ -85,14 +85,14 @@ void shard_replica::be_certain_in_time(time_point now) {
     certain_at_ = now + how_.register_interval;
 }
 
-void shard_replica::be_certain() {
+void shard_replica::be_certain(time_point now) {
   certain_ = true;
   certain_at_.reset();
   transferred_ = true; // If nobody could be asked, what is here is all there is.
   restored_.clear();
   if (upstream_) {
     send(*upstream_, lease_end{});
-    lose_upstream();
+    lose_upstream(now);
   }
 }
 
@@ -139,7 +139,7 @@ void shard_replica::begin_to_hold(time_point now) {
   doubt(now);
   wishes_registrations_ = holder_in_sync() == nullptr;
   if (!upstream_)
-    answer_what_nobody_will();
+    answer_what_nobody_will(now);
 }
 
 void shard_replica::begin_to_borrow(time_point now) {
@@ -154,7 +154,7 @@ void shard_replica::begin_to_borrow(time_point now) {
   lent_filter_.reset();
   if (upstream_) { // From a time before it held: it knows nothing of what loops have asked for since.
     send(*upstream_, lease_end{});
-    lose_upstream();
+    lose_upstream(now);
   }
   slice_.drop_history();
   slice_.abandon_unwatched(now);
@@ -167,8 +167,8 @@ void shard_replica::peer_gone(peer_id peer, time_point now) {
   stop_lending(peer);
   digests_.erase(peer);
   if (upstream_ == peer)
-    lose_upstream();
-  expect_nothing_of(peer);
+    lose_upstream(now);
+  expect_nothing_of(peer, now);
   if (ages_)
     await_no_more(peer, now);
   if (!holds_)
@@ -177,14 +177,14 @@ void shard_replica::peer_gone(peer_id peer, time_point now) {
 }
 
 /// Neither pieces nor answers.
-void shard_replica::expect_nothing_of(peer_id peer) {
+void shard_replica::expect_nothing_of(peer_id peer, time_point now) {
   if (pull_ && pull_->from == peer)
     pull_.reset();
   for (auto& each : std::exchange(pulling_, {}))
     if (each.from != peer)
       pulling_.push_back(std::move(each));
     else if (each.host)
-      answer(*each.host);
+      ask_another(*each.host, now);
 }
 
 void shard_replica::applied(time_point now) {
@@ -200,8 +200,8 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
       [&](const lease_end&) {
         stop_lending(from);
         if (upstream_ == from) // It is no holder any more; who is, the next view says.
-          lose_upstream();
-        expect_nothing_of(from);
+          lose_upstream(now);
+        expect_nothing_of(from, now);
       },
       [&](const lease_more& m) { lend_more(from, m.host, now); },
       [&](const lease_less& m) { lend_less(from, m.host); },
@@ -259,7 +259,7 @@ void shard_replica::tick(time_point now) {
   if (certain_at_ && now >= *certain_at_) {
     certain_at_.reset();
     if (holder_in_sync() == nullptr || transferred_)
-      be_certain();
+      be_certain(now);
     else
       be_certain_in_time(now);
   }
@@ -392,11 +392,19 @@ void shard_replica::answer(const std::string& host) {
     answered_.push_back(host);
 }
 
-/// A holder that lost, or never had, whom it asked as a borrower: loops get what is known.
-void shard_replica::answer_what_nobody_will() {
+/// Whoever was asked will not answer. If nobody else can, loops get what is known.
+void shard_replica::ask_another(const std::string& host, time_point now) {
+  if (asked_.erase(host) > 0 && wanted_.contains(host) && !want(host, now))
+    return;
+  doubted_hosts_.erase(host);
+  answered_.push_back(host);
+}
+
+/// A holder that lost, or never had, whom it asked as a borrower.
+void shard_replica::answer_what_nobody_will(time_point now) {
   for (const auto& host : std::vector<std::string>(asked_.begin(), asked_.end()))
     if (std::none_of(pulling_.begin(), pulling_.end(), [&](const auto& each) { return each.host == host; }))
-      answer(host);
+      ask_another(host, now);
 }
 
 std::vector<host_change> shard_replica::take_changes(time_point now) {

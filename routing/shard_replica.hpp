@@ -166,7 +166,7 @@ private:
   const shard_view::holder* holder_in_sync() const;
   void notice_pause(time_point now);
   bool hears_all() const { return nats_connected_ && !nats_drops_ && api_followed_; }
-  void be_certain();
+  void be_certain(time_point now);
   void be_certain_in_time(time_point now);
   void watch(std::string_view host);
   void unwatch(std::string_view host);
@@ -190,8 +190,8 @@ private:
   // Of a borrower.
   void choose_upstream(time_point now);
   void lease_from(peer_id holder);
-  void lose_upstream();
-  void make_sure();
+  void lose_upstream(time_point now);
+  void make_sure(time_point now);
   template <class Push>
   bool follows(peer_id from, const Push& m);
   void take(const lease_granted& m, peer_id from, time_point now);
@@ -203,8 +203,9 @@ private:
   void learn(const told_host& told, bool for_certain, time_point now);
   void offer(peer_id to, time_point now);
   void answer(const std::string& host);
-  void answer_what_nobody_will();
-  void expect_nothing_of(peer_id peer);
+  void ask_another(const std::string& host, time_point now);
+  void answer_what_nobody_will(time_point now);
+  void expect_nothing_of(peer_id peer, time_point now);
 
   // Transfer, digests, ages.
   void seek_transfer(time_point now);

@@ -153,6 +153,32 @@ TEST_F(Checker, GivesAConfirmedChangeNoTimeToSettle) {
   EXPECT_EQ(outcome_of(answered(5101ms, 200, 7)), outcome::failed);
 }
 
+TEST_F(Checker, ExcusesA503ForWhatWasLostOnlyWhereItWasNeverServed) {
+  wanted.unheard = {5s, 10s};
+  all.requests = {answered(4s, 503), answered(6s, 503), answered(7s, 200, 7), answered(8s, 503),
+                  answered(11s, 503)};
+  const auto found = check(all, wanted);
+  EXPECT_EQ(found.outcomes, (std::vector{outcome::failed, outcome::excused, outcome::good,
+                                         outcome::failed, outcome::failed}));
+  EXPECT_EQ(found.unheard, 1u);
+  EXPECT_EQ(found.excused, 1u);
+}
+
+TEST_F(Checker, ExcusesNoOtherStatusForWhatWasLost) {
+  wanted.unheard = {0s, 10s};
+  all.requests = {answered(1s, 404), answered(2s, 502), unanswered(3s)};
+  EXPECT_EQ(check(all, wanted).failures.size(), 3u);
+}
+
+TEST_F(Checker, TakesWhatOneNodeServedForServedByThatOneAlone) {
+  wanted.unheard = {5s, 10s};
+  all.requests = {answered(1s, 200, 7), answered(6s, 503)};
+  all.requests[1].node = 1;
+  EXPECT_TRUE(check(all, wanted).passed());
+  all.requests[1].node = 0;
+  EXPECT_FALSE(check(all, wanted).passed());
+}
+
 TEST_F(Checker, CountsAndSortsWhatItFound) {
   all.outages = {{1, 0s, for_ever}};
   auto slow = answered(3s, 200, 7);

@@ -83,6 +83,87 @@ TEST(Scenario, RefusesStepsThatCannotBeDone) {
   EXPECT_TRUE(refused("at: 1s, do: kill, node: 0, confirm: true"));
 }
 
+TEST(Scenario, RepeatsStepsInRounds) {
+  const auto read = parse_scenario("s", good + R"(
+steps:
+  - {at: 3s, do: kill, node: 0}
+  - at: 1s
+    repeat: 3
+    every: 2s
+    steps:
+      - {do: kill_instance, instance: 0}
+      - {at: 500ms, do: start_instance, instance: 0}
+)");
+  ASSERT_EQ(read.steps.size(), 7u);
+  EXPECT_EQ(read.steps[0].at, 1s);
+  EXPECT_EQ(read.steps[1].at, 1500ms);
+  EXPECT_EQ(read.steps[1].what, action::start_instance);
+  EXPECT_EQ(read.steps[2].what, action::kill) << "in the order of the file, where times are equal";
+  EXPECT_EQ(read.steps[6].at, 5500ms);
+}
+
+TEST(Scenario, RefusesRoundsThatCannotBe) {
+  const auto refused = [](const std::string& one) {
+    return !refusal_of(good + "steps: [{" + one + "}]").empty();
+  };
+  const std::string kill = "steps: [{do: kill, node: 0}]";
+  EXPECT_FALSE(refused("repeat: 2, every: 2s, " + kill));
+  EXPECT_TRUE(refused("repeat: 0, " + kill));
+  EXPECT_TRUE(refused("repeat: 2"));
+  EXPECT_TRUE(refused("repeat: 2, steps: []"));
+  EXPECT_TRUE(refused("repeat: 2, do: kill, " + kill));
+  EXPECT_TRUE(refused("repeat: 9, every: 2s, " + kill)) << "after the end";
+  EXPECT_TRUE(refused("repeat: 2, steps: [{repeat: 2, " + kill + "}]"));
+  EXPECT_FALSE(refusal_of(good + "steps: {do: kill, node: 0}").empty());
+}
+
+TEST(Scenario, ReadsWhatIsAwaited) {
+  const auto read = parse_scenario("s", good + R"(
+steps:
+  - {at: 1s, do: map, instance: 0, routes: [30], confirm: later, within: 5s}
+  - {at: 1s, do: await_confirmation}
+  - {at: 1s, do: unmap, instance: 0, routes: [30], confirm: true, drained: true}
+  - {at: 2s, do: await_placement, within: 3s}
+)");
+  EXPECT_EQ(read.steps[0].confirm, confirmation_wish::later);
+  EXPECT_EQ(read.steps[0].within, 5s);
+  EXPECT_EQ(read.steps[2].confirm, confirmation_wish::now);
+  EXPECT_TRUE(read.steps[2].drained);
+  EXPECT_EQ(read.steps[3].within, 3s);
+}
+
+TEST(Scenario, RefusesWaitsThatCannotEnd) {
+  const auto refused = [](const std::string& steps) {
+    return !refusal_of(good + "steps: [" + steps + "]").empty();
+  };
+  const std::string map = "{at: 1s, do: map, instance: 0, routes: [30]";
+  const std::string await = "{at: 1s, do: await_confirmation}";
+  EXPECT_FALSE(refused(map + ", confirm: later}," + await));
+  EXPECT_TRUE(refused(await)) << "of what?";
+  EXPECT_TRUE(refused(map + ", confirm: later}"));
+  EXPECT_TRUE(refused(map + ", confirm: later}," + map + ", confirm: true}," + await));
+  EXPECT_TRUE(refused(map + ", confirm: true}," + await)) << "that one was awaited before";
+  EXPECT_TRUE(refused(map + ", within: 1s}"));
+  EXPECT_TRUE(refused(map + ", confirm: true, drained: true}")) << "nothing to drain";
+  EXPECT_TRUE(refused(map + ", confirm: sometimes}"));
+  EXPECT_TRUE(refused("{at: 1s, do: await_order}"));
+  EXPECT_TRUE(refused("{at: 1s, do: await_order, within: 1s, node: 1}"));
+  EXPECT_TRUE(refused("{at: 1s, do: kill, node: 1, within: 1s}"));
+  EXPECT_TRUE(refused("{at: 1s, do: kill_instance}"));
+  EXPECT_TRUE(refused("{at: 1s, do: kill_instance, instance: 0, node: 1}"));
+  EXPECT_TRUE(refused("{at: 1s, do: silence_emitter, instance: 0}"));
+}
+
+TEST(Scenario, RefusesLoadsThatMakeNoSense) {
+  EXPECT_NE(refusal_of(good + "asked_routes: 31").find("asked_routes"), std::string::npos);
+  EXPECT_NE(refusal_of("proves: x\nseconds: 1\nchurn: 5").find("churn: needs spare_routes"),
+            std::string::npos);
+  EXPECT_EQ(refusal_of(good + "churn: 5\nasked_routes: 10\nuris_per_message: 1"), "");
+  EXPECT_NE(refusal_of(good + "expect: {unheard: {from: 2s, to: 1s}}").find("expect.unheard"),
+            std::string::npos);
+  EXPECT_NE(refusal_of(good + "expect: {unheard: {since: 2s}}").find("since"), std::string::npos);
+}
+
 TEST(Scenario, ReadsEveryFileThereIs) {
   int count = 0;
   for (const auto& file : std::filesystem::directory_iterator{SHUNT_SCENARIOS}) {

@@ -403,6 +403,38 @@ TEST_F(Replicas, AnswerWhatTheyAskedOfNobodyWhenTheyComeToHold) {
   EXPECT_FALSE(at(1).in_sync());
 }
 
+TEST_F(Replicas, AskTheNextWhenTheyComeToHoldAndWhomTheyAskedAsABorrowerDies) {
+  make(2, 1);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  ASSERT_FALSE(at(2).want("a.com", now));
+  (void)at(2).take_outgoing(); // The first holder dies with the question.
+  nodes[0].replica.reset();
+  nodes[2].holds = true;
+  at(2).see(view_of(2), now); // The news may come before the end of the link.
+  at(2).peer_gone(1, now);
+  EXPECT_TRUE(at(2).take_answered().empty()) << "nothing is known yet, but somebody knows";
+  run();
+  EXPECT_TRUE(answered.contains({2, "a.com"}));
+  EXPECT_EQ(pool(2, "a.com"), "1");
+}
+
+TEST_F(Replicas, AskTheNextForAHostWhenTheHolderDiesThatWasAskedForIt) {
+  make(3);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  at(2).nats(false, false, now);
+  ASSERT_FALSE(at(2).want("b.com", now));
+  (void)at(2).take_outgoing();
+  put(1, "b.com", 2); // The message to the third was lost.
+  nodes[0].replica.reset();
+  at(2).peer_gone(1, now);
+  EXPECT_TRUE(at(2).take_answered().empty());
+  run();
+  EXPECT_TRUE(answered.contains({2, "b.com"}));
+  EXPECT_EQ(pool(2, "b.com"), "2");
+}
+
 TEST_F(Replicas, DoNotTakeNewsOfAnOldLeaseForThoseOfTheirNewOne) {
   make(1, 1);
   put(0, "a.com", 1);

@@ -1,17 +1,13 @@
 // Speaks to routers over NATS as route emitters do.
 #pragma once
 
-#include "tests/process/harness/patience.hpp"
+#include "tests/process/harness/nats_client.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
-
-struct __natsConnection;
-struct __natsSubscription;
 
 namespace shunt::test {
 
@@ -33,13 +29,8 @@ public:
   std::optional<std::string> next(milliseconds time = step_time);
 
 private:
-  struct closer {
-    void operator()(__natsConnection* connection) const;
-    void operator()(__natsSubscription* subscription) const;
-  };
-
-  std::unique_ptr<__natsConnection, closer> connection_;
-  std::unique_ptr<__natsSubscription, closer> subscription_;
+  nats_connection connection_;
+  nats_subscription subscription_;
 };
 
 /// What `announce` sends.
