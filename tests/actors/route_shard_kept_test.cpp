@@ -22,7 +22,7 @@ public:
       spec.host = "10.0.0.1";
       spec.port = 80;
       routing::told_host host{.host = std::to_string(i) + ".example"};
-      host.paths.emplace_back().members.push_back({routing::endpoint::make(spec), {}, 1s, false});
+      host.paths.emplace_back().members.push_back({routing::endpoint::make(spec), {}, 5s, false});
       left.emplace(host.host, std::move(host));
     }
   }
@@ -77,15 +77,17 @@ TEST_F(RouteShardRestored, ReadsTheRestInPiecesWhenItsTimeHasCome) {
   EXPECT_EQ(kept->left.size(), 600u);
   advance(1ms);
   EXPECT_EQ(kept->left.size(), 600u - 256u);
-  advance(1s);
-  EXPECT_THAT(kept->left, IsEmpty());
+  advance(10ms);
+  advance(10ms);
+  advance(10ms);
+  EXPECT_TRUE(kept->left.empty());
   lease("599.example");
   EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("10.0.0.1:80"));
 }
 
 TEST_F(RouteShardRestored, ShowsAllOfItWhenItIsListed) {
   EXPECT_EQ(list_all().size(), 600u);
-  EXPECT_THAT(kept->left, IsEmpty());
+  EXPECT_TRUE(kept->left.empty());
 }
 
 TEST_F(RouteShardRestored, TakesWhatItHearsForNewer) {
