@@ -6,16 +6,20 @@
 #include "tests/process/harness/temporary_directory.hpp"
 
 #include <random>
+#include <set>
 #include <system_error>
 
 namespace shunt::chaos {
+
 /// Below the range from which Linux takes the ports of outgoing connections.
 std::uint16_t lasting_port() {
   static std::mt19937 chance{std::random_device{}()};
+  static std::set<int> given; // To somebody who may not listen on it yet.
   std::uniform_int_distribution<int> below{20000, 32000};
   for (int attempt = 0; attempt < 100; ++attempt)
     try {
-      return test::bound_socket(static_cast<std::uint16_t>(below(chance))).local_port();
+      if (const int port = below(chance); given.insert(port).second)
+        return test::bound_socket(static_cast<std::uint16_t>(port)).local_port();
     } catch (const std::system_error&) {
       // Taken; the next one.
     }

@@ -28,7 +28,8 @@ struct node_ports {
   std::uint16_t peers = 0;
 };
 
-/// A port that no connection uses as its own by chance, so that it is still free at a restart.
+/// A port that no connection uses as its own by chance, so that it is still free at a restart, and
+/// that was not given away before. On one thread.
 std::uint16_t lasting_port();
 node_ports reserve_ports();
 
