@@ -1,6 +1,5 @@
 #include "app/cluster_wiring.hpp"
 
-#include "cluster/peer_tls.hpp"
 #include "routing/base64.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -141,7 +140,8 @@ void print_table(const json& status) {
 
 } // namespace
 
-cluster_node_options cluster_node_options_of(const config::settings& settings) {
+cluster_node_options cluster_node_options_of(const config::settings& settings,
+                                             std::shared_ptr<const cluster::peer_tls> tls) {
   const auto& c = settings.cluster;
   cluster_node_options options;
   options.rules = {.cluster = c.name,
@@ -158,10 +158,7 @@ cluster_node_options cluster_node_options_of(const config::settings& settings) {
   options.listen_address = listen_address_of(c.node.host);
   options.listen_port = c.node.port;
   options.peers = c.peers;
-  if (c.tls.active())
-    options.tls = cluster::peer_tls::make({.ca_certs = c.tls.ca_certs,
-                                           .cert_chain = c.tls.cert_chain,
-                                           .private_key = c.tls.private_key});
+  options.tls = std::move(tls);
   return options;
 }
 

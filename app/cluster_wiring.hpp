@@ -5,13 +5,15 @@
 #include "config/settings.hpp"
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 namespace shunt::app {
 
-/// Throws std::runtime_error that names the key at fault.
-cluster_node_options cluster_node_options_of(const config::settings& settings);
+/// `tls` is what `settings` say of it.
+cluster_node_options cluster_node_options_of(const config::settings& settings,
+                                             std::shared_ptr<const cluster::peer_tls> tls);
 
 /// Asks the node how the cluster looks and calls `done`, on some thread, with the JSON object of `/cluster`; with nothing
 /// if it did not answer.

@@ -290,7 +290,7 @@ int run_router(const config::settings& settings, const std::string& file,
       api->refresh();
   };
   if (settings.cluster.enabled()) {
-    auto options = cluster_node_options_of(settings);
+    auto options = cluster_node_options_of(settings, facts.cluster_tls);
     options.ask_for_registrations = ask_everybody;
     options.confirmer = parts->confirmer;
     options.supervisor = supervisor;
@@ -403,7 +403,7 @@ int run_router(const config::settings& settings, const std::string& file,
   caf::anon_send(supervisor, start_router{parts});
   int code = 0;
   {
-    reloader reloading{settings, file, parts->acceptors, status, log};
+    reloader reloading{settings, file, parts->acceptors, parts->cluster, status, log};
     const signal_thread signals{supervisor, [&] {
                                   if (access_writer)
                                     caf::anon_send(access_writer, reopen_access_log{});

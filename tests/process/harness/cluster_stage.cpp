@@ -38,10 +38,7 @@ void cluster_stage::start(std::size_t i) {
 }
 
 nlohmann::json cluster_stage::status(std::size_t i) const {
-  const auto answer = client{nodes_[i]->routes_port()}
-                        .send(get_request("localhost", "/cluster", "Authorization: Basic dGVzdGVyOnNlY3JldA==\r\n"))
-                        .response();
-  return nlohmann::json::parse(answer.body, nullptr, false);
+  return nodes_[i]->cluster();
 }
 
 bool cluster_stage::is_settled() const {
