@@ -297,6 +297,7 @@ int run_router(const config::settings& settings, const std::string& file,
     options.isolated = [&context, &settings](bool isolated) {
       context.isolated.store(isolated && settings.cluster.isolated == config::cluster_isolated::unhealthy);
     };
+    options.board = parts->board = std::make_shared<replica_board>(shard_count);
     parts->cluster = spawn_cluster_node(system, std::move(options), log, cluster_counters);
     parts->roles = std::make_shared<shard_roles>(shard_count);
     bridge.tell_cluster(parts->cluster);
@@ -309,6 +310,7 @@ int run_router(const config::settings& settings, const std::string& file,
     if (parts->cluster)
       options.cluster = parts->cluster;
     options.roles = parts->roles;
+    options.board = parts->board;
     parts->shard_metrics.push_back(table.shards[i].get());
     parts->shards.push_back(
       spawn_route_shard(system, std::move(options), log, parts->shard_metrics[i]));
@@ -358,6 +360,7 @@ int run_router(const config::settings& settings, const std::string& file,
   sources.reservations = &reservation_counts;
   if (parts->cluster) {
     sources.cluster = cluster_counters.get();
+    sources.replicas = parts->board.get();
     sources.confirmations = &confirmations;
     sources.snapshots = &snapshot_counts;
   }

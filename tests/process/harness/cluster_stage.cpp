@@ -25,7 +25,9 @@ nlohmann::json cluster_stage::configuration_of(std::size_t i) const {
                      {"shards", 32}};
   if (cluster_.is_object())
     own.merge_patch(cluster_);
-  return {{"cluster", std::move(own)}, {"start_response_delay_interval", "2s"}};
+  return {{"cluster", std::move(own)},
+          {"start_response_delay_interval", "2s"},
+          {"prometheus", {{"enabled", true}}}};
 }
 
 void cluster_stage::kill(std::size_t i) {
