@@ -1,5 +1,7 @@
 #include "app/cluster_wiring.hpp"
 
+#include "cluster/beacon.hpp"
+#include "cluster/beacon_ear.hpp"
 #include "routing/base64.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -160,6 +162,25 @@ cluster_node_options cluster_node_options_of(const config::settings& settings,
   options.peers = c.peers;
   options.tls = std::move(tls);
   return options;
+}
+
+std::function<void(const std::string&)> beacon_of(const cluster_node_options& options,
+                                                  std::function<void(std::string_view)> publish) {
+  cluster::beacon said{options.rules.cluster, options.hello.node, {}, options.hello.incarnation};
+  return [said = std::move(said), publish = std::move(publish)](const std::string& address) mutable {
+    said.address = address;
+    publish(cluster::to_json(said));
+  };
+}
+
+std::function<void(std::string_view)> beacon_ear_of(const config::settings& settings,
+                                                    const cluster_node_actor& node) {
+  const auto& c = settings.cluster;
+  cluster::beacon_ear ear{{.cluster = c.name, .node = c.node.name, .loopback_only = !c.tls.active()}};
+  return [ear = std::move(ear), node](std::string_view json) mutable {
+    if (auto address = ear.hear(json, std::chrono::steady_clock::now()))
+      caf::anon_send(node, peers_found{{*std::move(address)}});
+  };
 }
 
 void show_cluster(caf::actor_system& system, const cluster_node_actor& node,

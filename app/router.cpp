@@ -17,6 +17,7 @@
 #include "app/route_listing.hpp"
 #include "app/start_facts.hpp"
 #include "app/status_server.hpp"
+#include "cluster/beacon.hpp"
 #include "cluster/change_confirmer.hpp"
 #include "cluster/reservation_keeper.hpp"
 #include "cluster/snapshot_keeper.hpp"
@@ -297,10 +298,17 @@ int run_router(const config::settings& settings, const std::string& file,
     options.isolated = [&context, &settings](bool isolated) {
       context.isolated.store(isolated && settings.cluster.isolated == config::cluster_isolated::unhealthy);
     };
+    const bool finds = settings.cluster.discovery == config::cluster_discovery::nats;
+    if (finds)
+      options.beacon = beacon_of(options, [&bus](std::string_view json) {
+        bus.publish_soon(cluster::beacon_subject, json);
+      });
     options.board = parts->board = std::make_shared<replica_board>(shard_count);
     parts->cluster = spawn_cluster_node(system, std::move(options), log, cluster_counters);
     parts->roles = std::make_shared<shard_roles>(shard_count);
     bridge.tell_cluster(parts->cluster);
+    if (finds)
+      bridge.hear_beacons(beacon_ear_of(settings, parts->cluster));
   }
   for (std::size_t i = 0; i < shard_count; ++i) {
     auto options = route_shard_options_of(settings, i, shard_count);

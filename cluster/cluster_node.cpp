@@ -208,7 +208,7 @@ public:
     note_leases();
     for (auto& address : s.book->due(now(), [&](const std::string& name) { return find_link(name) != nullptr; }))
       s.transport->dial(std::move(address));
-    if (options_->beacon && now() >= s.next_beacon) {
+    if (options_->beacon && !s.leaving && now() >= s.next_beacon) {
       s.next_beacon = now() + options_->beacon_interval;
       options_->beacon(self_hello().address);
     }
