@@ -53,6 +53,7 @@ struct route_shard_state {
   foreign_lists lists;
   std::optional<clock::time_point> tick_at; ///< When `shard_tick` comes.
   shard_sync sync_told{}; ///< To the cluster.
+  routing::replica_counters counted_before{}; ///< By predecessors.
   clock::time_point cycle_began{};
 };
 
@@ -88,6 +89,8 @@ public:
                           self_->delayed_send(self_, wait, announce_demand{});
                         }});
     count_routes();
+    if (options_.board)
+      s.counted_before = options_.board->counted(options_.index);
     s.lines.emplace(log);
     if (options_.prune_interval.count() > 0)
       self_->delayed_send(self_, options_.prune_interval, prune_routes{true});
@@ -429,6 +432,8 @@ public:
         self_->send(options_.cluster, s.sync_told = sync);
       if (options_.roles)
         options_.roles->set(options_.index, s.replica->holds());
+      if (options_.board)
+        options_.board->set(options_.index, *s.replica, s.counted_before);
       if (s.replica->take_wish_for_registrations())
         self_->send(options_.cluster, registrations_wished{});
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/protocol.hpp"
+#include "actors/replica_board.hpp"
 #include "actors/shard_roles.hpp"
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
@@ -27,6 +28,7 @@ struct route_shard_options {
   shard_outlet_actor cluster;    ///< Null: this node is alone.
   change_confirmer_actor confirmer; ///< Null: nobody is answered.
   std::shared_ptr<shard_roles> roles{}; ///< Null: nobody asks whether it is held here.
+  std::shared_ptr<replica_board> board{}; ///< Null: nobody asks what it and its copies owe each other.
   std::chrono::nanoseconds tombstone_life = std::chrono::minutes{10};
 };
 

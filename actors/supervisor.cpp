@@ -257,6 +257,7 @@ private:
     if (parts().cluster)
       options.cluster = parts().cluster;
     options.roles = parts().roles;
+    options.board = parts().board;
     options.room = parts().context->hold_room;
     options.demand = parts().demand;
     auto* metrics = parts().shard_metrics.empty() ? nullptr : parts().shard_metrics[index];

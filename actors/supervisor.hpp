@@ -10,6 +10,7 @@
 #include "actors/loop_context.hpp"
 #include "actors/protocol.hpp"
 #include "actors/registrar.hpp"
+#include "actors/replica_board.hpp"
 
 #include <functional>
 #include <vector>
@@ -30,6 +31,7 @@ struct router_parts {
   cluster_node_actor cluster;       ///< Null: this node is alone.
   snapshot_keeper_actor snapshots;  ///< Null: none are kept.
   std::shared_ptr<shard_roles> roles; ///< Null: this node is alone.
+  std::shared_ptr<replica_board> board; ///< So with this.
   access_log_writer_actor access_writer; ///< Null: no access log. Ended by whoever made it.
   registrar_counters* counters = nullptr;
   std::vector<net::registry_metrics*> shard_metrics;   ///< One a shard, or none at all.

@@ -1,6 +1,7 @@
 #include "app/cluster_wiring.hpp"
 
-#include "cluster/peer_tls.hpp"
+#include "cluster/beacon.hpp"
+#include "cluster/beacon_ear.hpp"
 #include "routing/base64.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -141,7 +142,8 @@ void print_table(const json& status) {
 
 } // namespace
 
-cluster_node_options cluster_node_options_of(const config::settings& settings) {
+cluster_node_options cluster_node_options_of(const config::settings& settings,
+                                             std::shared_ptr<const cluster::peer_tls> tls) {
   const auto& c = settings.cluster;
   cluster_node_options options;
   options.rules = {.cluster = c.name,
@@ -158,11 +160,27 @@ cluster_node_options cluster_node_options_of(const config::settings& settings) {
   options.listen_address = listen_address_of(c.node.host);
   options.listen_port = c.node.port;
   options.peers = c.peers;
-  if (c.tls.active())
-    options.tls = cluster::peer_tls::make({.ca_certs = c.tls.ca_certs,
-                                           .cert_chain = c.tls.cert_chain,
-                                           .private_key = c.tls.private_key});
+  options.tls = std::move(tls);
   return options;
+}
+
+std::function<void(const std::string&)> beacon_of(const cluster_node_options& options,
+                                                  std::function<void(std::string_view)> publish) {
+  cluster::beacon said{options.rules.cluster, options.hello.node, {}, options.hello.incarnation};
+  return [said = std::move(said), publish = std::move(publish)](const std::string& address) mutable {
+    said.address = address;
+    publish(cluster::to_json(said));
+  };
+}
+
+std::function<void(std::string_view)> beacon_ear_of(const config::settings& settings,
+                                                    const cluster_node_actor& node) {
+  const auto& c = settings.cluster;
+  cluster::beacon_ear ear{{.cluster = c.name, .node = c.node.name, .loopback_only = !c.tls.active()}};
+  return [ear = std::move(ear), node](std::string_view json) mutable {
+    if (auto address = ear.hear(json, std::chrono::steady_clock::now()))
+      caf::anon_send(node, peers_found{{*std::move(address)}});
+  };
 }
 
 void show_cluster(caf::actor_system& system, const cluster_node_actor& node,

@@ -8,10 +8,26 @@ void add_cluster(family_list& to, const cluster_counts& c) {
     to.gauge(name, help, static_cast<double>(value));
   };
   gauge("shunt_cluster_links", "Nodes that this one is linked to", c.links);
+  gauge("shunt_cluster_shards_held", "Shards of which this node is to have a copy", c.shards_held);
   gauge("shunt_cluster_shards_held_in_sync", "Shards of which this node has a copy in sync", c.shards_in_sync);
   gauge("shunt_cluster_shards_ready", "Shards of which this node knows what there is, its own or borrowed",
         c.shards_ready);
   gauge("shunt_cluster_queued_bytes", "Bytes that wait to be sent to other nodes", c.queued_bytes);
+  to.gauge("shunt_cluster_lease_age_seconds",
+           "Since the lender of a borrowed shard was last heard, of the one that has been silent longest",
+           c.lease_age.count());
+  to.gauge("shunt_cluster_push_lag_seconds",
+           "Since a push was sent that a borrower has not applied, of the one that has been awaited longest",
+           c.push_lag.count());
+  to.counter("shunt_cluster_repair_rounds_total", "Times that a copy here was found to differ from another",
+             c.repairs);
+  to.counter("shunt_cluster_repaired_hosts_total", "Hosts that other holders told because copies differed",
+             c.repaired_hosts);
+  to.counter("shunt_cluster_repair_bytes_total", "Bytes sent to compare and repair copies", c.repair_bytes);
+  to.counter("shunt_cluster_transferred_hosts_total", "Hosts that were taken over from other holders",
+             c.transferred_hosts);
+  to.counter("shunt_cluster_transfer_bytes_total", "Bytes sent to nodes that take over a copy", c.transfer_bytes);
+  to.counter("shunt_cluster_granted_hosts_total", "Hosts that were lent to other nodes", c.granted_hosts);
   auto& bytes = to.add("shunt_cluster_bytes_total", "Bytes of frames between nodes",
                        prometheus::MetricType::Counter);
   family_list::count(bytes, {{"direction", "in"}}, c.bytes_in);

@@ -33,6 +33,7 @@ struct metric_bounds {
 struct cluster_counts {
   std::uint64_t links = 0; ///< Now.
   std::uint64_t links_opened = 0;
+  std::uint64_t shards_held = 0;    ///< Now.
   std::uint64_t shards_in_sync = 0; ///< That are held here, now.
   std::uint64_t shards_ready = 0;   ///< Held or borrowed, now.
   std::uint64_t queued_bytes = 0;   ///< Now.
@@ -40,6 +41,11 @@ struct cluster_counts {
   std::uint64_t frames_refused = 0;
   std::uint64_t overflows = 0;
   std::uint64_t strangers = 0;
+  std::chrono::duration<double> lease_age{0}; ///< Of the borrowed shard whose lender has been silent longest.
+  std::chrono::duration<double> push_lag{0};  ///< Of the borrower here that has been awaited longest.
+  std::uint64_t repairs = 0, repaired_hosts = 0, repair_bytes = 0;
+  std::uint64_t transferred_hosts = 0, transfer_bytes = 0;
+  std::uint64_t granted_hosts = 0;
   std::uint64_t foreign_messages = 0;
   std::uint64_t changes_confirmed = 0, changes_pending = 0;
   std::uint64_t snapshots_written = 0, snapshot_failures = 0;

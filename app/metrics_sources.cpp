@@ -42,26 +42,57 @@ void add(metrics_snapshot& sum, const loop_counters& loop) {
   sum.hold_timeouts += read(loop.hold_timeouts);
 }
 
-cluster_counts counts_of(const metrics_sources& from) {
+/// Sent to peers, in messages of these kinds.
+template <class... Kinds>
+std::uint64_t bytes_of(const cluster::cluster_metrics& c) {
+  return (c.message_bytes_out[routing::replica_message{Kinds{}}.index()].value() + ...);
+}
+
+/// How long ago that was; 0 if it never was.
+std::chrono::duration<double> since(std::optional<routing::time_point> then, routing::time_point now) {
+  return then ? std::max(now - *then, routing::time_point::duration::zero()) : std::chrono::duration<double>{0};
+}
+
+void add(cluster_counts& to, const replica_totals& replicas, routing::time_point now) {
+  to.shards_held = replicas.shards_held;
+  to.push_lag = since(replicas.push_awaited_since, now);
+  to.repairs = replicas.counted.repairs;
+  to.repaired_hosts = replicas.counted.repaired_hosts;
+  to.transferred_hosts = replicas.counted.transferred_hosts;
+  to.granted_hosts = replicas.counted.granted_hosts;
+}
+
+cluster_counts counts_of(const metrics_sources& from, routing::time_point now) {
   const auto read = [](const std::atomic<std::uint64_t>& counter) {
     return counter.load(std::memory_order_relaxed);
   };
   const auto& c = *from.cluster;
-  return {.links = c.links_open.value(),
-          .links_opened = c.links_opened.value(),
-          .shards_in_sync = read(c.shards_in_sync),
-          .shards_ready = read(c.shards_ready),
-          .queued_bytes = c.queued_bytes.value(),
-          .bytes_in = c.bytes_in.value(),
-          .bytes_out = c.bytes_out.value(),
-          .frames_refused = c.frames_refused.value(),
-          .overflows = c.overflows.value(),
-          .strangers = c.strangers.value(),
-          .foreign_messages = read(from.registrar.foreign),
-          .changes_confirmed = read(from.confirmations->confirmed),
-          .changes_pending = read(from.confirmations->pending),
-          .snapshots_written = read(from.snapshots->written),
-          .snapshot_failures = read(from.snapshots->failures)};
+  const routing::time_point heard{
+    routing::time_point::duration{c.lenders_heard.load(std::memory_order_relaxed)}};
+  const bool borrows = heard != routing::time_point{};
+  using namespace routing;
+  cluster_counts counts{
+    .links = c.links_open.value(),
+    .links_opened = c.links_opened.value(),
+    .shards_in_sync = read(c.shards_in_sync),
+    .shards_ready = read(c.shards_ready),
+    .queued_bytes = c.queued_bytes.value(),
+    .bytes_in = c.bytes_in.value(),
+    .bytes_out = c.bytes_out.value(),
+    .frames_refused = c.frames_refused.value(),
+    .overflows = c.overflows.value(),
+    .strangers = c.strangers.value(),
+    .lease_age = since(borrows ? std::optional{heard} : std::nullopt, now),
+    .repair_bytes = bytes_of<slice_digest, bucket_digests, host_digests, slice_pull, slice_told>(c),
+    .transfer_bytes = bytes_of<transfer_piece>(c),
+    .foreign_messages = read(from.registrar.foreign),
+    .changes_confirmed = read(from.confirmations->confirmed),
+    .changes_pending = read(from.confirmations->pending),
+    .snapshots_written = read(from.snapshots->written),
+    .snapshot_failures = read(from.snapshots->failures)};
+  if (from.replicas != nullptr)
+    add(counts, from.replicas->totals(), now);
+  return counts;
 }
 
 } // namespace
@@ -96,7 +127,7 @@ metrics_snapshot read_metrics(const metrics_sources& from,
       from.reservations->write_failures.load(std::memory_order_relaxed);
   }
   if (from.cluster != nullptr)
-    sum.cluster = counts_of(from);
+    sum.cluster = counts_of(from, now);
   if (from.routing_api != nullptr) {
     sum.token_fetch_errors = from.routing_api->token_fetch_errors.load(std::memory_order_relaxed);
     sum.subscribe_events_errors =

@@ -5,6 +5,7 @@
 #include "actors/health_checker.hpp"
 #include "actors/loop_context.hpp"
 #include "actors/registrar.hpp"
+#include "actors/replica_board.hpp"
 #include "app/metrics.hpp"
 #include "cluster/change_confirmer.hpp"
 #include "cluster/cluster_metrics.hpp"
@@ -28,7 +29,8 @@ struct metrics_sources {
   std::function<std::uint64_t()> dropped_messages;
   const health_check_counters* health_checks = nullptr; ///< Null: there are none.
   const reservation_counters* reservations = nullptr;   ///< Null: nobody keeps any.
-  const cluster::cluster_metrics* cluster = nullptr;      ///< Null: this node is alone. So with the next two.
+  const cluster::cluster_metrics* cluster = nullptr;      ///< Null: this node is alone. So with the next three.
+  const replica_board* replicas = nullptr;
   const confirmation_counters* confirmations = nullptr;
   const snapshot_counters* snapshots = nullptr;
   const net::routing_api_counters* routing_api = nullptr; ///< Null: it is not asked.

@@ -1,5 +1,6 @@
 #include "app/registry_bridge.hpp"
 
+#include "cluster/beacon.hpp"
 #include "net/request_id.hpp"
 
 #include <caf/send.hpp>
@@ -57,6 +58,11 @@ void registry_bridge::on_reservations(net::nats_batch batch) noexcept {
   if (keeper_)
     caf::anon_send(keeper_,
                    reservation_messages{std::make_shared<net::nats_batch>(std::move(batch))});
+}
+
+void registry_bridge::on_beacon(std::string_view payload) noexcept {
+  if (ear_)
+    ear_(payload);
 }
 
 void registry_bridge::on_dropped(std::uint64_t) noexcept {
@@ -168,6 +174,8 @@ net::nats_options nats_options_of(const config::settings& settings, net::router_
     std::chrono::duration_cast<std::chrono::milliseconds>(settings.nats_client_ping_interval);
   options.pending_messages_max = static_cast<int>(settings.nats_pending.messages);
   options.pending_bytes_max = static_cast<int>(settings.nats_pending.bytes);
+  if (settings.cluster.enabled() && settings.cluster.discovery == config::cluster_discovery::nats)
+    options.beacon_subject = cluster::beacon_subject;
   options.start = std::move(start);
   return options;
 }

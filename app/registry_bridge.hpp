@@ -8,7 +8,9 @@
 #include "net/registry_handler.hpp"
 #include "net/routing_api_handler.hpp"
 
+#include <functional>
 #include <mutex>
+#include <string_view>
 #include <vector>
 
 namespace shunt::app {
@@ -21,6 +23,8 @@ public:
   void replace_registrar(registrar_actor successor);
   /// Who else hears of NATS coming and going.
   void tell_cluster(cluster_node_actor node) { cluster_ = std::move(node); }
+  /// Who hears beacons of other nodes, on the bus's thread. Called before the bus starts.
+  void hear_beacons(std::function<void(std::string_view)> ear) { ear_ = std::move(ear); }
   /// Who hears of reservations from now on. Until then nobody does.
   void keep_reservations(reservation_keeper_actor keeper);
   /// Lets the successor know what its predecessor was told of NATS and the Routing API.
@@ -30,6 +34,7 @@ public:
 
   void on_messages(net::nats_batch batch) noexcept override;
   void on_reservations(net::nats_batch batch) noexcept override;
+  void on_beacon(std::string_view payload) noexcept override;
   void on_dropped(std::uint64_t messages) noexcept override;
   void on_connected() noexcept override;
   void on_disconnected() noexcept override;
@@ -44,6 +49,7 @@ private:
   void tell_shards(nats_changed change) noexcept;
   void follow_routing_api(bool followed) noexcept;
 
+  std::function<void(std::string_view)> ear_; ///< The bus's thread alone. Empty: nobody listens.
   std::mutex mutex_; ///< Guards the actors, which may be replaced, and what the shards know.
   registrar_actor registrar_;
   reservation_keeper_actor keeper_;

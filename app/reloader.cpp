@@ -44,6 +44,8 @@ void reloader::take_over() {
   for (const auto& each : acceptors_)
     caf::anon_send(each, use_policy{rules});
   status_.use_tls(std::move(facts.status_tls), std::move(facts.metrics_tls));
+  if (cluster_ && config::can_renew_links(started_, loaded.settings))
+    caf::anon_send(cluster_, use_cluster_tls{std::move(facts.cluster_tls)});
   if (!waiting.empty())
     log_.warn({}, "configuration-needs-restart", {{"keys", joined(waiting)}});
   log_.info({}, "configuration-reloaded", {{"changed", joined(changed)}});

@@ -14,11 +14,11 @@ namespace shunt::app {
 
 class reloader {
 public:
-  /// `status` and `log` outlive it. An empty `file` is never read.
+  /// `status` and `log` outlive it. An empty `file` is never read. Without a `cluster` the node is alone.
   reloader(const config::settings& started, std::string file, std::vector<acceptor_actor> acceptors,
-           status_server& status, net::component_log& log)
+           cluster_node_actor cluster, status_server& status, net::component_log& log)
     : started_{started}, current_{started}, file_{std::move(file)}, acceptors_{std::move(acceptors)},
-      status_{status}, log_{log} {}
+      cluster_{std::move(cluster)}, status_{status}, log_{log} {}
 
   /// Logs what came of it: `configuration-reloaded` or `configuration-refused`. One thread at a time,
   /// which waits for the disk.
@@ -31,6 +31,7 @@ private:
   config::settings current_;       ///< Read last.
   std::string file_;
   std::vector<acceptor_actor> acceptors_;
+  cluster_node_actor cluster_;
   status_server& status_;
   net::component_log& log_;
 };

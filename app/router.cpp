@@ -17,6 +17,7 @@
 #include "app/route_listing.hpp"
 #include "app/start_facts.hpp"
 #include "app/status_server.hpp"
+#include "cluster/beacon.hpp"
 #include "cluster/change_confirmer.hpp"
 #include "cluster/reservation_keeper.hpp"
 #include "cluster/snapshot_keeper.hpp"
@@ -290,16 +291,24 @@ int run_router(const config::settings& settings, const std::string& file,
       api->refresh();
   };
   if (settings.cluster.enabled()) {
-    auto options = cluster_node_options_of(settings);
+    auto options = cluster_node_options_of(settings, facts.cluster_tls);
     options.ask_for_registrations = ask_everybody;
     options.confirmer = parts->confirmer;
     options.supervisor = supervisor;
     options.isolated = [&context, &settings](bool isolated) {
       context.isolated.store(isolated && settings.cluster.isolated == config::cluster_isolated::unhealthy);
     };
+    const bool finds = settings.cluster.discovery == config::cluster_discovery::nats;
+    if (finds)
+      options.beacon = beacon_of(options, [&bus](std::string_view json) {
+        bus.publish_soon(cluster::beacon_subject, json);
+      });
+    options.board = parts->board = std::make_shared<replica_board>(shard_count);
     parts->cluster = spawn_cluster_node(system, std::move(options), log, cluster_counters);
     parts->roles = std::make_shared<shard_roles>(shard_count);
     bridge.tell_cluster(parts->cluster);
+    if (finds)
+      bridge.hear_beacons(beacon_ear_of(settings, parts->cluster));
   }
   for (std::size_t i = 0; i < shard_count; ++i) {
     auto options = route_shard_options_of(settings, i, shard_count);
@@ -309,6 +318,7 @@ int run_router(const config::settings& settings, const std::string& file,
     if (parts->cluster)
       options.cluster = parts->cluster;
     options.roles = parts->roles;
+    options.board = parts->board;
     parts->shard_metrics.push_back(table.shards[i].get());
     parts->shards.push_back(
       spawn_route_shard(system, std::move(options), log, parts->shard_metrics[i]));
@@ -358,6 +368,7 @@ int run_router(const config::settings& settings, const std::string& file,
   sources.reservations = &reservation_counts;
   if (parts->cluster) {
     sources.cluster = cluster_counters.get();
+    sources.replicas = parts->board.get();
     sources.confirmations = &confirmations;
     sources.snapshots = &snapshot_counts;
   }
@@ -403,7 +414,7 @@ int run_router(const config::settings& settings, const std::string& file,
   caf::anon_send(supervisor, start_router{parts});
   int code = 0;
   {
-    reloader reloading{settings, file, parts->acceptors, status, log};
+    reloader reloading{settings, file, parts->acceptors, parts->cluster, status, log};
     const signal_thread signals{supervisor, [&] {
                                   if (access_writer)
                                     caf::anon_send(access_writer, reopen_access_log{});

@@ -42,7 +42,7 @@ void check_store(const std::string& path) {
 } // namespace
 
 start_facts read_start_facts(const config::settings& settings) {
-  start_facts read{.rules = policy{settings}, .status_tls = nullptr, .metrics_tls = nullptr};
+  start_facts read{.rules = policy{settings}, .status_tls = nullptr, .metrics_tls = nullptr, .cluster_tls = nullptr};
   check_store(settings.store.path);
   const auto system_cas = net::read_system_certificates();
   if (settings.enable_ssl)
@@ -54,6 +54,9 @@ start_facts read_start_facts(const config::settings& settings) {
     read.status_tls = net::front_tls::for_status(settings);
   if (settings.prometheus_served() && !settings.prometheus.cert_path.empty())
     read.metrics_tls = net::front_tls::for_prometheus(settings);
+  if (const auto& tls = settings.cluster.tls; settings.cluster.enabled() && tls.active())
+    read.cluster_tls = cluster::peer_tls::make(
+      {.ca_certs = tls.ca_certs, .cert_chain = tls.cert_chain, .private_key = tls.private_key});
   return read;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/policy.hpp"
+#include "cluster/peer_tls.hpp"
 
 #include <memory>
 
@@ -12,6 +13,7 @@ struct start_facts {
   policy rules;
   std::shared_ptr<const net::front_tls> status_tls;  ///< Null: the status ports are without TLS.
   std::shared_ptr<const net::front_tls> metrics_tls; ///< Null: so is the port of the metrics.
+  std::shared_ptr<const cluster::peer_tls> cluster_tls; ///< Null: links to other nodes are without, or there are none.
 };
 
 /// Reads the machine's certificates, too: takes about a tenth of a second. Throws std::runtime_error

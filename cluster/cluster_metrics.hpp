@@ -29,6 +29,7 @@ struct cluster_metrics {
   relaxed_counter heartbeats_in, heartbeats_out;
   /// By kind: `replica_message`'s.
   std::array<relaxed_counter, message_kinds> messages_in, messages_out;
+  std::array<relaxed_counter, message_kinds> message_bytes_out; ///< As they are in frames.
   relaxed_counter frames_refused;   ///< That could not be read; each ended its link.
   relaxed_counter unknown_skipped;  ///< Frames and messages of kinds that a later version has.
   relaxed_counter strangers;        ///< Connections that ended before they said who they are.
@@ -37,6 +38,9 @@ struct cluster_metrics {
   relaxed_counter links_open;       ///< Now.
   std::atomic<std::uint64_t> shards_in_sync{0}; ///< Held here, now.
   std::atomic<std::uint64_t> shards_ready{0};   ///< Held or borrowed, now.
+  /// When the lender of a borrowed shard was last heard, of the one that has been silent longest; since the steady
+  /// clock's epoch. 0: nothing is borrowed.
+  std::atomic<routing::time_point::rep> lenders_heard{0};
   relaxed_counter queued_bytes;     ///< That wait to be sent, of all links, now.
 };
 

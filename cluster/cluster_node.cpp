@@ -1,5 +1,6 @@
 #include "cluster/cluster_node.hpp"
 
+#include "cluster/lease_ages.hpp"
 #include "cluster/link_event.hpp"
 #include "cluster/peer_link.hpp"
 #include "net/listener.hpp"
@@ -41,6 +42,7 @@ struct node_state {
   std::map<peer_id, linked_peer> links;
   std::vector<greeting> waiting; ///< For the end of an earlier link to the same node.
   std::optional<dial_book> book;
+  std::optional<lease_ages> leases;
   std::vector<bool> ready; ///< Shards of which this node knows all that there is to know.
   std::size_t ready_count = 0;
   bool was_ready = false; ///< All of them, some time.
@@ -91,6 +93,7 @@ public:
     s.in_sync.resize(options_->rules.shards);
     s.ready.resize(options_->rules.shards);
     s.book.emplace(options_->delays, routing_seed());
+    s.leases.emplace(options_->rules.shards);
     for (const auto& each : options_->peers)
       s.book->add(each, true);
   }
@@ -202,9 +205,10 @@ public:
     self_->delayed_send(self_, interval(), tend_cluster{});
     beat();
     s.members->tick(now());
+    note_leases();
     for (auto& address : s.book->due(now(), [&](const std::string& name) { return find_link(name) != nullptr; }))
       s.transport->dial(std::move(address));
-    if (options_->beacon && now() >= s.next_beacon) {
+    if (options_->beacon && !s.leaving && now() >= s.next_beacon) {
       s.next_beacon = now() + options_->beacon_interval;
       options_->beacon(self_hello().address);
     }
@@ -459,6 +463,23 @@ private:
       if (link.open)
         if (const auto news = s.members->news_for(id, now()))
           s.transport->send(link.met.link, send_queue::heartbeats, encode(*news));
+  }
+
+  void note_leases() const {
+    if (!options_->board)
+      return;
+    auto& s = state();
+    for (std::size_t shard = 0; shard < s.shards.size(); ++shard) {
+      if (options_->board->is_held(shard)) {
+        s.leases->held(shard);
+        continue;
+      }
+      const auto lender = s.links.find(options_->board->lender(shard));
+      s.leases->borrowed(
+        shard, lender == s.links.end() ? std::nullopt : std::optional{lender->second.heard}, now());
+    }
+    const auto oldest = s.leases->oldest();
+    metrics_->lenders_heard.store(oldest ? oldest->time_since_epoch().count() : 0, std::memory_order_relaxed);
   }
 
   void tell_of_peers() const {

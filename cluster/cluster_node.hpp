@@ -5,6 +5,7 @@
 #pragma once
 
 #include "actors/protocol.hpp"
+#include "actors/replica_board.hpp"
 #include "cluster/dial_book.hpp"
 #include "cluster/peer_transport.hpp"
 #include "net/component_log.hpp"
@@ -31,6 +32,7 @@ struct cluster_node_options {
   std::size_t queue_bytes_max = 32 * 1024 * 1024; ///< That wait to be sent, for each connection.
   /// Asks everybody to register. Called by the node, at most once a second.
   std::function<void()> ask_for_registrations;
+  std::shared_ptr<const replica_board> board; ///< Whom shards borrow from. Null: ages of leases are not told.
   change_confirmer_actor confirmer; ///< Is told of the peers. Null: nobody is.
   supervisor_actor supervisor;      ///< Is told when all shards are in sync for the first time. Null: nobody is.
   /// Whether no peer is heard although there should be some, each time that changes. Called by the node.

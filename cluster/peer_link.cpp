@@ -113,14 +113,17 @@ private:
   void collect(std::size_t shard, const replica_message& message) const {
     const auto lane = lane_of(message);
     auto& packer = state().waiting[static_cast<std::size_t>(lane)];
+    auto bytes_before = packer.bytes();
     if (!packer.add(shard, message)) {
       send_collected(lane);
+      bytes_before = packer.bytes();
       if (!packer.add(shard, message)) {
         end("a message of kind " + std::to_string(kind_of(message)) + " is larger than a frame");
         return;
       }
     }
     options_.metrics->messages_out[kind_of(message)].add();
+    options_.metrics->message_bytes_out[kind_of(message)].add(packer.bytes() - bytes_before);
     if (packer.bytes() >= full_frame_bytes)
       send_collected(lane);
     else if (!std::exchange(state().flushing, true))

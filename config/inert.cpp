@@ -19,7 +19,6 @@ constexpr std::string_view unread = "the router does not act on it yet";
 constexpr std::array keys{
   inert_key{"enable_http1_concurrent_read_write", unread},
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
-  inert_key{"cluster.discovery", "nodes are found by `cluster.peers` alone"},
   inert_key{"debug_addr", "the debug server is not served yet"},
   inert_key{"logging.loggregator_enabled", no_envelopes},
   inert_key{"logging.metron_address", no_envelopes},

@@ -52,7 +52,19 @@ constexpr std::string_view fixed_keys[] = {
   "empty_pool.keep_routes_max",
   "hold.",
   "reservations.",
-  "cluster.",
+  "cluster.name",
+  "cluster.node.",
+  "cluster.peers",
+  "cluster.discovery",
+  "cluster.shards",
+  "cluster.holders",
+  "cluster.zone",
+  "cluster.snapshot",
+  "cluster.suspect_after",
+  "cluster.remove_after",
+  "cluster.rebalance_after",
+  "cluster.confirm_timeout",
+  "cluster.isolated",
   "store.",
   "routing_api.",
   "oauth.",
@@ -83,11 +95,19 @@ bool needs_restart(std::string_view path) {
   });
 }
 
+bool can_renew_links(const settings& before, const settings& after) {
+  return before.cluster.tls.active() == after.cluster.tls.active()
+         && before.cluster.node.name == after.cluster.node.name;
+}
+
 change_list changes(const settings& before, const settings& after) {
   change_list found;
+  const bool links_wait = !can_renew_links(before, after);
   for (const auto& row : settings_schema())
-    if (!row.same(before, after))
-      (needs_restart(row.path) ? found.at_next_start : found.at_once).push_back(row.path);
+    if (!row.same(before, after)) {
+      const bool waits = needs_restart(row.path) || (links_wait && row.path.starts_with("cluster.tls."));
+      (waits ? found.at_next_start : found.at_once).push_back(row.path);
+    }
   return found;
 }
 

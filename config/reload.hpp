@@ -14,10 +14,15 @@ struct change_list {
   std::vector<std::string_view> at_next_start;
 };
 
+/// Whether new links between nodes can have the certificates of `after`. If not, `cluster.tls` waits for the next
+/// start: links do not begin or cease to use TLS while the router runs, and other nodes refuse a certificate
+/// that does not have the name under which they know this one.
+bool can_renew_links(const settings& before, const settings& after);
+
 /// The paths of the keys whose values differ, in the order of the schema.
 change_list changes(const settings& before, const settings& after);
 
-/// Whether a running router goes on with the old value of that key. For documentation and tests, too.
+/// Whether a running router always goes on with the old value of that key. For documentation and tests, too.
 bool needs_restart(std::string_view path);
 
 } // namespace shunt::config

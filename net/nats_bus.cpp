@@ -35,6 +35,10 @@ bool nats_bus::publish(std::string_view subject, std::string_view payload) noexc
   return core_->publish(subject, payload);
 }
 
+bool nats_bus::publish_soon(std::string_view subject, std::string_view payload) noexcept {
+  return core_->publish_soon(subject, payload);
+}
+
 bool nats_bus::flush(std::chrono::milliseconds patience) noexcept {
   return core_->flush(patience);
 }

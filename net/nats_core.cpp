@@ -26,6 +26,10 @@ constexpr std::size_t reservation_batches_max = 4; // Alive; whoever takes them 
 constexpr std::size_t reservations_waiting_max = 20'000;
 constexpr std::size_t reservation_bytes_max = std::size_t{32} << 20; // Waiting.
 constexpr auto loss_line_every = 1s;
+constexpr std::size_t published_soon_max = 16; // That wait for the bus's thread.
+constexpr int beacons_waiting_max = 256;
+constexpr int beacon_bytes_waiting_max = 256 * 1024;
+constexpr int beacons_together = 64;
 
 /// Makes a member function a callback of the library.
 template <void (nats_core::*Member)(natsConnection*) noexcept>
@@ -136,6 +140,14 @@ void nats_core::start() {
   if (status != NATS_OK)
     throw nats_error{"cannot subscribe to router.*: " + describe(status)};
   counted_ = raw;
+  if (!options_.beacon_subject.empty()) {
+    status = natsConnection_SubscribeSync(&raw, connection_.get(), options_.beacon_subject.c_str());
+    beacons_.reset(raw);
+    if (status == NATS_OK)
+      status = natsSubscription_SetPendingLimits(raw, beacons_waiting_max, beacon_bytes_waiting_max);
+    if (status != NATS_OK)
+      throw nats_error{std::string{"cannot subscribe to "}.append(options_.beacon_subject).append(": ").append(describe(status))};
+  }
   flush(options_.connect_timeout); // If this fails, the library subscribes when it is back.
   std::lock_guard lock{mutex_};
   started_ = true;
@@ -183,6 +195,16 @@ bool nats_core::publish(std::string_view subject, std::string_view payload) noex
   return natsConnection_Publish(connection_.get(), std::string{subject}.c_str(), payload.data(),
                                 static_cast<int>(payload.size()))
          == NATS_OK;
+} catch (const std::bad_alloc&) {
+  return false;
+}
+
+bool nats_core::publish_soon(std::string_view subject, std::string_view payload) noexcept try {
+  const std::lock_guard lock{mutex_};
+  if (to_publish_.size() >= published_soon_max)
+    return false;
+  to_publish_.emplace_back(subject, payload);
+  return true;
 } catch (const std::bad_alloc&) {
   return false;
 }
@@ -241,6 +263,8 @@ void nats_core::run() noexcept {
 void nats_core::tend(clock::time_point now) {
   tend_drops(now);
   hand_over_reservations();
+  publish_waiting();
+  hear_beacons();
   if (connected_ || library_done_) {
     away_ = false;
   } else if (!std::exchange(away_, true)) {
@@ -347,6 +371,29 @@ void nats_core::hand_over_reservations() {
     return;
   reservation_bytes_ = 0;
   handler_.on_reservations(nats_batch{std::exchange(reservations_, {}), reservation_credit_});
+}
+
+/// What would wait for a connection is not true any more when there is one.
+void nats_core::publish_waiting() {
+  std::vector<std::pair<std::string, std::string>> all;
+  {
+    const std::lock_guard lock{mutex_};
+    all.swap(to_publish_);
+  }
+  if (connected_)
+    for (const auto& [subject, payload] : all)
+      publish(subject, payload);
+}
+
+/// Those that have arrived, some at a time: registrations wait meanwhile.
+void nats_core::hear_beacons() {
+  natsMsg* raw = nullptr;
+  for (int i = 0; beacons_ && i < beacons_together; ++i) {
+    if (natsSubscription_NextMsg(&raw, beacons_.get(), 0) != NATS_OK)
+      return;
+    const nats_message message{raw};
+    handler_.on_beacon(message.payload());
+  }
 }
 
 void nats_core::pause(std::chrono::milliseconds time) {

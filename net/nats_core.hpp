@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace shunt::net {
@@ -33,6 +34,7 @@ public:
 
   bool connected() const noexcept { return connected_; }
   bool publish(std::string_view subject, std::string_view payload) noexcept;
+  bool publish_soon(std::string_view subject, std::string_view payload) noexcept;
   bool flush(std::chrono::milliseconds patience) noexcept;
   std::string address() const;
 
@@ -57,6 +59,8 @@ private:
   void collect_reservation(nats_message message);
   void hand_over_reservations();
   void take(nats_message message, std::vector<nats_message>& into);
+  void publish_waiting();
+  void hear_beacons();
   void pause(std::chrono::milliseconds time);
 
   // On the library's threads:
@@ -74,6 +78,7 @@ private:
   component_log& log_;        // (or on the bus's thread, which stop() joins).
   nats_connection_ptr connection_;
   nats_subscription_ptr subscription_; // Before the connection goes.
+  nats_subscription_ptr beacons_;      // So with this. Empty: nobody asked for them.
   std::shared_ptr<nats_credit> credit_;
   std::shared_ptr<nats_credit> reservation_credit_;
   std::vector<nats_message> reservations_; // The bus's thread alone, and the next two: not handed over yet.
@@ -95,6 +100,7 @@ private:
   std::condition_variable changed_;
   std::atomic<bool> stopping_{false};
   bool started_ = false;
+  std::vector<std::pair<std::string, std::string>> to_publish_; // Subjects and payloads, a few.
   std::atomic<bool> library_done_{false}; // It is closed for good and calls back no more.
   std::string address_;
   std::shared_ptr<nats_core> kept_alive_; // Until the library has called back for the last time.

@@ -44,6 +44,7 @@ struct nats_options {
   int pending_bytes_max = 134'217'728;
   std::size_t batch_messages_max = 1024;
   std::size_t batches_alive_max = 32;
+  std::string beacon_subject; ///< Heard besides, for `on_beacon`. Empty: nothing is.
   std::chrono::milliseconds drops_over_after{10'000}; ///< Without a drop: the episode has ended.
   router_start start;
 };

@@ -5,6 +5,7 @@
 #include "net/nats_batch.hpp"
 
 #include <cstdint>
+#include <string_view>
 
 namespace shunt::net {
 
@@ -20,6 +21,9 @@ public:
   /// order, at least one; the order between these and the others is not kept. On the bus's thread, which
   /// waits for nobody here: while a few batches are alive it collects, within bounds.
   virtual void on_reservations(nats_batch batch) noexcept { batch.release(); }
+
+  /// What came on `nats_options::beacon_subject`; only a few wait, and the others are lost. On the bus's thread.
+  virtual void on_beacon(std::string_view payload) noexcept { (void)payload; }
 
   /// That many more messages were lost for want of room: what is known may be out of date. When
   /// nothing was lost for a while, `on_connected` follows. On the bus's thread.

@@ -209,7 +209,7 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
       [&](const lease_changed& m) { take(m, from, now); },
       [&](const lease_applied& m) {
         if (const auto at = borrowers_.find(from); at != borrowers_.end())
-          at->second.applied = m.sequence;
+          at->second.push_applied(m.sequence);
       },
       [&](const known_hosts& m) { take(m, from); },
       [&](const slice_digest& m) { take(m, from, now); },

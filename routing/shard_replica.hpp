@@ -64,6 +64,9 @@ public:
   const replica_counters& counters() const { return counters_; }
   /// A holder to ask about a shard that is borrowed here.
   std::optional<peer_id> lender() const { return upstream_; }
+  /// When the oldest push was sent that some borrower has not said to have applied, as far as is known: one push of
+  /// each borrower is watched at a time. Nothing: all have.
+  std::optional<time_point> push_awaited_since() const;
 
   // -- What happens.
 
@@ -135,7 +138,15 @@ private:
     std::uint64_t lease = 0;
     std::uint64_t sequence = 0;
     std::uint64_t applied = 0;
+    std::uint64_t pushed = 0; ///< The last one that it is to acknowledge.
+    time_point pushed_at{};
+    std::uint64_t watched = 0; ///< One of these.
+    time_point watched_since{};
     std::unordered_set<std::string> hosts;
+
+    void push_sent(time_point now);
+    void push_applied(std::uint64_t up_to);
+    bool is_awaited() const { return watched > applied; }
   };
   struct pull {
     peer_id from = this_node;

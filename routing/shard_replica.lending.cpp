@@ -67,6 +67,31 @@ void shard_replica::stop_lending(peer_id to) {
     unwatch(host);
 }
 
+void shard_replica::borrower::push_sent(time_point now) {
+  pushed = sequence;
+  pushed_at = now;
+  if (!is_awaited()) {
+    watched = pushed;
+    watched_since = now;
+  }
+}
+
+void shard_replica::borrower::push_applied(std::uint64_t up_to) {
+  applied = std::max(applied, up_to);
+  if (!is_awaited() && pushed > applied) {
+    watched = pushed;
+    watched_since = pushed_at;
+  }
+}
+
+std::optional<time_point> shard_replica::push_awaited_since() const {
+  std::optional<time_point> since;
+  for (const auto& [peer, b] : borrowers_)
+    if (b.is_awaited())
+      since = std::min(since.value_or(b.watched_since), b.watched_since);
+  return since;
+}
+
 bool shard_replica::has_news_for_borrowers() const {
   return !borrowers_.empty() && slice_.history() != nullptr && slice_.history()->has_appeared();
 }
@@ -91,6 +116,7 @@ void shard_replica::tell_borrowers(const std::vector<host_change>& changes, time
     if (news.hosts.empty() && appeared.empty() && sync_told_ == certain_)
       continue;
     news.sequence = ++b.sequence;
+    b.push_sent(now);
     send(peer, std::move(news));
   }
 }

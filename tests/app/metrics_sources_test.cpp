@@ -128,6 +128,58 @@ TEST_F(MetricsSources, KnowTheRoutingApiIfItIsAsked) {
   EXPECT_EQ(read().subscribe_events_errors, 3u);
 }
 
+TEST_F(MetricsSources, TellOfCopiesOnOtherNodes) {
+  EXPECT_FALSE(read().cluster);
+  cluster::cluster_metrics links;
+  confirmation_counters confirmations;
+  snapshot_counters snapshots;
+  replica_board board{3};
+  sources.cluster = &links;
+  sources.confirmations = &confirmations;
+  sources.snapshots = &snapshots;
+  sources.replicas = &board;
+  routing::shard_replica alone{{}, {.clustered = true, .in_sync = true}, start};
+  board.set(0, alone, {.repaired_hosts = 1, .repairs = 2, .transferred_hosts = 3, .granted_hosts = 4});
+  board.set(1, alone, {.repaired_hosts = 10, .repairs = 20, .transferred_hosts = 30, .granted_hosts = 40});
+  links.lenders_heard = (start - 3s).time_since_epoch().count();
+  links.message_bytes_out[routing::replica_message{routing::slice_digest{}}.index()].add(5);
+  links.message_bytes_out[routing::replica_message{routing::slice_told{}}.index()].add(6);
+  links.message_bytes_out[routing::replica_message{routing::transfer_piece{}}.index()].add(7);
+  links.message_bytes_out[routing::replica_message{routing::lease_changed{}}.index()].add(8);
+  const auto sum = *read().cluster;
+  EXPECT_EQ(sum.shards_held, 3u);
+  EXPECT_EQ(sum.repaired_hosts, 11u);
+  EXPECT_EQ(sum.repairs, 22u);
+  EXPECT_EQ(sum.transferred_hosts, 33u);
+  EXPECT_EQ(sum.granted_hosts, 44u);
+  EXPECT_EQ(sum.repair_bytes, 11u);
+  EXPECT_EQ(sum.transfer_bytes, 7u);
+  EXPECT_EQ(sum.lease_age, 3s);
+  EXPECT_EQ(sum.push_lag, 0s);
+
+  links.lenders_heard = 0;
+  EXPECT_EQ(read().cluster->lease_age, 0s) << "nothing is borrowed";
+}
+
+TEST_F(MetricsSources, TellHowLongAgoABorrowerWasTold) {
+  cluster::cluster_metrics links;
+  confirmation_counters confirmations;
+  snapshot_counters snapshots;
+  replica_board board{2};
+  sources.cluster = &links;
+  sources.confirmations = &confirmations;
+  sources.snapshots = &snapshots;
+  sources.replicas = &board;
+  routing::shard_replica lender{{}, {.clustered = true, .in_sync = true}, start};
+  lender.receive(1, routing::lease_start{.lease = 1}, start);
+  board.set(1, lender, {});
+  EXPECT_EQ(read(start + 1s).cluster->push_lag, 0s);
+  lender.doubt(start); // Which it tells whoever borrows.
+  (void)lender.take_changes(start);
+  board.set(1, lender, {});
+  EXPECT_EQ(read(start + 1s).cluster->push_lag, 1s);
+}
+
 TEST_F(MetricsSources, TellTheAgeOfTheTable) {
   EXPECT_EQ(read().since_registry_update, std::nullopt);
   messages.heard(start);

@@ -391,6 +391,27 @@ TEST(MetricsText, SaysHowOldTheTableIs) {
   EXPECT_NE(metrics_text(s).find("\nms_since_last_registry_update 1500\n"), std::string::npos);
 }
 
+TEST(MetricsText, TellsOfTheClusterOnlyWhenThereIsOne) {
+  metrics_snapshot s;
+  EXPECT_EQ(metrics_text(s).find("shunt_cluster_"), std::string::npos);
+  s.cluster.emplace();
+  s.cluster->lease_age = 1500ms;
+  s.cluster->push_lag = 250ms;
+  s.cluster->repairs = 1;
+  s.cluster->repaired_hosts = 2;
+  s.cluster->repair_bytes = 3;
+  s.cluster->transferred_hosts = 4;
+  s.cluster->transfer_bytes = 5;
+  s.cluster->granted_hosts = 6;
+  s.cluster->shards_held = 7;
+  const auto text = metrics_text(s);
+  for (const auto* line :
+       {"lease_age_seconds 1.5", "push_lag_seconds 0.25", "repair_rounds_total 1", "repaired_hosts_total 2",
+        "repair_bytes_total 3", "transferred_hosts_total 4", "transfer_bytes_total 5", "granted_hosts_total 6",
+        "shards_held 7"})
+    EXPECT_NE(text.find("\nshunt_cluster_" + std::string{line} + "\n"), std::string::npos) << line << '\n' << text;
+}
+
 TEST(MetricsText, LeavesOutWhatHasNoValueYet) {
   const auto text = metrics_text({});
   for (const auto* name : {"registry_message", "unregistry_message", "total_requests", "latency",

@@ -148,8 +148,7 @@ TEST(Cluster, TakesItsZoneFromTheRouter) {
 TEST(Cluster, WarnsOfANodeThatLooksForNobody) {
   EXPECT_THAT(warnings_of(with("peers", "[]")),
               HasSubstr("cluster.peers: no other node is looked for"));
-  EXPECT_THAT(warnings_of(with("peers", "[]") + "  discovery: nats\n"),
-              AllOf(HasSubstr("cluster.discovery: has no effect"), Not(HasSubstr("no other node"))));
+  EXPECT_THAT(warnings_of(with("peers", "[]") + "  discovery: nats\n"), IsEmpty());
 }
 
 TEST(Cluster, HasAPortOfItsOwn) {
@@ -169,9 +168,36 @@ TEST(Cluster, WithoutTlsStaysOnTheMachine) {
               HasSubstr("cluster.peers[1]: 10.0.0.2:7946 is not a loopback address"));
 }
 
-TEST(Cluster, NeedsARestartForAnyChange) {
-  EXPECT_TRUE(needs_restart("cluster.peers"));
-  EXPECT_TRUE(needs_restart("cluster.tls.cert_chain"));
+TEST(Cluster, NeedsARestartForAnyChangeButOfItsCertificates) {
+  for (const auto& row : settings_schema())
+    if (row.path.starts_with("cluster.")) {
+      EXPECT_EQ(needs_restart(row.path), !row.path.starts_with("cluster.tls.")) << row.path;
+    }
+}
+
+TEST(Cluster, RenewsCertificatesOfTheNodeThatRuns) {
+  settings before;
+  before.cluster.node.name = "router-0";
+  before.cluster.tls = {"chain", "key", "ca"};
+  auto after = before;
+  after.cluster.tls.cert_chain = "new chain";
+  EXPECT_TRUE(can_renew_links(before, after));
+  EXPECT_THAT(changes(before, after).at_once, ::testing::ElementsAre("cluster.tls.cert_chain"));
+  EXPECT_THAT(changes(before, after).at_next_start, IsEmpty());
+
+  auto renamed = after;
+  renamed.cluster.node.name = "router-1";
+  EXPECT_FALSE(can_renew_links(before, renamed));
+  EXPECT_THAT(changes(before, renamed).at_once, IsEmpty());
+  EXPECT_THAT(changes(before, renamed).at_next_start,
+              ::testing::ElementsAre("cluster.node.name", "cluster.tls.cert_chain"));
+
+  auto without = before;
+  without.cluster.tls = {};
+  EXPECT_FALSE(can_renew_links(before, without));
+  EXPECT_FALSE(can_renew_links(without, before));
+  EXPECT_THAT(changes(without, before).at_next_start,
+              ::testing::ElementsAre("cluster.tls.cert_chain", "cluster.tls.private_key", "cluster.tls.ca_certs"));
 }
 
 struct ClusterTls : ::testing::Test {

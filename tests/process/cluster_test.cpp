@@ -1,10 +1,12 @@
 // Several routers that act as one.
 #include "tests/process/harness/cluster_stage.hpp"
+#include "tests/process/harness/scrape.hpp"
 #include "tests/process/harness/stage.hpp"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <csignal>
 
 namespace shunt::test {
 namespace {
@@ -96,6 +98,33 @@ TEST(Cluster, ServesAfterARestartWhatItKnewBefore) {
   alone.start(0); // Nobody registers again.
   EXPECT_TRUE(eventually([&] { return alone.node(0).health() == 200; }));
   EXPECT_EQ(alone.ask_all(host), (std::vector{200}));
+}
+
+TEST(Cluster, TellsHowCopiesAndLeasesAre) {
+  cluster_stage all{3, {{"holders", 1}}};
+  const backend to;
+  std::vector<std::string> hosts;
+  for (int i = 0; i < 20; ++i)
+    hosts.push_back(fresh_host());
+  ASSERT_EQ(confirmed(all, "router.register", registration(to.port(), hosts[0], {{"uris", hosts}})).at("confirmed"), true);
+  for (const auto& host : hosts)
+    EXPECT_EQ(all.ask_all(host), (std::vector{200, 200, 200}));
+  const auto told = [&](std::size_t i, const char* name) { return value(scrape(all.node(i)), name); };
+  double held = 0, granted = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    held += told(i, "shunt_cluster_shards_held");
+    granted += told(i, "shunt_cluster_granted_hosts_total");
+    EXPECT_LT(told(i, "shunt_cluster_push_lag_seconds"), 1);
+  }
+  EXPECT_EQ(held, 32) << "each shard has one holder";
+  EXPECT_GE(granted, 2 * 20) << "each host was lent to two nodes";
+  const auto age = [&] { return told(0, "shunt_cluster_lease_age_seconds"); };
+  EXPECT_TRUE(eventually([&] { return age() < 1; }));
+
+  all.node(1).process().signal(SIGSTOP);
+  EXPECT_TRUE(eventually([&] { return age() > 1.5; })) << "node 1 lends shards to node 0";
+  all.node(1).process().signal(SIGCONT);
+  EXPECT_TRUE(eventually([&] { return age() < 1; }));
 }
 
 } // namespace

@@ -321,6 +321,45 @@ TEST_F(Replicas, LeaseAHostFromAHolder) {
   EXPECT_EQ(pool(1, "a.com"), "empty");
 }
 
+TEST_F(Replicas, KnowSinceWhenABorrowerHasNotAppliedAPush) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ask(1, "a.com");
+  put(0, "a.com", 2);
+  EXPECT_EQ(at(0).push_awaited_since(), std::nullopt) << "all that was said has arrived";
+  const auto push = [this](std::uint16_t port) {
+    at(0).table().register_endpoint(heard("a.com", make_endpoint(port)), now, wall_ns);
+    (void)at(0).take_changes(now);
+    std::uint64_t sequence = 0;
+    for (const auto& each : at(0).take_outgoing()) // Which gets lost.
+      if (const auto* news = std::get_if<lease_changed>(&each.what))
+        sequence = news->sequence;
+    return sequence;
+  };
+  const auto apply = [this](std::uint64_t sequence) { at(0).receive(2, lease_applied{sequence}, now); };
+  const auto first_at = now;
+  const auto first = push(3);
+  EXPECT_EQ(at(0).push_awaited_since(), first_at);
+  now += 2s;
+  const auto second_at = now;
+  const auto second = push(4);
+  ASSERT_LT(first, second);
+  EXPECT_EQ(at(0).push_awaited_since(), first_at);
+  apply(first - 1);
+  EXPECT_EQ(at(0).push_awaited_since(), first_at);
+  apply(first);
+  EXPECT_EQ(at(0).push_awaited_since(), second_at);
+  apply(second);
+  EXPECT_EQ(at(0).push_awaited_since(), std::nullopt);
+  apply(first); // Takes nothing back.
+  EXPECT_EQ(at(0).push_awaited_since(), std::nullopt);
+  push(5);
+  EXPECT_NE(at(0).push_awaited_since(), std::nullopt);
+  at(0).peer_gone(2, now);
+  EXPECT_EQ(at(0).push_awaited_since(), std::nullopt);
+}
+
 TEST_F(Replicas, AskNobodyForWhatTheFilterDenies) {
   make(1, 1);
   put(0, "a.com", 1);

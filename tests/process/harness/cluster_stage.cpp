@@ -25,7 +25,9 @@ nlohmann::json cluster_stage::configuration_of(std::size_t i) const {
                      {"shards", 32}};
   if (cluster_.is_object())
     own.merge_patch(cluster_);
-  return {{"cluster", std::move(own)}, {"start_response_delay_interval", "2s"}};
+  return {{"cluster", std::move(own)},
+          {"start_response_delay_interval", "2s"},
+          {"prometheus", {{"enabled", true}}}};
 }
 
 void cluster_stage::kill(std::size_t i) {
@@ -38,10 +40,7 @@ void cluster_stage::start(std::size_t i) {
 }
 
 nlohmann::json cluster_stage::status(std::size_t i) const {
-  const auto answer = client{nodes_[i]->routes_port()}
-                        .send(get_request("localhost", "/cluster", "Authorization: Basic dGVzdGVyOnNlY3JldA==\r\n"))
-                        .response();
-  return nlohmann::json::parse(answer.body, nullptr, false);
+  return nodes_[i]->cluster();
 }
 
 bool cluster_stage::is_settled() const {

@@ -115,6 +115,11 @@ nlohmann::json router::routes() const {
   return nlohmann::json::parse(answer.body);
 }
 
+nlohmann::json router::cluster() const {
+  const auto answer = client{routes_port_}.send(get_request("localhost", "/cluster", credentials)).response();
+  return nlohmann::json::parse(answer.body, nullptr, false);
+}
+
 bool router::lists(const std::string& uri, const std::string& address) const {
   const auto all = routes();
   const auto route = all.find(uri);

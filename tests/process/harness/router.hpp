@@ -45,6 +45,8 @@ public:
   http_response status(const std::string& path, const std::string& fields = {}) const;
   /// `/routes`, with the right credentials.
   nlohmann::json routes() const;
+  /// `/cluster`, with the right credentials; discarded if the answer is no JSON.
+  nlohmann::json cluster() const;
   bool lists(const std::string& uri, const std::string& address) const;
 
   std::vector<nlohmann::json> log() const;

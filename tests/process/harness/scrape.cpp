@@ -21,8 +21,8 @@ metric_values values_of(const std::string& text) {
 
 } // namespace
 
-metric_values scrape(const stage& of) {
-  const auto port = of.under_test.status_listener("prometheus.port");
+metric_values scrape(const router& of) {
+  const auto port = of.status_listener("prometheus.port");
   const auto answer = client{port}.send(get_request("localhost", "/metrics")).response();
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.one("Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
