@@ -69,7 +69,7 @@ public:
   }
 
 private:
-  struct row {
+  struct slot {
     std::atomic<std::uint64_t> repairs{0}, repaired_hosts{0}, transferred_hosts{0}, granted_hosts{0};
     std::atomic<routing::time_point::rep> awaited_since{0}; ///< 0: nothing is awaited.
     std::atomic<routing::peer_id> lender{routing::this_node};
@@ -84,7 +84,7 @@ private:
     }
   };
 
-  std::vector<row> rows_;
+  std::vector<slot> rows_;
 };
 
 } // namespace shunt

@@ -50,6 +50,7 @@ struct route_shard_state {
   clock::time_point push_not_before{};
   bool push_scheduled = false;
   std::shared_ptr<slice_source> kept; ///< Over the restart, and not all of it read yet; null: nothing.
+  clock::time_point kept_until{};     ///< Then all of it is read, before what is not here counts as nowhere.
   foreign_lists lists;
   std::optional<clock::time_point> tick_at; ///< When `shard_tick` comes.
   shard_sync sync_told{}; ///< To the cluster.
@@ -200,8 +201,13 @@ public:
   }
 
   void restore(const restore_slice& m) const {
+    const auto in_time = options_.register_interval / 2;
     state().kept = m.from;
-    self_->delayed_send(self_, m.when, read_slice{});
+    state().kept_until = now() + in_time;
+    if (in_sync())
+      restore_all();
+    else
+      self_->delayed_send(self_, std::min(m.when, in_time), read_slice{});
   }
 
   void read(const read_slice&) const {
@@ -399,6 +405,8 @@ public:
 
   void tick(const shard_tick&) const {
     state().tick_at.reset();
+    if (now() >= state().kept_until)
+      restore_all();
     state().replica->tick(now());
     changed_by_peers();
   }

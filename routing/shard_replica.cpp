@@ -88,8 +88,7 @@ void shard_replica::be_certain_in_time(time_point now) {
 void shard_replica::be_certain(time_point now) {
   certain_ = true;
   certain_at_.reset();
-  transferred_ = true; // If nobody could be asked, what is here is all there is.
-  restored_.clear();
+  restored_.clear(); // Nobody could be asked, or somebody told all: what is here stays.
   if (upstream_) {
     send(*upstream_, lease_end{});
     lose_upstream(now);

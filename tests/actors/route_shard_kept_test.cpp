@@ -52,14 +52,20 @@ shard_outlet_actor::behavior_type deaf_cluster() {
 
 class RouteShardRestored : public route_shard_fixture {
 protected:
-  RouteShardRestored() {
+  explicit RouteShardRestored(std::chrono::nanoseconds register_interval = 60s) {
     options.in_sync = false;
+    options.register_interval = register_interval;
     options.cluster = own(system.spawn(deaf_cluster));
     start();
     tell(shard, restore_slice{kept, 10s});
   }
 
   std::shared_ptr<kept_hosts> kept = std::make_shared<kept_hosts>(600);
+};
+
+class RouteShardSoonCertain : public RouteShardRestored {
+protected:
+  RouteShardSoonCertain() : RouteShardRestored{500ms} {}
 };
 
 TEST_F(RouteShardRestored, KnowsAtOnceWhatSomebodyAsksFor) {
@@ -83,6 +89,14 @@ TEST_F(RouteShardRestored, ReadsTheRestInPiecesWhenItsTimeHasCome) {
   EXPECT_TRUE(kept->left.empty());
   lease("599.example");
   EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("10.0.0.1:80"));
+}
+
+TEST_F(RouteShardSoonCertain, ReadsAllOfItBeforeItDeniesAnything) {
+  EXPECT_EQ(kept->left.size(), 600u);
+  advance(500ms);
+  EXPECT_TRUE(kept->left.empty());
+  lease("unknown.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
 }
 
 TEST_F(RouteShardRestored, ShowsAllOfItWhenItIsListed) {

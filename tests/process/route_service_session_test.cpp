@@ -316,9 +316,9 @@ TEST_F(TwoRouters, ServeARequestThatComesBackToTheOther) {
   EXPECT_THAT(other.wait_for_access(host + " - ["), HasSubstr(" 200 "));
   // Its uses are counted by the router that signed it, so the other one refuses none.
   logic.answer_with([port = other.port()](backend_session& session) {
-    const auto host = host_back(session.request);
-    EXPECT_EQ(send_back(session, port, host).status, 200);
-    EXPECT_EQ(send_back(session, port, host).status, 200);
+    const auto back = host_back(session.request);
+    EXPECT_EQ(send_back(session, port, back).status, 200);
+    EXPECT_EQ(send_back(session, port, back).status, 200);
     answers::ok("twice")(session);
   });
   EXPECT_EQ(one.get(host).body, "twice");
