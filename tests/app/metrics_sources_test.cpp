@@ -22,6 +22,12 @@ protected:
   metrics_snapshot read(std::chrono::steady_clock::time_point now = start) const {
     return read_metrics(sources, now);
   }
+  void join_cluster() {
+    sources.cluster = &links;
+    sources.confirmations = &confirmations;
+    sources.snapshots = &snapshots;
+    sources.replicas = &board;
+  }
 
   config::settings settings;
   net::log_capture log;
@@ -40,6 +46,10 @@ protected:
                           .writers = {&messages, &shard},
                           .buffered_messages = [] { return 11; },
                           .dropped_messages = [] { return 12; }};
+  cluster::cluster_metrics links;
+  confirmation_counters confirmations;
+  snapshot_counters snapshots;
+  replica_board board{3};
 };
 
 TEST_F(MetricsSources, AddWhatTheLoopsCount) {
@@ -130,14 +140,7 @@ TEST_F(MetricsSources, KnowTheRoutingApiIfItIsAsked) {
 
 TEST_F(MetricsSources, TellOfCopiesOnOtherNodes) {
   EXPECT_FALSE(read().cluster);
-  cluster::cluster_metrics links;
-  confirmation_counters confirmations;
-  snapshot_counters snapshots;
-  replica_board board{3};
-  sources.cluster = &links;
-  sources.confirmations = &confirmations;
-  sources.snapshots = &snapshots;
-  sources.replicas = &board;
+  join_cluster();
   routing::shard_replica alone{{}, {.clustered = true, .in_sync = true}, start};
   board.set(0, alone, {.repaired_hosts = 1, .repairs = 2, .transferred_hosts = 3, .granted_hosts = 4});
   board.set(1, alone, {.repaired_hosts = 10, .repairs = 20, .transferred_hosts = 30, .granted_hosts = 40});
@@ -162,14 +165,7 @@ TEST_F(MetricsSources, TellOfCopiesOnOtherNodes) {
 }
 
 TEST_F(MetricsSources, TellHowLongAgoABorrowerWasTold) {
-  cluster::cluster_metrics links;
-  confirmation_counters confirmations;
-  snapshot_counters snapshots;
-  replica_board board{2};
-  sources.cluster = &links;
-  sources.confirmations = &confirmations;
-  sources.snapshots = &snapshots;
-  sources.replicas = &board;
+  join_cluster();
   routing::shard_replica lender{{}, {.clustered = true, .in_sync = true}, start};
   lender.receive(1, routing::lease_start{.lease = 1}, start);
   board.set(1, lender, {});
