@@ -77,7 +77,14 @@ void append_digits(std::string& out, std::int64_t value, std::size_t width) {
 } // namespace
 
 void append_rfc3339(std::string& out, unix_ns time) {
-  const sys_time<nanoseconds> point{nanoseconds{time}};
+  // Not floor() over nanoseconds: its way back from days overflows near the earliest of times.
+  auto ns = time % second_ns;
+  auto whole = time / second_ns;
+  if (ns < 0) {
+    ns += second_ns;
+    --whole;
+  }
+  const sys_seconds point{seconds{whole}};
   const auto day = floor<days>(point);
   const year_month_day date{day};
   const auto since = point - day;
@@ -92,9 +99,9 @@ void append_rfc3339(std::string& out, unix_ns time) {
   append_digits(out, since / 1min % 60, 2);
   out += ':';
   append_digits(out, since / 1s % 60, 2);
-  if (const auto ns = since % 1s; ns.count() != 0) {
+  if (ns != 0) {
     out += '.';
-    append_digits(out, ns.count(), 9);
+    append_digits(out, ns, 9);
     out.resize(out.find_last_not_of('0') + 1);
   }
   out += 'Z';

@@ -42,6 +42,9 @@ TEST(Rfc3339, EndsWhereItCannotBeCountedAnyMore) {
   EXPECT_EQ(parse_rfc3339("9999-12-31T23:59:59Z"), std::numeric_limits<unix_ns>::max());
   EXPECT_EQ(parse_rfc3339("0001-01-01T00:00:00Z"), std::numeric_limits<unix_ns>::min());
   EXPECT_EQ(parse_rfc3339("0000-01-01T00:00:00+23:59"), std::numeric_limits<unix_ns>::min());
+  for (const auto time : {std::numeric_limits<unix_ns>::min(), std::numeric_limits<unix_ns>::max()})
+    EXPECT_EQ(parse_rfc3339(written(time)), time) << written(time);
+  EXPECT_EQ(written(std::numeric_limits<unix_ns>::min()), "1677-09-21T00:12:43.145224192Z");
 }
 
 TEST(Rfc3339, IsNothingElse) {
