@@ -291,6 +291,7 @@ struct peers_changed {
     routing::peer_id id = routing::this_node;
     std::string name;
     bool alive = false; ///< If not, it is suspect: it may or may not be there.
+    bool agrees = true; ///< It sees the same nodes as this one: nobody routes of whom this one does not know.
 
     bool operator==(const peer&) const = default;
   };

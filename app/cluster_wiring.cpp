@@ -41,6 +41,11 @@ std::uint64_t unix_ms() {
                                       .count());
 }
 
+#ifndef SHUNT_FRAMES_BEHIND
+#define SHUNT_FRAMES_BEHIND 0 // 1: speaks to peers as the release before did.
+#endif
+constexpr auto frame_version = cluster::frame_version - SHUNT_FRAMES_BEHIND; ///< The highest that it speaks.
+
 json shown(const cluster_status::node& node) {
   json out{{"name", node.name},
            {"zone", node.zone},
@@ -73,7 +78,7 @@ json shown(const cluster_status& status) {
                    {"address", status.self.address},
                    {"state", status.leaving ? "left" : "alive"},
                    {"incarnation", status.self.incarnation},
-                   {"frame_version", cluster::frame_version},
+                   {"frame_version", frame_version},
                    {"hears_nats", status.hears_nats},
                    {"view_equal", true},
                    {"shards_held", status.shards_held},
@@ -161,6 +166,7 @@ cluster_node_options cluster_node_options_of(const config::settings& settings,
   options.listen_port = c.node.port;
   options.peers = c.peers;
   options.tls = std::move(tls);
+  options.frame_version = frame_version;
   return options;
 }
 

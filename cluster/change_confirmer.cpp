@@ -90,6 +90,8 @@ public:
       for (const auto& peer : s.peers)
         if (!change.round.expects(peer.id) || (peer.alive && !change.round.reaches(peer.id)))
           expect(change, peer);
+        else
+          change.round.sees_alike(peer.id, peer.agrees);
       const auto looked_at = at++;
       if (change.round.is_over())
         go_on(looked_at);
@@ -115,6 +117,7 @@ private:
 
   void expect(open_change& change, const peers_changed::peer& peer) const {
     change.round.expect(peer.id, peer.name, peer.alive);
+    change.round.sees_alike(peer.id, peer.agrees);
     if (peer.alive)
       ask(change, peer.id);
   }

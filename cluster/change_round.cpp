@@ -13,6 +13,11 @@ void change_round::expect(routing::peer_id id, std::string name, bool reachable)
   n.reachable = reachable;
 }
 
+void change_round::sees_alike(routing::peer_id who, bool alike) {
+  if (const auto at = nodes_.find(who); at != nodes_.end())
+    at->second.sees_alike = alike;
+}
+
 void change_round::hear(routing::peer_id id, const routing::change_told& told) {
   const auto at = nodes_.find(id);
   if (at == nodes_.end())
@@ -30,17 +35,17 @@ void change_round::begin_again() {
 
 bool change_round::is_over() const {
   return std::all_of(nodes_.begin(), nodes_.end(),
-                     [this](const auto& each) { return each.second.answers >= questions_; });
+                     [this](const auto& each) { return each.second.sees_alike && each.second.answers >= questions_; });
 }
 
 bool change_round::is_confirmed() const {
   return std::all_of(nodes_.begin(), nodes_.end(),
-                     [this](const auto& each) { return each.second.applied >= questions_; });
+                     [this](const auto& each) { return each.second.sees_alike && each.second.applied >= questions_; });
 }
 
 bool change_round::is_drained() const {
   return std::all_of(nodes_.begin(), nodes_.end(),
-                     [this](const auto& each) { return each.second.drained >= questions_; });
+                     [this](const auto& each) { return each.second.sees_alike && each.second.drained >= questions_; });
 }
 
 std::string change_round::answer(std::string_view id) const {
@@ -49,6 +54,7 @@ std::string change_round::answer(std::string_view id) const {
     const char* reason = !n.reachable             ? "unreachable"
                          : n.answers < questions_ ? "no answer"
                          : n.applied < questions_ ? "not applied"
+                         : !n.sees_alike          ? "sees other nodes"
                          : n.drained < questions_ ? "requests in flight"
                                                   : nullptr;
     if (reason != nullptr)

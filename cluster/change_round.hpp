@@ -19,6 +19,8 @@ public:
 
   /// A node whose word is needed. `reachable`: it is asked; otherwise it may be there, and cannot be.
   void expect(routing::peer_id who, std::string name, bool reachable);
+  /// Whether it sees the same nodes as the asker. If not, there may be one that nobody asked.
+  void sees_alike(routing::peer_id who, bool alike);
   bool expects(routing::peer_id who) const { return nodes_.contains(who); }
   /// It can be asked after all.
   bool reaches(routing::peer_id who) const {
@@ -31,7 +33,7 @@ public:
   void begin_again();
   void hear(routing::peer_id who, const routing::change_told& told);
 
-  /// Everybody has answered, whatever it was.
+  /// Everybody has answered, whatever it was, and sees the same nodes.
   bool is_over() const;
   bool is_confirmed() const;
   bool is_drained() const;
@@ -42,6 +44,7 @@ private:
   struct node {
     std::string name;
     bool reachable = true;
+    bool sees_alike = true;
     std::size_t answers = 0, applied = 0, drained = 0;
   };
   std::size_t questions_;

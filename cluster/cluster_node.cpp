@@ -31,6 +31,7 @@ struct linked_peer {
   bool open = false;
   bool ending = false;
   time_point heard{};
+  bool agrees = false; ///< It saw the same nodes then.
 };
 
 struct node_state {
@@ -48,6 +49,8 @@ struct node_state {
   bool was_ready = false; ///< All of them, some time.
   bool was_isolated = false;
   std::vector<peers_changed::peer> peers_told; ///< To the confirmer.
+  std::uint64_t view_said = 0; ///< In the last heartbeat.
+  bool agreement_changed = false; ///< Of some peer's view with this one's.
   time_point asked_at{}; ///< Everybody, to register.
   bool hears_nats = false;
   bool leaving = false;
@@ -112,6 +115,7 @@ public:
     how.shards = options_->rules.shards;
     how.silence_limit = options_->rules.remove_after;
     how.queue_bytes_max = options_->queue_bytes_max;
+    how.version_highest = options_->frame_version;
     s.transport =
       std::make_shared<peer_transport>(how, std::make_shared<transport_outlet>(handle()), metrics_);
     for (std::size_t shard = 0; shard < s.shards.size(); ++shard)
@@ -328,7 +332,7 @@ private:
     }
     if (!welcome.warning.empty())
       log_->warn(source, "peer-differs", {{"node", g.node.node}, {"difference", welcome.warning}});
-    peer_link_options how{s.transport, g.link, *welcome.peer, s.shards, handle(), metrics_};
+    peer_link_options how{s.transport, g.link, g.version, *welcome.peer, s.shards, handle(), metrics_};
     auto actor = spawn_peer_link(self_->system(), std::move(how));
     self_->monitor(actor);
     s.links.insert_or_assign(*welcome.peer, linked_peer{g, actor, false, false, now()});
@@ -401,6 +405,9 @@ private:
       return;
     link->heard = now();
     state().members->heard(m.link.peer, m.beat, now());
+    const bool agrees = m.beat.view == state().members->view_hash();
+    if (std::exchange(link->agrees, agrees) != agrees)
+      state().agreement_changed = true;
   }
 
   void happen(const news_heard& m) const {
@@ -432,7 +439,9 @@ private:
   // -- What follows.
 
   void beat() const {
-    const auto frame = encode(state().members->heartbeat());
+    const auto said = state().members->heartbeat();
+    state().view_said = said.view;
+    const auto frame = encode(said);
     for (const auto& [id, link] : state().links)
       if (link.open)
         beat_to(link, frame);
@@ -451,7 +460,10 @@ private:
     const auto changes = s.members->take_log();
     for (const auto& each : changes)
       log_->info(source, each.what, {{"node", each.node}});
-    if (!changes.empty())
+    const bool view_changed = s.members->view_hash() != s.view_said;
+    if (view_changed)
+      beat(); // Goes before whatever is said by the new view.
+    if (view_changed || !changes.empty() || std::exchange(s.agreement_changed, false))
       tell_of_peers();
     if (const bool isolated = s.members->isolated(now()); std::exchange(s.was_isolated, isolated) != isolated) {
       if (isolated)
@@ -489,7 +501,8 @@ private:
     peers_changed now_there;
     for (const auto& peer : s.members->peers())
       if (peer.state == routing::peer_state::alive || peer.state == routing::peer_state::suspect)
-        now_there.peers.push_back({peer.peer, peer.hello.node, peer.state == routing::peer_state::alive});
+        now_there.peers.push_back({peer.peer, peer.hello.node, peer.state == routing::peer_state::alive,
+                                 peer.view == s.members->view_hash()});
     if (now_there.peers == s.peers_told)
       return;
     s.peers_told = now_there.peers;

@@ -29,6 +29,7 @@ struct cluster_node_options {
   std::shared_ptr<const cluster::peer_tls> tls; ///< Null: loopback only.
   routing::nanoseconds heartbeat_interval{0}; ///< 0: four in each `suspect_after`.
   cluster::dial_delays delays;
+  std::uint32_t frame_version = cluster::frame_version; ///< The highest that it speaks.
   std::size_t queue_bytes_max = 32 * 1024 * 1024; ///< That wait to be sent, for each connection.
   /// Asks everybody to register. Called by the node, at most once a second.
   std::function<void()> ask_for_registrations;

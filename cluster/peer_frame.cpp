@@ -329,7 +329,7 @@ bool message_packer::add(std::size_t shard, const routing::replica_message& mess
   out.array(3);
   out.put(uint64_t{shard});
   out.put(uint64_t{kind_of(message)});
-  write(out, message);
+  write(out, message, version_);
   if (frame_.size() - frame_length_bytes > frame_bytes_max) {
     frame_.resize(before);
     return false;

@@ -28,7 +28,8 @@
 
 namespace shunt::cluster {
 
-inline constexpr std::uint32_t frame_version = 1;
+/// 2: leases have numbers.
+inline constexpr std::uint32_t frame_version = 2;
 inline constexpr std::uint32_t frame_version_lowest = 1; ///< That is still read and written.
 
 inline constexpr std::size_t frame_length_bytes = 4;
@@ -118,6 +119,7 @@ std::string encode(const routing::node_news& frame);
 /// `in_parts` (replica_codec.hpp) before.
 class message_packer {
 public:
+  explicit message_packer(std::uint32_t version = frame_version) : version_{version} {}
   /// False: there is no room for it besides those that were added. In an empty one: in no frame at all.
   bool add(std::size_t shard, const routing::replica_message& message);
   bool empty() const { return count_ == 0; }
@@ -129,6 +131,7 @@ public:
 private:
   void begin();
 
+  std::uint32_t version_;
   std::string frame_;
   std::size_t count_ = 0;
 };

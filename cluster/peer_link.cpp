@@ -18,7 +18,7 @@ constexpr std::size_t full_frame_bytes = 64 * 1024;
 struct link_state {
   static constexpr const char* name = "peer-link";
   std::vector<route_shard_actor> shards;
-  std::array<message_packer, 2> waiting; ///< By lane.
+  std::vector<message_packer> waiting; ///< By lane.
   bool flushing = false; ///< A `flush_frames` is under way.
   bool over = false;
   std::size_t to_hear = 0; ///< Shards that have not said yet that they know of the end.
@@ -43,6 +43,7 @@ class peer_link {
 public:
   peer_link(link_self self, peer_link_options options) : self_{self}, options_{std::move(options)} {
     state().shards = std::move(options_.shards);
+    state().waiting.assign(2, message_packer{options_.version});
   }
 
   // -- To the peer.

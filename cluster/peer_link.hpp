@@ -14,6 +14,7 @@ namespace shunt {
 struct peer_link_options {
   std::shared_ptr<cluster::peer_transport> transport;
   cluster::link_ptr link;
+  std::uint32_t version = cluster::frame_version; ///< Of the frames.
   routing::peer_id peer = routing::this_node;
   std::vector<route_shard_actor> shards;
   cluster_node_actor node;

@@ -78,14 +78,26 @@ std::vector<endpoint_key> read_keys(msgpack_reader& in) {
   return keys;
 }
 
+// -- What came later than the first version: its writers are told what the peer reads.
+
+constexpr std::uint32_t leases_numbered = 2;
+
+void begin_of_lease(msgpack_writer& out, std::size_t other_fields, std::uint32_t version) {
+  out.array(other_fields + (version >= leases_numbered ? 1 : 0));
+}
+void end_of_lease(msgpack_writer& out, uint64_t lease, std::uint32_t version) {
+  if (version >= leases_numbered)
+    out.put(lease);
+}
+
 // -- One pair for each kind, in their order. Fields are appended, never moved.
 
-void write_fields(msgpack_writer& out, const lease_start& m) {
-  out.array(2);
+void write_fields(msgpack_writer& out, const lease_start& m, std::uint32_t version) {
+  begin_of_lease(out, 1, version);
   out.array(m.hosts.size());
   for (const auto& host : m.hosts)
     out.put(std::string_view{host});
-  out.put(m.lease);
+  end_of_lease(out, m.lease, version);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_start& m) {
   if (!fields.next())
@@ -125,13 +137,13 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_less& m) {
     in.fail("expected a host");
 }
 
-void write_fields(msgpack_writer& out, const lease_granted& m) {
-  out.array(5);
+void write_fields(msgpack_writer& out, const lease_granted& m, std::uint32_t version) {
+  begin_of_lease(out, 4, version);
   out.put(m.sequence);
   out.put(m.in_sync);
   out.put(m.complete);
   write_hosts(out, m.hosts);
-  out.put(m.lease);
+  end_of_lease(out, m.lease, version);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_granted& m) {
   if (fields.next())
@@ -146,13 +158,13 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_granted& m) {
     m.lease = in.number(any);
 }
 
-void write_fields(msgpack_writer& out, const lease_changed& m) {
-  out.array(5);
+void write_fields(msgpack_writer& out, const lease_changed& m, std::uint32_t version) {
+  begin_of_lease(out, 4, version);
   out.put(m.sequence);
   out.put(m.in_sync);
   write_hosts(out, m.hosts);
   write_packed(out, m.appeared);
-  out.put(m.lease);
+  end_of_lease(out, m.lease, version);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_changed& m) {
   if (fields.next())
@@ -176,10 +188,10 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_applied& m) {
     m.sequence = in.number(any);
 }
 
-void write_fields(msgpack_writer& out, const known_hosts& m) {
-  out.array(2);
+void write_fields(msgpack_writer& out, const known_hosts& m, std::uint32_t version) {
+  begin_of_lease(out, 1, version);
   out.blob(m.filter);
-  out.put(m.lease);
+  end_of_lease(out, m.lease, version);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, known_hosts& m) {
   if (fields.next())
@@ -374,8 +386,15 @@ std::optional<replica_message> read_kind(msgpack_reader& in, std::size_t kind) {
 
 } // namespace
 
-void write(msgpack_writer& out, const replica_message& message) {
-  std::visit([&](const auto& m) { write_fields(out, m); }, message);
+void write(msgpack_writer& out, const replica_message& message, std::uint32_t version) {
+  std::visit(
+    [&](const auto& m) {
+      if constexpr (requires { write_fields(out, m, version); })
+        write_fields(out, m, version);
+      else
+        write_fields(out, m);
+    },
+    message);
 }
 
 std::optional<replica_message> read_replica_message(msgpack_reader& in, std::size_t kind) {

@@ -6,6 +6,8 @@
 #include "routing/replica_message.hpp"
 
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -15,8 +17,10 @@ namespace shunt::cluster {
 inline std::size_t kind_of(const routing::replica_message& message) {
   return message.index();
 }
-/// Without its kind.
-void write(msgpack_writer& out, const routing::replica_message& message);
+inline constexpr std::uint32_t newest_version = std::numeric_limits<std::uint32_t>::max();
+/// Without its kind; as frames of that version have it (peer_frame.hpp).
+void write(msgpack_writer& out, const routing::replica_message& message,
+           std::uint32_t version = newest_version);
 /// Nothing if this version does not know the kind (then the message was skipped), or if reading failed.
 std::optional<routing::replica_message> read_replica_message(msgpack_reader& in, std::size_t kind);
 

@@ -63,7 +63,8 @@ struct endpoint_key {
 /// messages, the last of which is `complete`, and `known_hosts`.
 struct lease_start {
   std::vector<std::string> hosts{};
-  /// Differs from that of the borrower's leases before, of which news may still be on its way.
+  /// Differs from that of the borrower's leases before, of which news may still be on its way. 0, here and below:
+  /// of a node that does not number them.
   std::uint64_t lease = 0;
 };
 struct lease_end {}; ///< Of all that.

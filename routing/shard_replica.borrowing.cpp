@@ -92,11 +92,15 @@ void shard_replica::offer(peer_id to, time_point now) {
     send(to, std::move(some));
 }
 
+bool shard_replica::is_of_lease(peer_id from, std::uint64_t lease) const {
+  return upstream_ == from && (lease == lease_ || lease == 0);
+}
+
 /// Whether it is the next word of the holder that this node leases from; one that had to be said in parts has the
 /// number before its own in all but the last.
 template <class Push>
 bool shard_replica::follows(peer_id from, const Push& m) {
-  if (upstream_ != from || m.lease != lease_
+  if (!is_of_lease(from, m.lease)
       || (m.sequence != upstream_sequence_ && m.sequence != upstream_sequence_ + 1))
     return false;
   upstream_sequence_ = m.sequence;
@@ -146,7 +150,7 @@ void shard_replica::take(const lease_changed& m, peer_id from, time_point now) {
 }
 
 void shard_replica::take(const known_hosts& m, peer_id from) {
-  if (upstream_ != from || m.lease != lease_)
+  if (!is_of_lease(from, m.lease))
     return;
   filter_ = existence_filter::read(m.filter);
   if (!filter_)

@@ -22,7 +22,15 @@ void shard_replica::seek_transfer(time_point now) {
   if (!how_.clustered || !holds_ || transferred_ || pull_ || source == nullptr)
     return;
   pull_ = pull{.from = source->peer, .doubts = doubts_, .asked = now};
-  send(source->peer, transfer_pull{});
+  if (const auto before = std::exchange(left_off_, std::nullopt);
+      before && before->doubts == doubts_ && before->from_in_sync)
+    pull_->cursor = before->cursor;
+  send(source->peer, transfer_pull{pull_->cursor});
+}
+
+/// Another one goes on where it was.
+void shard_replica::lose_source() {
+  left_off_ = std::exchange(pull_, std::nullopt);
 }
 
 void shard_replica::restore(const std::vector<told_host>& hosts, time_point now) {

@@ -106,7 +106,7 @@ void shard_replica::see(shard_view view, time_point now) {
   if (!holds_)
     choose_upstream(now);
   if (pull_ && holder(pull_->from) == nullptr)
-    pull_.reset();
+    lose_source();
   seek_transfer(now);
   if (!ages_)
     return;
@@ -178,7 +178,7 @@ void shard_replica::peer_gone(peer_id peer, time_point now) {
 /// Neither pieces nor answers.
 void shard_replica::expect_nothing_of(peer_id peer, time_point now) {
   if (pull_ && pull_->from == peer)
-    pull_.reset();
+    lose_source();
   for (auto& each : std::exchange(pulling_, {}))
     if (each.from != peer)
       pulling_.push_back(std::move(each));
@@ -277,7 +277,7 @@ void shard_replica::tick(time_point now) {
     if (!told.judged && now - told.at >= how_.digest_interval / 4)
       judge(told, peer, now);
   if (pull_ && now - pull_->asked > 5 * how_.digest_interval)
-    pull_.reset(); // Whoever was asked does not answer.
+    lose_source(); // Whoever was asked does not answer.
   if (borrowers_.empty())
     slice_.history()->take_appeared();
   if (now >= digests_due_) {

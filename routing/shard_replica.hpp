@@ -150,7 +150,7 @@ private:
   };
   struct pull {
     peer_id from = this_node;
-    std::uint64_t cursor = 0;
+    std::uint64_t cursor = 0; ///< Of a walk by hashes: all copies go on by it alike.
     bool from_in_sync = true; ///< So far.
     std::uint64_t doubts = 0;  ///< Of this replica, when it began.
     time_point asked{};        ///< For the piece that is awaited.
@@ -203,6 +203,7 @@ private:
   void lease_from(peer_id holder);
   void lose_upstream(time_point now);
   void make_sure(time_point now);
+  bool is_of_lease(peer_id from, std::uint64_t lease) const;
   template <class Push>
   bool follows(peer_id from, const Push& m);
   void take(const lease_granted& m, peer_id from, time_point now);
@@ -220,6 +221,7 @@ private:
 
   // Transfer, digests, ages.
   void seek_transfer(time_point now);
+  void lose_source();
   void take(const transfer_piece& m, peer_id from, time_point now);
   void merge(const std::vector<told_host>& hosts, peer_id from, time_point now);
   void confirm_restored(const told_host& told);
@@ -282,6 +284,7 @@ private:
 
   // Copies.
   std::optional<pull> pull_;
+  std::optional<pull> left_off_; ///< A transfer that ended in the middle, with its source.
   bool transferred_ = true; ///< What others had when this node came to hold the shard is here.
   time_point digests_due_{};
   std::map<peer_id, told_digest> digests_;

@@ -33,6 +33,21 @@ TEST(ChangeRound, NamesWhoIsPendingAndWhy) {
                                R"({"node":"c","reason":"no answer"},{"node":"d","reason":"unreachable"}]})");
 }
 
+TEST(ChangeRound, IsNotOverWhileSomebodySeesNodesThatNobodyAsked) {
+  change_round round{1};
+  round.expect(0, "a", true);
+  round.expect(1, "b", true);
+  round.sees_alike(1, false);
+  round.hear(0, drained);
+  round.hear(1, drained);
+  EXPECT_FALSE(round.is_over());
+  EXPECT_EQ(round.answer("1"), R"({"change":"1","confirmed":false,"drained":false,"nodes":2,"pending":[)"
+                               R"({"node":"b","reason":"sees other nodes"}]})");
+  round.sees_alike(1, true);
+  EXPECT_TRUE(round.is_over());
+  EXPECT_TRUE(round.is_drained());
+}
+
 TEST(ChangeRound, ExpectsNothingOfTheDead) {
   change_round round{1};
   round.expect(0, "a", true);

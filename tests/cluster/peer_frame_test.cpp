@@ -118,6 +118,20 @@ TEST(PeerFrame, CarriesAHello) {
   EXPECT_EQ(decoded<hello_frame>(payload_of(encode(hello))), hello);
 }
 
+TEST(PeerFrame, WritesForThePeersOfTheVersionBefore) {
+  const routing::lease_granted granted{.sequence = 3, .complete = true, .lease = 9};
+  message_packer old{1}, present;
+  for (auto* packer : {&old, &present})
+    ASSERT_TRUE(packer->add(5, granted));
+  EXPECT_EQ(old.bytes() + 1, present.bytes()) << "without the number";
+  const auto frame = decoded<messages_frame>(payload_of(old.take()));
+  ASSERT_EQ(frame.messages.size(), 1);
+  const auto& read = std::get<routing::lease_granted>(frame.messages[0].what);
+  EXPECT_EQ(read.sequence, 3);
+  EXPECT_TRUE(read.complete);
+  EXPECT_EQ(read.lease, 0);
+}
+
 TEST(PeerFrame, CarriesAWelcome) {
   const welcome_frame welcome{1, 42, some_node()};
   EXPECT_EQ(decoded<welcome_frame>(payload_of(encode(welcome))), welcome);

@@ -282,13 +282,13 @@ TEST(PeerTransport, CanRefuseTheNodeThatItConnectedTo) {
 
 TEST(PeerTransport, RefusesANodeWithoutACommonVersion) {
   transport_options newer;
-  newer.version_lowest = 2;
-  newer.version_highest = 3;
+  newer.version_lowest = frame_version + 1;
+  newer.version_highest = frame_version + 2;
   end a{"a"}, b{"b", newer};
   a.transport->dial(b.address());
   const auto failure = a.failure();
   EXPECT_EQ(failure.refused, refusal_code::version);
-  EXPECT_THAT(failure.reason, HasSubstr("a speaks 1 to 1, b speaks 2 to 3"));
+  EXPECT_THAT(failure.reason, HasSubstr("a speaks 1 to 2, b speaks 3 to 4"));
 }
 
 TEST(PeerTransport, SpeaksTheHighestVersionThatBothKnow) {

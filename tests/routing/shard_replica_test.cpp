@@ -93,6 +93,25 @@ TEST_F(Replicas, GoOnWithATransferWhoseSourceDied) {
   EXPECT_EQ(digest(1), digest(2));
 }
 
+TEST_F(Replicas, GoOnWithATransferWhereItsSourceDied) {
+  make(2);
+  for (int i = 0; i < 500; ++i)
+    put_all(std::to_string(i) + ".com", 1);
+  advance(interval + 1s);
+  add(true);
+  at(2).see(view_of(2), now);
+  for (int pieces = 0; pieces < 4; ++pieces) // The third node and the first talk, and nobody else.
+    for (auto& [to, what] : at(pieces % 2 == 0 ? 2 : 0).take_outgoing())
+      if (to == (pieces % 2 == 0 ? 1 : 3))
+        at(to - 1u).receive(pieces % 2 == 0 ? 3 : 1, what, now);
+  const auto before = at(2).counters().transferred_hosts;
+  ASSERT_GT(before, 0u);
+  kill(0);
+  EXPECT_TRUE(at(2).in_sync());
+  EXPECT_EQ(digest(1), digest(2));
+  EXPECT_EQ(at(2).counters().transferred_hosts, 500u) << "none of them twice";
+}
+
 TEST_F(Replicas, RepairWhatOneMissed) {
   make(2);
   put_all("a.com", 1);
@@ -491,6 +510,25 @@ TEST_F(Replicas, DoNotTakeNewsOfAnOldLeaseForThoseOfTheirNewOne) {
     ASSERT_EQ(pool(1, "a.com"), "1") << i;
     put(0, std::to_string(i) + ".com", i);
   }
+}
+
+TEST_F(Replicas, LeaseFromAHolderThatDoesNotNumberLeases) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  at(1).receive(1, lease_end{}, now);
+  (void)at(1).take_outgoing();
+  at(1).see(view_of(1), now);
+  for (auto& each : at(1).take_outgoing()) { // As the release before reads and writes them.
+    if (auto* start = std::get_if<lease_start>(&each.what))
+      start->lease = 0;
+    at(0).receive(2, each.what, now);
+  }
+  run();
+  EXPECT_TRUE(at(1).in_sync());
+  ASSERT_EQ(ask(1, "a.com"), "1");
+  put(0, "a.com", 2);
+  EXPECT_EQ(pool(1, "a.com"), "1,2");
 }
 
 TEST_F(Replicas, LeaseAgainWhatTheyReleasedWhileItWasBeingGranted) {

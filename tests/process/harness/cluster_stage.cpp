@@ -4,13 +4,13 @@
 
 namespace shunt::test {
 
-cluster_stage::cluster_stage(std::size_t nodes, const nlohmann::json& cluster)
+cluster_stage::cluster_stage(std::size_t nodes, const nlohmann::json& cluster, const std::string& executable)
   : bus{nats.url()}, cluster_(cluster) {
   for (std::size_t i = 0; i < nodes; ++i)
     ports_.push_back(free_port());
   nodes_.resize(nodes);
   for (std::size_t i = 0; i < nodes; ++i)
-    nodes_[i] = std::make_unique<router>(nats.port(), configuration_of(i), router::unhealthy{});
+    start(i, executable);
   if (!wait_until_settled(4 * step_time))
     throw std::runtime_error("the nodes do not come together:\n" + nodes_.front()->log_tail());
 }
@@ -35,8 +35,15 @@ void cluster_stage::kill(std::size_t i) {
   nodes_[i].reset();
 }
 
-void cluster_stage::start(std::size_t i) {
-  nodes_[i] = std::make_unique<router>(nats.port(), configuration_of(i), router::unhealthy{});
+int cluster_stage::stop(std::size_t i) {
+  nodes_[i]->process().signal(SIGTERM);
+  const auto code = nodes_[i]->process().wait_for_exit();
+  nodes_[i].reset();
+  return code.value_or(-1);
+}
+
+void cluster_stage::start(std::size_t i, const std::string& executable) {
+  nodes_[i] = std::make_unique<router>(nats.port(), configuration_of(i), router::unhealthy{executable});
 }
 
 nlohmann::json cluster_stage::status(std::size_t i) const {

@@ -16,14 +16,17 @@ namespace shunt::test {
 class cluster_stage {
 public:
   /// Starts `nodes` routers and waits until each sees all. `cluster` is merged into each one's block.
-  explicit cluster_stage(std::size_t nodes, const nlohmann::json& cluster = {});
+  explicit cluster_stage(std::size_t nodes, const nlohmann::json& cluster = {},
+                         const std::string& executable = shunt_executable());
 
   router& node(std::size_t i) { return *nodes_[i]; }
   std::size_t size() const { return nodes_.size(); }
   /// Ends its process at once, as a crash would.
   void kill(std::size_t i);
+  /// Ends it in order. What it ends with.
+  int stop(std::size_t i);
   /// Starts it anew, under its name and at its place.
-  void start(std::size_t i);
+  void start(std::size_t i, const std::string& executable = shunt_executable());
   /// All that are there see each other, and all their shards are in sync.
   bool wait_until_settled(milliseconds time = step_time);
   /// What `/cluster` of that node shows.

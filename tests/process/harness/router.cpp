@@ -28,18 +28,30 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 } // namespace
 
+namespace {
+
+std::string chosen_or(const char* variable, const char* otherwise) {
+  const char* chosen = std::getenv(variable);
+  return chosen && *chosen ? chosen : otherwise;
+}
+
+} // namespace
+
 std::string shunt_executable() {
-  const char* chosen = std::getenv("SHUNT_BIN");
-  return chosen && *chosen ? chosen : SHUNT_EXECUTABLE;
+  return chosen_or("SHUNT_BIN", SHUNT_EXECUTABLE);
+}
+
+std::string previous_executable() {
+  return chosen_or("SHUNT_PREVIOUS_BIN", SHUNT_EXECUTABLE "-previous");
 }
 
 router::router(std::uint16_t nats_port, const nlohmann::json& overrides) : nats_port_{nats_port} {
-  start(overrides, [this] { return health() == 200; });
+  start(overrides, shunt_executable(), [this] { return health() == 200; });
 }
 
-router::router(std::uint16_t nats_port, const nlohmann::json& overrides, unhealthy)
+router::router(std::uint16_t nats_port, const nlohmann::json& overrides, unhealthy how)
   : nats_port_{nats_port} {
-  start(overrides, [this] { return health() != 0; });
+  start(overrides, how.executable, [this] { return health() != 0; });
 }
 
 /// What tests need: no wait at the start, one loop so that spreads are exact, pooled connections
@@ -78,7 +90,8 @@ void router::configure(const nlohmann::json& overrides) {
   write_configuration(configuration_path(), settings_with(overrides));
 }
 
-void router::start(const nlohmann::json& overrides, const std::function<bool()>& ready) {
+void router::start(const nlohmann::json& overrides, const std::string& executable,
+                   const std::function<bool()>& ready) {
   for (int attempt = 0; attempt < 3; ++attempt) { // Somebody else may take a port first.
     port_ = free_port();
     status_port_ = free_port();
@@ -87,7 +100,7 @@ void router::start(const nlohmann::json& overrides, const std::function<bool()>&
     status_tls_port_ = free_port();
     configure(overrides);
     process_ = std::make_unique<child_process>(
-      std::vector<std::string>{shunt_executable(), "-c", configuration_path()},
+      std::vector<std::string>{executable, "-c", configuration_path()},
       path_of("router.log"));
     if (eventually([&] { return !process_->running() || ready(); }) && process_->running())
       return;

@@ -17,14 +17,18 @@ namespace shunt::test {
 
 /// Where the executable is: SHUNT_BIN, else where the build puts it.
 std::string shunt_executable();
+/// Of the release before, as far as peers can tell: SHUNT_PREVIOUS_BIN, else one of this build that speaks its frames.
+std::string previous_executable();
 
 class router {
 public:
   /// Starts a router on the usual test configuration with `overrides` merged into it, and waits
   /// until it is healthy. Throws, with its log, if it does not become so.
   router(std::uint16_t nats_port, const nlohmann::json& overrides = nlohmann::json::object());
-  struct unhealthy {}; ///< Only waits until the status port answers.
-  router(std::uint16_t nats_port, const nlohmann::json& overrides, unhealthy);
+  struct unhealthy { ///< Only waits until the status port answers.
+    std::string executable = shunt_executable();
+  };
+  router(std::uint16_t nats_port, const nlohmann::json& overrides, unhealthy how);
 
   std::uint16_t port() const noexcept { return port_; }
   std::uint16_t status_port() const noexcept { return status_port_; }
@@ -59,7 +63,7 @@ public:
   std::string wait_for_access(const std::string& text, milliseconds time = step_time) const;
 
 private:
-  void start(const nlohmann::json& overrides, const std::function<bool()>& ready);
+  void start(const nlohmann::json& overrides, const std::string& executable, const std::function<bool()>& ready);
   nlohmann::json settings() const;
   nlohmann::json settings_with(const nlohmann::json& overrides) const;
 

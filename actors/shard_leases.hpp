@@ -1,0 +1,42 @@
+// Which loops lease which hosts of a shard, and up to which push each of them has applied. Part of the route shard's
+// actor.
+#pragma once
+
+#include "actors/protocol.hpp"
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace shunt {
+
+class shard_leases {
+public:
+  /// Where `holder` stands among the holders; behind them all if it is none.
+  std::uint16_t position_of(const lease_cache_actor& holder) const;
+  /// The same; a new one is told of all pushes after number `sequence`.
+  std::uint16_t know(const lease_cache_actor& holder, std::uint64_t sequence);
+  const std::vector<lease_cache_actor>& holders() const { return holders_; }
+
+  void add(const std::string& host, std::uint16_t holder);
+  /// True: nobody leases it any more.
+  bool drop(const std::string& host, const lease_cache_actor& holder);
+
+  /// A peer is asked about the host first.
+  void await(const std::string& host, std::uint16_t holder) { unanswered_[host].push_back(holder); }
+  /// Who waits for the answer, and does not any more.
+  std::vector<std::uint16_t> take_awaiting(const std::string& host);
+
+  void note_applied(const lease_cache_actor& holder, std::uint64_t sequence);
+  /// The push that all have applied, of `sequence` in all.
+  std::uint64_t applied_by_all(std::uint64_t sequence) const;
+
+private:
+  std::vector<lease_cache_actor> holders_;
+  std::vector<std::uint64_t> applied_; ///< By each of them.
+  /// By whom: positions, a few.
+  std::unordered_map<std::string, std::vector<std::uint16_t>> leased_, unanswered_;
+};
+
+} // namespace shunt
