@@ -1,8 +1,10 @@
 #include "actors/route_shard.hpp"
 
+#include "actors/kept_slice.hpp"
 #include "actors/registry_log.hpp"
 #include "actors/shard_changes.hpp"
 #include "actors/shard_holds.hpp"
+#include "actors/shard_leases.hpp"
 #include "actors/shard_lists.hpp"
 #include "routing/shard_replica.hpp"
 
@@ -19,8 +21,6 @@ constexpr auto push_every = std::chrono::milliseconds{10};
 constexpr std::size_t warmed_together = 32; ///< Registrations whose memory is awaited at once.
 constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
 constexpr std::size_t told_together = 256;  ///< Hosts in a piece of a snapshot.
-/// Hosts that nobody waits for are restored so many at a time, so that those who lease others hardly do.
-constexpr std::size_t restored_together = 256;
 constexpr auto restore_pause = std::chrono::milliseconds{10};
 
 using clock = caf::actor_clock; // The steady clock, unless a test moves it.
@@ -39,18 +39,13 @@ struct route_shard_state {
   std::optional<registry_log> lines;
   std::optional<shard_holds> holds;
   health_checker_actor checker; ///< Null: nobody checks.
-  std::vector<lease_cache_actor> holders;
-  std::vector<std::uint64_t> applied; ///< Of the holders: up to which push.
+  shard_leases leases;
   shard_changes changes;
   bool looking_at_changes = false; ///< `look_at_changes` is on its way.
-  /// Leased hosts, and by whom: positions in `holders`, a few.
-  std::unordered_map<std::string, std::vector<std::uint16_t>> leased;
-  std::unordered_map<std::string, std::vector<std::uint16_t>> unanswered; ///< A peer is being asked.
-  std::uint64_t sequence = 0;
+  std::uint64_t sequence = 0; ///< Of pushes.
   clock::time_point push_not_before{};
   bool push_scheduled = false;
-  std::shared_ptr<slice_source> kept; ///< Over the restart, and not all of it read yet; null: nothing.
-  clock::time_point kept_until{};     ///< Then all of it is read, before what is not here counts as nowhere.
+  std::optional<kept_slice> kept;
   foreign_lists lists;
   std::optional<clock::time_point> tick_at; ///< When `shard_tick` comes.
   shard_sync sync_told{}; ///< To the cluster.
@@ -75,6 +70,7 @@ public:
                         .suspend_pruning_without_nats = options_.suspend_pruning_without_nats,
                         .history = {.tombstone_life = options_.tombstone_life}},
                       now());
+    s.kept.emplace(*s.replica);
     s.holds.emplace(options_.hold, options_.conns_per_endpoint, options_.room,
                     shard_holds::surroundings{
                       .table = table(),
@@ -83,7 +79,7 @@ public:
                       .push = [this] { push(); },
                       .send_off =
                         [this](const routing::hold_ticket& who, bool refused) {
-                          self_->send(state().holders[who.holder], hold_over{who.id, refused});
+                          self_->send(state().leases.holders()[who.holder], hold_over{who.id, refused});
                         },
                       .announce_after =
                         [this](std::chrono::nanoseconds wait) {
@@ -180,7 +176,7 @@ public:
   }
 
   void release(const release_hold& over) const {
-    state().holds->release(over, {position_of(over.holder), over.id});
+    state().holds->release(over, {state().leases.position_of(over.holder), over.id});
   }
 
   void announce_all() const { state().holds->announce_all(); }
@@ -188,67 +184,41 @@ public:
   // -- Leases.
 
   void lease(const lease_host& wanted) const {
-    restore_host(wanted.host);
+    note_restored(state().kept->restore_host(wanted.host, now()));
     push();
     const auto holder = know(wanted.holder);
-    auto& of_host = state().leased[wanted.host];
-    if (std::find(of_host.begin(), of_host.end(), holder) == of_host.end())
-      of_host.push_back(holder);
+    state().leases.add(wanted.host, holder);
     if (state().replica->want(wanted.host, now()))
       grant(wanted.holder, table().grant(wanted.host));
     else
-      state().unanswered[wanted.host].push_back(holder);
+      state().leases.await(wanted.host, holder);
   }
 
   void restore(const restore_slice& m) const {
     const auto in_time = options_.register_interval / 2;
-    state().kept = m.from;
-    state().kept_until = now() + in_time;
+    state().kept->take(m.from, now() + in_time);
     if (in_sync())
-      restore_all();
+      note_restored(state().kept->restore_all(now()));
     else
       self_->delayed_send(self_, std::min(m.when, in_time), read_slice{});
   }
 
   void read(const read_slice&) const {
-    if (restore_some())
-      self_->delayed_send(self_, restore_pause, read_slice{});
-  }
-
-  void restore_host(const std::string& host) const {
-    if (state().kept)
-      restore_these(state().kept->find(host));
-  }
-
-  /// False: there is nothing left.
-  bool restore_some() const {
-    auto& kept = state().kept;
-    if (!kept)
-      return false;
-    const auto hosts = kept->read(restored_together);
-    if (hosts.empty() || !state().replica->holds()) { // Holders tell a borrower.
-      kept.reset();
-      return false;
-    }
-    restore_these(hosts);
-    return true;
-  }
-
-  void restore_all() const {
-    while (restore_some()) {
-    }
-  }
-
-  void restore_these(const std::vector<routing::told_host>& hosts) const {
-    if (hosts.empty())
+    if (!state().kept->restore_some(now()))
       return;
-    state().replica->restore(hosts, now());
+    note_restored(true);
+    self_->delayed_send(self_, restore_pause, read_slice{});
+  }
+
+  void note_restored(bool any) const {
+    if (!any)
+      return;
     count_routes();
     push_soon();
   }
 
   slice_piece tell(const tell_slice& from) const {
-    restore_all();
+    note_restored(state().kept->restore_all(now()));
     auto hosts = std::make_shared<std::vector<routing::told_host>>();
     auto next = routing::slice::tell_end;
     if (state().replica->holds() && options_.cluster)
@@ -257,16 +227,12 @@ public:
   }
 
   void drop(const drop_lease& dropped) const {
-    const auto found = state().leased.find(dropped.host);
-    if (found == state().leased.end() || std::erase(found->second, position_of(dropped.holder)) == 0
-        || !found->second.empty())
-      return;
-    state().leased.erase(found);
-    state().replica->release(dropped.host, now());
+    if (state().leases.drop(dropped.host, dropped.holder))
+      state().replica->release(dropped.host, now());
   }
 
   void lease_wildcard_hosts(const lease_wildcards& wanted) const {
-    restore_host({});
+    note_restored(state().kept->restore_host({}, now()));
     push();
     know(wanted.holder);
     for (auto& each : table().grant_wildcards())
@@ -300,7 +266,7 @@ public:
     if (changes->empty())
       changes = nullptr;
     ++state().sequence;
-    for (const auto& holder : state().holders)
+    for (const auto& holder : state().leases.holders())
       self_->send(holder, hosts_changed{options_.index, options_.incarnation, state().sequence,
                                         in_sync(), changes});
     if (changes && !state().holds->empty())
@@ -371,9 +337,8 @@ public:
   }
 
   void note_applied(const changes_applied& m) const {
-    const auto position = position_of(m.holder);
-    if (m.incarnation == options_.incarnation && position < state().applied.size())
-      state().applied[position] = m.sequence;
+    if (m.incarnation == options_.incarnation)
+      state().leases.note_applied(m.holder, m.sequence);
   }
 
   void look(const look_at_changes&) const { state().looking_at_changes = false; }
@@ -382,9 +347,7 @@ public:
     auto& s = state();
     if (s.changes.empty())
       return;
-    const auto applied = s.applied.empty() ? s.sequence
-                                           : *std::min_element(s.applied.begin(), s.applied.end());
-    for (const auto& each : s.changes.look(*s.replica, applied, now(), [this] {
+    for (const auto& each : s.changes.look(*s.replica, s.leases.applied_by_all(s.sequence), now(), [this] {
            push();
            return state().sequence;
          }))
@@ -405,8 +368,7 @@ public:
 
   void tick(const shard_tick&) const {
     state().tick_at.reset();
-    if (now() >= state().kept_until)
-      restore_all();
+    note_restored(state().kept->restore_when_due(now()));
     state().replica->tick(now());
     changed_by_peers();
   }
@@ -414,11 +376,10 @@ public:
   void changed_by_peers() const {
     state().lines->pruned(state().replica->take_pruned());
     for (const auto& host : state().replica->take_answered())
-      if (const auto at = state().unanswered.find(host); at != state().unanswered.end()) {
+      if (const auto awaiting = state().leases.take_awaiting(host); !awaiting.empty()) {
         push();
-        for (const auto position : std::exchange(at->second, {}))
-          grant(state().holders[position], table().grant(host));
-        state().unanswered.erase(host);
+        for (const auto position : awaiting)
+          grant(state().leases.holders()[position], table().grant(host));
       }
     count_routes();
     tell_checker();
@@ -485,7 +446,7 @@ public:
 
   /// What is borrowed here a holder shows.
   caf::typed_response_promise<route_list> list(const list_routes& from) const {
-    restore_all();
+    note_restored(state().kept->restore_all(now()));
     auto promise = self_->make_response_promise<route_list>();
     const auto lender = state().replica->lender();
     if (state().replica->holds())
@@ -550,20 +511,8 @@ private:
 
   bool anything_to_push() const { return state().replica->has_changes(); }
 
-  /// Where `holder` stands among the holders; behind them all if it is none.
-  std::uint16_t position_of(const lease_cache_actor& holder) const {
-    const auto& holders = state().holders;
-    return static_cast<std::uint16_t>(std::find(holders.begin(), holders.end(), holder)
-                                      - holders.begin());
-  }
-
   std::uint16_t know(const lease_cache_actor& holder) const {
-    const auto position = position_of(holder);
-    if (position == state().holders.size()) {
-      state().holders.push_back(holder);
-      state().applied.push_back(state().sequence);
-    }
-    return position;
+    return state().leases.know(holder, state().sequence);
   }
 
   void grant(const lease_cache_actor& holder, routing::host_grant granted) const {

@@ -1,7 +1,7 @@
 #include "cluster/cluster_node.hpp"
 
 #include "cluster/lease_ages.hpp"
-#include "cluster/link_event.hpp"
+#include "cluster/link_table.hpp"
 #include "cluster/peer_link.hpp"
 #include "net/listener.hpp"
 #include "net/log_limiter.hpp"
@@ -24,24 +24,13 @@ using routing::time_point;
 
 constexpr std::string_view source = ".cluster";
 
-/// One link, from the moment it was accepted until its end has been heard everywhere.
-struct linked_peer {
-  greeting met;
-  peer_link_actor actor;
-  bool open = false;
-  bool ending = false;
-  time_point heard{};
-  bool agrees = false; ///< It saw the same nodes then.
-};
-
 struct node_state {
   static constexpr const char* name = "cluster-node";
   std::optional<routing::membership> members;
   std::shared_ptr<peer_transport> transport;
   std::vector<route_shard_actor> shards;
   std::vector<bool> in_sync;
-  std::map<peer_id, linked_peer> links;
-  std::vector<greeting> waiting; ///< For the end of an earlier link to the same node.
+  std::optional<link_table> links;
   std::optional<dial_book> book;
   std::optional<lease_ages> leases;
   std::vector<bool> ready; ///< Shards of which this node knows all that there is to know.
@@ -93,6 +82,7 @@ public:
     auto& s = state();
     s.listening_socket = listening_socket;
     s.members.emplace(options_->rules, options_->hello);
+    s.links.emplace(options_->hello.node, options_->rules.suspect_after);
     s.in_sync.resize(options_->rules.shards);
     s.ready.resize(options_->rules.shards);
     s.book.emplace(options_->delays, routing_seed());
@@ -124,9 +114,8 @@ public:
   }
 
   void send(const to_peer& m) const {
-    const auto found = state().links.find(m.to);
-    if (found != state().links.end() && !found->second.ending)
-      self_->send(found->second.actor, m);
+    if (const auto* link = state().links->find(m.to); link != nullptr && !link->ending)
+      self_->send(link->actor, m);
   }
 
   void sync(const shard_sync& m) const {
@@ -175,7 +164,7 @@ public:
     if (m.shard >= s.shards.size())
       return;
     s.shards[m.shard] = m.successor;
-    for (const auto& [id, link] : s.links) {
+    for (const auto& [id, link] : s.links->all()) {
       self_->send(link.actor, m);
       // Its leases and transfers died with it, and no peer hears of that otherwise.
       send({id, m.shard, std::make_shared<const routing::replica_message>(routing::lease_end{})});
@@ -210,7 +199,7 @@ public:
     beat();
     s.members->tick(now());
     note_leases();
-    for (auto& address : s.book->due(now(), [&](const std::string& name) { return find_link(name) != nullptr; }))
+    for (auto& address : s.book->due(now(), [&](const std::string& name) { return s.links->find(name) != nullptr; }))
       s.transport->dial(std::move(address));
     if (options_->beacon && !s.leaving && now() >= s.next_beacon) {
       s.next_beacon = now() + options_->beacon_interval;
@@ -255,24 +244,7 @@ private:
                                                     : options_->rules.suspect_after / 4;
   }
 
-  linked_peer* find_link(std::string_view name) const {
-    for (auto& [id, link] : state().links)
-      if (link.met.node.node == name)
-        return &link;
-    return nullptr;
-  }
-  /// Null if that link is not the one to the peer any more.
-  linked_peer* find_link(const link_name& name) const {
-    const auto found = state().links.find(name.peer);
-    return found != state().links.end() && found->second.met.link->number() == name.number ? &found->second
-                                                                                          : nullptr;
-  }
-
   // -- Who may link.
-
-  const std::string& dialler_of(const greeting& g) const {
-    return g.dialled ? self_hello().node : g.node.node;
-  }
 
   void refuse(const greeting& g, refusal_code code, const std::string& reason) const {
     state().transport->refuse(g.link, code, reason);
@@ -284,10 +256,6 @@ private:
     state().transport->close(link.met.link, std::move(reason));
   }
 
-  bool is_well(const linked_peer& link) const {
-    return link.open && now() - link.heard < options_->rules.suspect_after;
-  }
-
   void happen(const greeting& g) const {
     if (g.node.node == self_hello().node && g.node.incarnation == self_hello().incarnation) {
       state().transport->refuse(g.link, refusal_code::itself, "this is the node itself");
@@ -295,30 +263,18 @@ private:
         state().book->is_itself(g.address);
       return;
     }
-    auto* const before = find_link(g.node.node);
-    if (before == nullptr)
-      link(g);
-    else if (prefers(g, *before))
-      wait(g, *before);
-    else
-      refuse(g, refusal_code::duplicate, "the two nodes are linked already");
+    switch (state().links->judge(g, now())) {
+      case link_table::verdict::link: return link(g);
+      case link_table::verdict::wait: return wait(g);
+      case link_table::verdict::duplicate:
+        return refuse(g, refusal_code::duplicate, "the two nodes are linked already");
+    }
   }
 
-  /// Of two links between the same two nodes, the one that the node with the smaller name opened stays; of two
-  /// that the same node opened, the first, as long as it works. Both sides decide alike.
-  bool prefers(const greeting& g, const linked_peer& before) const {
-    const bool another_life = g.node.incarnation != before.met.node.incarnation;
-    if (before.ending || another_life)
-      return before.ending || g.node.incarnation > before.met.node.incarnation;
-    if (dialler_of(g) == dialler_of(before.met))
-      return !is_well(before);
-    return dialler_of(g) < dialler_of(before.met);
-  }
-
-  void wait(const greeting& g, linked_peer& before) const {
-    if (!before.ending)
+  void wait(const greeting& g) const {
+    if (auto& before = *state().links->find(g.node.node); !before.ending)
       drop(before, "another link to the same node takes its place");
-    state().waiting.push_back(g);
+    state().links->wait(g);
   }
 
   void link(const greeting& g) const {
@@ -335,7 +291,7 @@ private:
     peer_link_options how{s.transport, g.link, g.version, *welcome.peer, s.shards, handle(), metrics_};
     auto actor = spawn_peer_link(self_->system(), std::move(how));
     self_->monitor(actor);
-    s.links.insert_or_assign(*welcome.peer, linked_peer{g, actor, false, false, now()});
+    s.links->add(*welcome.peer, linked_peer{g, actor, false, false, now()});
     s.transport->accept(g.link, listener_for(actor, handle(), {g.link->number(), *welcome.peer}));
   }
 
@@ -363,7 +319,7 @@ private:
   }
 
   void happen(const link_opened& m) const {
-    auto* const link = find_link(m.link);
+    auto* const link = state().links->find(m.link);
     if (link == nullptr)
       return;
     link->open = true;
@@ -378,7 +334,7 @@ private:
   }
 
   void happen(const link_closed& m) const {
-    auto* const link = find_link(m.link);
+    auto* const link = state().links->find(m.link);
     if (link == nullptr)
       return;
     link->open = false;
@@ -390,17 +346,17 @@ private:
   }
 
   void happen(const link_ended& m) const {
-    auto* const link = find_link(m.link);
+    auto* const link = state().links->find(m.link);
     if (link == nullptr)
       return;
     state().book->lost(link->met.node.node, now());
-    state().links.erase(m.link.peer);
-    for (const auto& each : std::exchange(state().waiting, {}))
+    state().links->remove(m.link.peer);
+    for (const auto& each : state().links->take_waiting())
       happen(each);
   }
 
   void happen(const beat_heard& m) const {
-    auto* const link = find_link(m.link);
+    auto* const link = state().links->find(m.link);
     if (link == nullptr || link->ending)
       return;
     link->heard = now();
@@ -411,7 +367,7 @@ private:
   }
 
   void happen(const news_heard& m) const {
-    if (const auto* link = find_link(m.link); link == nullptr || link->ending)
+    if (const auto* link = state().links->find(m.link); link == nullptr || link->ending)
       return;
     state().members->told(m.news, now());
     for (const auto& each : m.news.nodes)
@@ -422,7 +378,7 @@ private:
 public:
   /// The actor of a link died: for want of memory, say.
   void bury(const caf::down_msg& m) const {
-    for (auto& [id, link] : state().links)
+    for (auto& [id, link] : state().links->all())
       if (link.actor.address() == m.source) {
         drop(link, "its actor ended");
         for (const auto& shard : state().shards)
@@ -442,7 +398,7 @@ private:
     const auto said = state().members->heartbeat();
     state().view_said = said.view;
     const auto frame = encode(said);
-    for (const auto& [id, link] : state().links)
+    for (const auto& [id, link] : state().links->all())
       if (link.open)
         beat_to(link, frame);
   }
@@ -471,7 +427,7 @@ private:
       if (options_->isolated)
         options_->isolated(isolated);
     }
-    for (const auto& [id, link] : s.links)
+    for (const auto& [id, link] : s.links->all())
       if (link.open)
         if (const auto news = s.members->news_for(id, now()))
           s.transport->send(link.met.link, send_queue::heartbeats, encode(*news));
@@ -486,9 +442,8 @@ private:
         s.leases->held(shard);
         continue;
       }
-      const auto lender = s.links.find(options_->board->lender(shard));
-      s.leases->borrowed(
-        shard, lender == s.links.end() ? std::nullopt : std::optional{lender->second.heard}, now());
+      const auto* lender = s.links->find(options_->board->lender(shard));
+      s.leases->borrowed(shard, lender == nullptr ? std::nullopt : std::optional{lender->heard}, now());
     }
     const auto oldest = s.leases->oldest();
     metrics_->lenders_heard.store(oldest ? oldest->time_since_epoch().count() : 0, std::memory_order_relaxed);
@@ -521,10 +476,9 @@ private:
     seen.shards_held = peer.shards_held;
     seen.shards_in_sync = peer.shards_in_sync;
     seen.warning = peer.warning;
-    const auto found = state().links.find(peer.peer);
-    if (found != state().links.end() && found->second.open) {
-      const auto& handle = *found->second.met.link;
-      seen.frame_version = found->second.met.version;
+    if (const auto* link = state().links->find(peer.peer); link != nullptr && link->open) {
+      const auto& handle = *link->met.link;
+      seen.frame_version = link->met.version;
       seen.queued_bytes = handle.queued_bytes(link_lane::main);
       seen.queued_slice_bytes = handle.queued_bytes(link_lane::slices);
     }

@@ -117,9 +117,11 @@ void write(msgpack_writer& out, const told_member& member) {
 }
 
 void write(msgpack_writer& out, const told_end& end) {
-  out.array(2);
+  out.array(end.heard_before ? 3 : 2);
   out.put(std::string_view{end.address});
   write_age(out, end.age);
+  if (end.heard_before)
+    write_age(out, *end.heard_before);
 }
 
 namespace {
@@ -150,6 +152,8 @@ told_end read_end(msgpack_reader& in) {
     in.fail("expected the address of an endpoint");
   if (fields.next())
     end.age = read_age(in);
+  if (fields.next())
+    end.heard_before = read_age(in);
   fields.end();
   return end;
 }

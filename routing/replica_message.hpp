@@ -9,6 +9,7 @@
 #include "routing/time.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -28,6 +29,8 @@ struct told_member {
 struct told_end {
   std::string address{};
   nanoseconds age{0}; ///< Since it left.
+  /// How long before it left it had been heard for the last time. Nothing: that is not known.
+  std::optional<nanoseconds> heard_before{};
 };
 
 struct told_path {

@@ -195,16 +195,17 @@ void slice::warm(std::span<const registration> soon) const {
 unregister_result slice::unregister_endpoint(const registration& r, time_point now) {
   if (!stores_segment(r.target->isolation_segment()))
     return {};
-  const auto result = take_out(r, now);
+  tombstone end{now};
+  const auto result = take_out(r, now, end);
   if (history_ && result.outcome != unregister_outcome::not_accepted)
-    history_->bury(r.host(), r.path(), r.target->address(), now);
+    history_->bury(r.host(), r.path(), r.target->address(), end);
   return result.outcome == unregister_outcome::not_accepted
            ? unregister_result{.outcome = unregister_outcome::not_found}
            : result;
 }
 
 /// "Not accepted": what is there is newer than the message.
-unregister_result slice::take_out(const registration& r, time_point now) {
+unregister_result slice::take_out(const registration& r, time_point now, tombstone& end) {
   unregister_result result{.outcome = unregister_outcome::not_found};
   slice_host* h = find_host(r.host(), r.hash());
   slice_route* route = h == nullptr ? nullptr : h->find(r.path());
@@ -222,6 +223,7 @@ unregister_result slice::take_out(const registration& r, time_point now) {
   if (!same_tag(*m->target, *r.target) && !succeeds(*r.target, *m->target))
     return {.outcome = unregister_outcome::not_accepted};
   result.outcome = unregister_outcome::removed;
+  end.heard = m->heard();
   remove_member(*route, m);
   result.route_emptied = route->members.empty();
   result.route_gone = result.route_emptied && settle_empty(*route, now, false);

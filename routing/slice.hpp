@@ -232,7 +232,7 @@ private:
                          std::int64_t now_ns);
   void respell(slice_route& r, const slice_member& m, std::string_view spelling);
   void replace(slice_route& r, slice_member& m, const endpoint_ptr& by, std::string_view spelling);
-  unregister_result take_out(const registration& r, time_point now);
+  unregister_result take_out(const registration& r, time_point now, tombstone& end);
   void remove_member(slice_route& r, slice_member* m);
 
   /// How long an empty route stays known.

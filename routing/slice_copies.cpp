@@ -13,6 +13,37 @@ namespace {
 /// Events on two nodes that are not further apart than this have no order.
 constexpr auto tie = std::chrono::seconds{1};
 
+/// What is told arrives younger than it was, by so much at most.
+constexpr auto way = std::chrono::milliseconds{250};
+
+/// Told times that are longer ago than this count as so long ago.
+constexpr nanoseconds longest = std::chrono::hours{24};
+
+/// How a registration and an end stand to each other that were heard on two nodes.
+enum class order {
+  before,  ///< The end ended it.
+  unclear, ///< Nothing is done about it. Without this, two copies that judge each by the other's word might exchange
+           ///< what they know for ever.
+  tied,    ///< It counts as registered after the end, until nobody hears it for long.
+  after,
+};
+
+order order_of(time_point registered, const tombstone& end) {
+  const bool known = end.heard != tombstone::unknown;
+  if (registered + tie < end.at || (known && registered + 2 * way <= end.heard + tie))
+    return order::before;
+  if (registered + tie - 2 * way < end.at || (known && registered <= end.heard + tie))
+    return order::unclear;
+  return registered > end.at + tie ? order::after : order::tied;
+}
+
+told_end told_of(const endpoint_key& key, const tombstone& end, time_point now) {
+  told_end all{key.address, std::max(now - end.at, nanoseconds{0})};
+  if (end.heard != tombstone::unknown)
+    all.heard_before = std::max(end.at - end.heard, nanoseconds{0});
+  return all;
+}
+
 /// Cursors of `tell_some` from here on are hashes of hosts of which there is nothing but tombstones.
 constexpr std::uint64_t ends_from = std::uint64_t{1} << 62;
 constexpr std::uint64_t cursor_of(std::uint64_t hash) { return ends_from | hash >> 2; }
@@ -84,9 +115,9 @@ told_host slice::tell(slice_host& h, time_point now) {
 told_host slice::tell_with_ends(slice_host& h, time_point now) const {
   auto told = tell(h, now);
   const auto hash = host_hash(h.text());
-  history_->for_each_grave(hash, [&](std::uint64_t of, const endpoint_key& key, time_point at) {
+  history_->for_each_grave(hash, [&](std::uint64_t of, const endpoint_key& key, const tombstone& end) {
     if (of == hash && key.host == told.host)
-      path_of(told, key.path).ended.push_back({key.address, since(at, now)});
+      path_of(told, key.path).ended.push_back(told_of(key, end, now));
     return of == hash;
   });
   return told;
@@ -133,7 +164,7 @@ std::uint64_t slice::tell_some(std::uint64_t cursor, std::size_t budget, time_po
   std::uint64_t next = tell_end;
   const auto from = (cursor - ends_from) << 2;
   std::size_t told = 0;
-  history_->for_each_grave(from, [&](std::uint64_t hash, const endpoint_key& key, time_point at) {
+  history_->for_each_grave(from, [&](std::uint64_t hash, const endpoint_key& key, const tombstone& end) {
     const bool is_next_host = into.empty() || into.back().host != key.host;
     if (is_next_host && told >= budget && cursor_of(hash) > cursor) {
       next = cursor_of(hash);
@@ -145,7 +176,7 @@ std::uint64_t slice::tell_some(std::uint64_t cursor, std::size_t budget, time_po
       ++told;
       into.push_back({.host = key.host, .whole = false});
     }
-    path_of(into.back(), key.path).ended.push_back({key.address, since(at, now)});
+    path_of(into.back(), key.path).ended.push_back(told_of(key, end, now));
     return true;
   });
   return next;
@@ -182,14 +213,14 @@ std::vector<told_host> slice::tell_hosts(std::span<const std::uint64_t> hashes,
   for (const auto& each : told)
     there.insert(each.host);
   for (const auto hash : wanted)
-    history_->for_each_grave(hash, [&](std::uint64_t of, const endpoint_key& key, time_point at) {
+    history_->for_each_grave(hash, [&](std::uint64_t of, const endpoint_key& key, const tombstone& end) {
       if (of != hash)
         return false;
       if (there.contains(key.host))
         return true;
       if (told.empty() || told.back().host != key.host)
         told.push_back({.host = key.host, .whole = false});
-      path_of(told.back(), key.path).ended.push_back({key.address, since(at, now)});
+      path_of(told.back(), key.path).ended.push_back(told_of(key, end, now));
       return true;
     });
   return told;
@@ -207,7 +238,7 @@ std::vector<host_digest> slice::host_digests(std::size_t bucket) const {
     if (sum != 0)
       sums[host_hash(h->text())] += sum;
   });
-  history_->for_each_grave(0, [&](std::uint64_t hash, const endpoint_key& key, time_point) {
+  history_->for_each_grave(0, [&](std::uint64_t hash, const endpoint_key& key, const tombstone&) {
     if (slice_history::bucket_of(hash) == bucket)
       sums[hash] += slice_history::digest_of_grave(key);
     return true;
@@ -376,23 +407,27 @@ void slice::merge(slice_host& h, const told_path& told, time_point now,
 void slice::merge_end(slice_host& h, const told_path& of, const told_end& end, time_point now) {
   if (end.age > history_->rules().tombstone_life)
     return;
-  const auto at = now - end.age;
+  tombstone ended{now - end.age};
+  if (end.heard_before)
+    ended.heard = ended.at - std::min(*end.heard_before, longest);
   slice_route* r = h.find(of.path);
   auto* m = r == nullptr ? nullptr
                          : r->members.find(end.address, endpoint::hash_address(end.address));
   if (m == nullptr) {
-    history_->bury(h.text(), of.path, end.address, at);
+    history_->bury(h.text(), of.path, end.address, ended);
     return;
   }
-  if (m->heard() > at + tie)
-    return;
-  if (m->heard() + tie >= at) {
-    m->set_provisional();
-    schedule(*r, *m);
-    return;
+  switch (order_of(m->heard(), ended)) {
+    case order::after: return;
+    case order::tied:
+    case order::unclear:
+      m->set_provisional();
+      schedule(*r, *m);
+      return;
+    case order::before: break;
   }
   remove_member(*r, m);
-  history_->bury(h.text(), of.path, end.address, at);
+  history_->bury(h.text(), of.path, end.address, ended);
   if (r->members.empty())
     settle_empty(*r, now, false);
 }
@@ -411,7 +446,7 @@ void slice::merge_member(slice_host& h, const told_path& of, const told_member& 
                          : r->members.find(told.target->address(), told.target->address_hash());
   if (m == nullptr) {
     const auto ended = history_->ended(h.text(), of.path, told.target->address());
-    if (!ended || at + tie >= *ended)
+    if (!ended || order_of(at, *ended) >= order::tied)
       add(make_route(h, of.path), slice_member{told.target, at, false, true}, told.spelling);
     return;
   }

@@ -5,6 +5,7 @@
 #include "routing/text_hash.hpp"
 #include "routing/uri.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 namespace shunt::routing {
@@ -47,26 +48,25 @@ void slice_history::left(std::string_view host, std::string_view path, const end
 }
 
 void slice_history::bury(std::string_view host, std::string_view path, std::string_view address,
-                         time_point at) {
+                         tombstone end) {
   const auto hash = host_hash(host);
   const auto [grave, is_new] = graves_.try_emplace(
-    {hash, {std::string{host}, std::string{path}, std::string{address}}}, at);
+    {hash, {std::string{host}, std::string{path}, std::string{address}}}, end);
   if (is_new) {
     sums_[bucket_of(hash)] += digest_of_grave(grave->first.what);
-  } else if (grave->second < at) {
-    by_age_.erase({grave->second, &grave->first});
-    grave->second = at;
   } else {
-    return;
+    auto& known = grave->second;
+    by_age_.erase({known.at, &grave->first});
+    known = {std::max(known.at, end.at), std::max(known.heard, end.heard)};
   }
-  by_age_.emplace(at, &grave->first);
+  by_age_.emplace(grave->second.at, &grave->first);
   while (graves_.size() > rules_.tombstones_max)
     erase(graves_.find(*by_age_.begin()->second));
 }
 
 void slice_history::erase(graves::iterator grave) {
   sums_[bucket_of(grave->first.hash)] -= digest_of_grave(grave->first.what);
-  by_age_.erase({grave->second, &grave->first});
+  by_age_.erase({grave->second.at, &grave->first});
   graves_.erase(grave);
 }
 
@@ -75,8 +75,8 @@ void slice_history::expire(time_point now) {
     erase(graves_.find(*by_age_.begin()->second));
 }
 
-std::optional<time_point> slice_history::ended(std::string_view host, std::string_view path,
-                                               std::string_view address) const {
+std::optional<tombstone> slice_history::ended(std::string_view host, std::string_view path,
+                                              std::string_view address) const {
   if (graves_.empty())
     return std::nullopt;
   const auto grave = graves_.find(

@@ -25,6 +25,13 @@ struct history_rules {
   std::size_t tombstones_max = 50'000; ///< The oldest go first.
 };
 
+/// What is left of an endpoint that was unregistered.
+struct tombstone {
+  static constexpr auto unknown = time_point::min();
+  time_point at{};            ///< When it left.
+  time_point heard = unknown; ///< The last registration before that.
+};
+
 class slice_history {
 public:
   static constexpr std::size_t bucket_count = 64;
@@ -39,15 +46,15 @@ public:
   void joined(std::string_view host, std::string_view path, const endpoint& e); ///< Ends its tombstone.
   void left(std::string_view host, std::string_view path, const endpoint& e);
   /// It left then; an earlier time than is known changes nothing.
-  void bury(std::string_view host, std::string_view path, std::string_view address, time_point at);
+  void bury(std::string_view host, std::string_view path, std::string_view address, tombstone end);
   void appeared(std::uint64_t host_hash) { appeared_.push_back(host_hash); }
   void vanished() { ++vanished_; }
   /// Tombstones that have had their time.
   void expire(time_point now);
 
   // -- Looking.
-  std::optional<time_point> ended(std::string_view host, std::string_view path,
-                                  std::string_view address) const;
+  std::optional<tombstone> ended(std::string_view host, std::string_view path,
+                                 std::string_view address) const;
   std::uint64_t digest() const;
   const std::array<std::uint64_t, bucket_count>& bucket_digests() const { return sums_; }
   std::size_t tombstone_count() const { return graves_.size(); }
@@ -60,7 +67,7 @@ public:
   static std::uint64_t digest_of(std::string_view host, std::string_view path, const endpoint& e);
   static std::uint64_t digest_of_grave(const endpoint_key& key);
 
-  /// In the order of `host_hash`: `visit(hash, key, at)` from the hash `from` on, until it says false.
+  /// In the order of `host_hash`: `visit(hash, key, tombstone)` from the hash `from` on, until it says false.
   template <class Visit>
   void for_each_grave(std::uint64_t from, Visit&& visit) const {
     for (auto at = graves_.lower_bound({from, {}}); at != graves_.end(); ++at)
@@ -74,7 +81,7 @@ private:
     endpoint_key what;
     auto operator<=>(const grave_key&) const = default;
   };
-  using graves = std::map<grave_key, time_point>;
+  using graves = std::map<grave_key, tombstone>;
   void erase(graves::iterator grave);
 
   history_rules rules_;

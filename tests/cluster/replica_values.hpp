@@ -133,7 +133,7 @@ public:
     for (auto left = below(4); left > 0; --left)
       made.members.push_back({endpoint(), spelling(host, made.path), age(), coin()});
     for (auto left = below(4); left > 0; --left)
-      made.ended.push_back({"10.0.0.1:" + std::to_string(below(65536)), age()});
+      made.ended.push_back({"10.0.0.1:" + std::to_string(below(65536)), age(), below(2) == 0 ? std::nullopt : std::optional{age()}});
     if (coin())
       made.empty_for = age();
     if (coin())
@@ -212,7 +212,7 @@ inline bool same(const routing::told_member& a, const routing::told_member& b) {
          && a.provisional == b.provisional;
 }
 inline bool same(const routing::told_end& a, const routing::told_end& b) {
-  return a.address == b.address && a.age == b.age;
+  return a.address == b.address && a.age == b.age && a.heard_before == b.heard_before;
 }
 template <class T>
 bool same(const std::vector<T>& a, const std::vector<T>& b);

@@ -140,6 +140,22 @@ TEST_F(Replicas, KeepWhatWasRegisteredAgainAfterItsEnd) {
   EXPECT_EQ(pool(1, "a.com"), "1");
 }
 
+TEST_F(Replicas, DoNotBringBackWhatEndedRightAfterItWasRegistered) {
+  make(3);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  put_all("a.com", 1);
+  advance(250ms);
+  take(1, "a.com", 1); // The others do not hear it.
+  advance(6s);
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    EXPECT_EQ(pool(i, "a.com"), "empty") << i;
+  put(0, "a.com", 1);
+  advance(6s);
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    EXPECT_EQ(pool(i, "a.com"), "1") << i;
+}
+
 TEST_F(Replicas, AgreeOnTwoVersionsOfAnEndpoint) {
   make(2);
   const auto zoned = [](const char* zone) {
