@@ -160,7 +160,7 @@ void await_loaded(caf::actor_system& system, const reservation_keeper_actor& kee
 /// What the node knows at its end, for its next start.
 void keep_snapshot(caf::actor_system& system, const snapshot_keeper_actor& keeper) {
   caf::scoped_actor self{system};
-  self->request(keeper, std::chrono::seconds{3}, await_snapshot{})
+  self->request(keeper, std::chrono::milliseconds{3500}, await_snapshot{}) // Of the five seconds that there are.
     .receive([](snapshot_written) {}, [](const caf::error&) {}); // It has told the log why not.
 }
 

@@ -23,6 +23,7 @@ namespace {
 constexpr std::string_view magic = "SHUNTRT1";
 constexpr std::uint64_t format_version = 1;
 constexpr std::size_t footer_bytes = 24;
+constexpr std::size_t written_together = 256 * 1024;
 constexpr std::uint64_t sum_seed = 0x9fb21c651e98df25;
 constexpr std::size_t memory_per_byte = 64; ///< What may be made of a byte of a section.
 
@@ -82,7 +83,13 @@ void snapshot_writer::fail(const char* what) const {
 
 void snapshot_writer::put(std::string_view bytes) {
   offset_ += bytes.size();
-  while (!bytes.empty()) {
+  unwritten_ += bytes;
+  if (unwritten_.size() >= written_together)
+    flush();
+}
+
+void snapshot_writer::flush() {
+  for (std::string_view bytes{unwritten_}; !bytes.empty();) {
     const auto written = ::write(file_, bytes.data(), bytes.size());
     if (written < 0 && errno == EINTR)
       continue;
@@ -90,6 +97,7 @@ void snapshot_writer::put(std::string_view bytes) {
       fail("cannot be written");
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+  unwritten_.clear();
 }
 
 void snapshot_writer::begin_shard(std::size_t shard) {
@@ -98,8 +106,9 @@ void snapshot_writer::begin_shard(std::size_t shard) {
 
 void snapshot_writer::add(const std::vector<routing::told_host>& hosts) {
   auto& part = sections_.back();
+  std::string bytes;
   for (const auto& host : hosts) {
-    std::string bytes;
+    bytes.clear();
     msgpack_writer out{&bytes};
     write(out, host);
     put(bytes);
@@ -133,6 +142,7 @@ void snapshot_writer::finish(std::int64_t unix_ms) {
   put(big_endian(index.size()));
   put(big_endian(sum_of(index)));
   put(magic);
+  flush();
   if (::fsync(file_) != 0)
     fail("cannot be put on the disk");
   if (::rename((path_ + ".new").c_str(), path_.c_str()) != 0)

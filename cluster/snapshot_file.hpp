@@ -51,12 +51,14 @@ private:
     std::uint64_t offset = 0, bytes = 0, sum = 0;
   };
   void put(std::string_view bytes);
+  void flush();
   void discard();
   [[noreturn]] void fail(const char* what) const;
   std::string path_;
   snapshot_identity of_;
   int file_ = -1;
-  std::uint64_t offset_ = 0;
+  std::string unwritten_; ///< The end of what there is.
+  std::uint64_t offset_ = 0; ///< Of its end.
   std::uint64_t hosts_ = 0;
   std::vector<section> sections_;
 };

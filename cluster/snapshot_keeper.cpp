@@ -24,10 +24,10 @@ std::int64_t unix_ms() {
 }
 
 /// One shard's part of the file. One that is damaged counts as empty.
-class kept_slice : public slice_source {
+class section_source : public slice_source {
 public:
-  kept_slice(std::shared_ptr<cluster::snapshot_file> file, std::size_t shard, std::chrono::nanoseconds age,
-          net::component_log* log, snapshot_counters* counters)
+  section_source(std::shared_ptr<cluster::snapshot_file> file, std::size_t shard, std::chrono::nanoseconds age,
+                 net::component_log* log, snapshot_counters* counters)
     : file_{std::move(file)}, shard_{shard}, age_{age}, log_{log}, counters_{counters} {}
 
   std::vector<routing::told_host> find(std::string_view host) noexcept override {
@@ -85,7 +85,8 @@ struct keeper_state {
   static constexpr const char* name = "snapshot-keeper";
   std::vector<route_shard_actor> shards;
   std::unique_ptr<cluster::snapshot_writer> writing; ///< Null: not at the moment.
-  std::size_t shard = 0;                             ///< That is being written.
+  std::uint64_t attempt = 0; ///< The number of that one.
+  std::size_t shard = 0;     ///< That is being written.
   std::vector<caf::typed_response_promise<snapshot_written>> awaiting;
 };
 using keeper_self = snapshot_keeper_actor::stateful_pointer<keeper_state>;
@@ -97,19 +98,25 @@ public:
 
   void begin() const {
     auto& s = self_->state;
-    if (s.writing)
-      return;
+    ++s.attempt;
+    s.writing.reset(); // Before the next one takes its name.
     try {
       s.writing = std::make_unique<cluster::snapshot_writer>(
         options_.path, cluster::snapshot_identity{options_.cluster, s.shards.size()});
       s.shard = 0;
       s.writing->begin_shard(0);
-      ask(0);
+      ask(0, 0);
     } catch (const cluster::snapshot_error& failed) {
       fail(failed.what());
     }
   }
 
+  void begin_if_idle() const {
+    if (!self_->state.writing)
+      begin();
+  }
+
+  /// Whatever is being written: some of that is older.
   caf::typed_response_promise<snapshot_written> write_now() const {
     auto promise = self_->make_response_promise<snapshot_written>();
     self_->state.awaiting.push_back(promise);
@@ -118,25 +125,37 @@ public:
   }
 
 private:
-  void ask(std::uint64_t cursor) const {
+  void ask(std::size_t shard, std::uint64_t cursor) const {
     const keeper here = *this;
-    self_->request(self_->state.shards[self_->state.shard], piece_within, tell_slice{cursor})
-      .then([here](const slice_piece& piece) { here.take(piece); },
-            [here](const caf::error&) { here.fail("a shard did not answer"); });
+    const auto attempt = self_->state.attempt;
+    const auto is_over = [here, attempt] { return here.self_->state.attempt != attempt || !here.self_->state.writing; };
+    self_->request(self_->state.shards[shard], piece_within, tell_slice{cursor})
+      .then(
+        [here, is_over](const slice_piece& piece) {
+          if (!is_over())
+            here.take(piece);
+        },
+        [here, is_over](const caf::error&) {
+          if (!is_over())
+            here.fail("a shard did not answer");
+        });
   }
 
+  /// While it is written the next one is told.
   void take(const slice_piece& piece) const {
     auto& s = self_->state;
     try {
+      const bool is_last = piece.next == routing::slice::tell_end;
+      if (!is_last)
+        ask(s.shard, piece.next);
+      else if (s.shard + 1 < s.shards.size())
+        ask(s.shard + 1, 0);
       s.writing->add(*piece.hosts);
-      if (piece.next != routing::slice::tell_end) {
-        ask(piece.next);
+      if (!is_last)
         return;
-      }
       s.writing->end_shard();
       if (++s.shard < s.shards.size()) {
         s.writing->begin_shard(s.shard);
-        ask(0);
         return;
       }
       s.writing->finish(unix_ms());
@@ -175,7 +194,7 @@ snapshot_keeper_actor::behavior_type behave(keeper_self self, std::vector<route_
   self->delayed_send(self, options.every, write_snapshot{});
   const keeper it{self, std::move(options), log, counters};
   return {
-    [it](write_snapshot) { it.begin(); },
+    [it](write_snapshot) { it.begin_if_idle(); },
     [it](await_snapshot) { return it.write_now(); },
     [self](const shard_replaced& m) { self->state.shards[m.shard] = m.successor; },
   };
@@ -197,7 +216,7 @@ void hand_out(const std::vector<route_shard_actor>& shards, const snapshot_optio
     for (std::size_t i = 0; i < shards.size(); ++i)
       if (file->has(i))
         caf::anon_send(shards[i],
-                       restore_slice{std::make_shared<kept_slice>(file, i, age, &log, &counters),
+                       restore_slice{std::make_shared<section_source>(file, i, age, &log, &counters),
                                      restored_within * i / shards.size()});
   } catch (const cluster::snapshot_error& broken) {
     counters.failures.fetch_add(1, std::memory_order_relaxed);

@@ -2,6 +2,7 @@
 #include "cluster/cluster_node.hpp"
 
 #include "cluster/replica_codec.hpp"
+#include "tests/cluster/shard_ear.hpp"
 #include "tests/net/log_capture.hpp"
 #include "tests/process/harness/patience.hpp"
 
@@ -19,59 +20,6 @@ using test::eventually;
 using testing::HasSubstr;
 
 constexpr std::size_t shard_count = 4;
-
-/// What a shard heard. Any thread.
-struct shard_ear {
-  std::mutex mutex;
-  std::vector<from_peer> messages;
-  std::vector<routing::peer_id> gone;
-  std::vector<routing::shard_view> views;
-
-  template <class Look>
-  auto with(Look look) {
-    const std::lock_guard lock{mutex};
-    return look(*this);
-  }
-};
-
-route_shard_actor spawn_ear(caf::actor_system& system, std::shared_ptr<shard_ear> ear) {
-  return system.spawn([](std::shared_ptr<shard_ear> in) -> route_shard_actor::behavior_type {
-    const auto heard = [in](auto add) { in->with([&](auto& all) { add(all); }); };
-    return {
-      [](const registration_batch&) {},
-      [](const reserve_routes&) {},
-      [](const unreserve_routes&) {},
-      [](const lease_host&) {},
-      [](const drop_lease&) {},
-      [](const lease_wildcards&) {},
-      [](const changes_applied&) {},
-      [](const hold_request&) {},
-      [](const release_hold&) {},
-      [](announce_demand) {},
-      [](const endpoint_failed&) {},
-      [](const check_health&) {},
-      [](const endpoint_judged&) {},
-      [](const nats_changed&) {},
-      [](const routing_api_changed&) {},
-      [](registrations_asked) {},
-      [](const list_routes&) { return route_list{}; },
-      [](const prune_routes&) {},
-      [](push_changes) {},
-      [](shard_tick) {},
-      [heard](const from_peer& m) { heard([&](shard_ear& all) { all.messages.push_back(m); }); },
-      [heard](const shard_view_changed& m) { heard([&](shard_ear& all) { all.views.push_back(m.view); }); },
-      [heard](const peer_gone& m) { heard([&](shard_ear& all) { all.gone.push_back(m.peer); }); },
-      [](const confirm_change&) {},
-      [](const ask_change&) {},
-      [](look_at_changes) {},
-      [](const restore_slice&) {},
-      [](read_slice) {},
-      [](const tell_slice&) {
-        return slice_piece{std::make_shared<const std::vector<routing::told_host>>()};
-      },
-    };
-  }, std::move(ear));
-}
 
 class ClusterNode : public testing::Test {
 protected:

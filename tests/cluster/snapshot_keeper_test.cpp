@@ -1,0 +1,85 @@
+// What the keeper of snapshots puts into its file, and when.
+#include "cluster/snapshot_keeper.hpp"
+
+#include "cluster/snapshot_file.hpp"
+#include "tests/cluster/shard_ear.hpp"
+#include "tests/net/log_capture.hpp"
+#include "tests/process/harness/temporary_directory.hpp"
+
+#include <caf/all.hpp>
+
+#include <gtest/gtest.h>
+
+#include <semaphore>
+
+namespace shunt {
+namespace {
+
+using namespace std::chrono_literals;
+
+slice_piece piece_of(const std::vector<std::string>& names) {
+  auto hosts = std::make_shared<std::vector<routing::told_host>>();
+  for (const auto& name : names) {
+    routing::endpoint_spec spec;
+    spec.host = "10.0.0.1";
+    spec.port = 80;
+    routing::told_host host{.host = name};
+    host.paths.emplace_back().members.push_back({routing::endpoint::make(spec), {}, 0s, false});
+    hosts->push_back(std::move(host));
+  }
+  return {std::move(hosts)};
+}
+
+class SnapshotKeeper : public testing::Test {
+protected:
+  struct configuration : caf::actor_system_config {
+    configuration() {
+      add_message_types<caf::id_block::shunt>();
+      set("scheduler.policy", caf::atom("sharing"));
+      set("scheduler.max-threads", 2);
+      set("logger.verbosity", caf::atom("quiet"));
+    }
+  };
+  ~SnapshotKeeper() override {
+    caf::anon_send_exit(shard, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(keeper, caf::exit_reason::user_shutdown);
+  }
+
+  test::temporary_directory files; // These outlive the actors.
+  net::log_capture log;
+  snapshot_counters counted;
+  configuration how;
+  caf::actor_system system{how};
+  std::shared_ptr<shard_ear> ear = std::make_shared<shard_ear>();
+  route_shard_actor shard;
+  snapshot_keeper_actor keeper;
+};
+
+TEST_F(SnapshotKeeper, LeavesNothingOutThatIsKnownWhenItIsToldToWrite) {
+  std::binary_semaphore asked{0}, goes_on{0};
+  std::atomic<int> times{0};
+  ear->tell = [&](const tell_slice&) {
+    if (times++ > 0)
+      return piece_of({"a.example", "b.example"});
+    asked.release(); // It writes by itself,
+    goes_on.acquire();
+    return piece_of({"a.example"});
+  };
+  shard = spawn_ear(system, ear);
+  const auto path = files.path_of("routes");
+  keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test", .every = 1ms}, *log.log, counted);
+  asked.acquire();
+  caf::scoped_actor self{system};
+  auto written = self->request(keeper, 10s, await_snapshot{}); // and is to write for the end.
+  goes_on.release();
+  written.receive([](snapshot_written how) { EXPECT_TRUE(how.whole); },
+                  [](const caf::error& failed) { FAIL() << to_string(failed); });
+  const auto file = cluster::snapshot_file::open(path, {"test", 1});
+  ASSERT_TRUE(file);
+  auto section = file->section_of(0);
+  EXPECT_TRUE(section.find("a.example"));
+  EXPECT_TRUE(section.find("b.example"));
+}
+
+} // namespace
+} // namespace shunt
