@@ -49,6 +49,7 @@ void add_cluster(family_list& to, const cluster_counts& c) {
              c.snapshots_written);
   to.counter("shunt_snapshot_failures_total", "Snapshots that could not be written or read",
              c.snapshot_failures);
+  gauge("shunt_snapshot_hosts", "Hosts in the last snapshot that this process wrote", c.snapshot_hosts);
 }
 
 } // namespace shunt::app

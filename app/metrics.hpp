@@ -48,7 +48,7 @@ struct cluster_counts {
   std::uint64_t granted_hosts = 0;
   std::uint64_t foreign_messages = 0;
   std::uint64_t changes_confirmed = 0, changes_pending = 0;
-  std::uint64_t snapshots_written = 0, snapshot_failures = 0;
+  std::uint64_t snapshots_written = 0, snapshot_failures = 0, snapshot_hosts = 0;
 };
 
 /// All that the router has counted, summed over its threads.

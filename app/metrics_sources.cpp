@@ -89,7 +89,8 @@ cluster_counts counts_of(const metrics_sources& from, routing::time_point now) {
     .changes_confirmed = read(from.confirmations->confirmed),
     .changes_pending = read(from.confirmations->pending),
     .snapshots_written = read(from.snapshots->written),
-    .snapshot_failures = read(from.snapshots->failures)};
+    .snapshot_failures = read(from.snapshots->failures),
+    .snapshot_hosts = read(from.snapshots->hosts)};
   if (from.replicas != nullptr)
     add(counts, from.replicas->totals(), now);
   return counts;

@@ -417,8 +417,11 @@ private:
     for (const auto& each : changes)
       log_->info(source, each.what, {{"node", each.node}});
     const bool view_changed = s.members->view_hash() != s.view_said;
-    if (view_changed)
+    if (view_changed) {
       beat(); // Goes before whatever is said by the new view.
+      for (auto& [id, link] : s.links->all())
+        link.agrees = false; // Until it is heard again.
+    }
     if (view_changed || !changes.empty() || std::exchange(s.agreement_changed, false))
       tell_of_peers();
     if (const bool isolated = s.members->isolated(now()); std::exchange(s.was_isolated, isolated) != isolated) {

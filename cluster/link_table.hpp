@@ -20,7 +20,7 @@ struct linked_peer {
   bool open = false;
   bool ending = false;
   routing::time_point heard{};
-  bool agrees = false; ///< It saw the same nodes then.
+  bool agrees = false; ///< It saw the same nodes then as this one does now.
 };
 
 class link_table {

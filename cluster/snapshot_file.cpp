@@ -23,7 +23,7 @@ namespace {
 constexpr std::string_view magic = "SHUNTRT1";
 constexpr std::uint64_t format_version = 1;
 constexpr std::size_t footer_bytes = 24;
-constexpr std::size_t written_together = 256 * 1024;
+constexpr std::size_t written_together = 1024 * 1024;
 constexpr std::uint64_t sum_seed = 0x9fb21c651e98df25;
 constexpr std::size_t memory_per_byte = 64; ///< What may be made of a byte of a section.
 
@@ -98,6 +98,8 @@ void snapshot_writer::flush() {
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   unwritten_.clear();
+  // The disk may begin: then there is less to wait for at the end. If it cannot, it is told again there.
+  (void)::sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 void snapshot_writer::begin_shard(std::size_t shard) {
@@ -122,7 +124,7 @@ void snapshot_writer::end_shard() {
   part.bytes = offset_ - part.offset;
 }
 
-void snapshot_writer::finish(std::int64_t unix_ms) {
+void snapshot_writer::finish(std::int64_t unix_ms, bool at_once) {
   std::string index;
   msgpack_writer out{&index};
   out.array(5);
@@ -143,11 +145,24 @@ void snapshot_writer::finish(std::int64_t unix_ms) {
   put(big_endian(sum_of(index)));
   put(magic);
   flush();
-  if (::fsync(file_) != 0)
-    fail("cannot be put on the disk");
+  if (at_once) {
+    take_place();
+    sync();
+  } else {
+    sync();
+    take_place();
+  }
+  ::close(std::exchange(file_, -1));
+}
+
+void snapshot_writer::take_place() const {
   if (::rename((path_ + ".new").c_str(), path_.c_str()) != 0)
     fail("cannot take the place of the old one");
-  ::close(std::exchange(file_, -1));
+}
+
+void snapshot_writer::sync() const {
+  if (::fsync(file_) != 0)
+    fail("cannot be put on the disk");
 }
 
 // -- Reading

@@ -41,8 +41,9 @@ public:
   void begin_shard(std::size_t shard);
   void add(const std::vector<routing::told_host>& hosts);
   void end_shard();
-  /// Puts it in the place of the old one, and on the disk.
-  void finish(std::int64_t unix_ms);
+  /// Puts it in the place of the old one, and on the disk. `at_once`: in this order, for a process that has little time
+  /// left; should the machine fail meanwhile, there is neither.
+  void finish(std::int64_t unix_ms, bool at_once = false);
   std::uint64_t hosts() const { return hosts_; }
 
 private:
@@ -52,6 +53,8 @@ private:
   };
   void put(std::string_view bytes);
   void flush();
+  void take_place() const;
+  void sync() const;
   void discard();
   [[noreturn]] void fail(const char* what) const;
   std::string path_;

@@ -86,6 +86,7 @@ struct keeper_state {
   std::vector<route_shard_actor> shards;
   std::unique_ptr<cluster::snapshot_writer> writing; ///< Null: not at the moment.
   std::uint64_t attempt = 0; ///< The number of that one.
+  std::int64_t began_unix_ms = 0;
   std::size_t shard = 0;     ///< That is being written.
   std::vector<caf::typed_response_promise<snapshot_written>> awaiting;
 };
@@ -99,6 +100,7 @@ public:
   void begin() const {
     auto& s = self_->state;
     ++s.attempt;
+    s.began_unix_ms = unix_ms();
     s.writing.reset(); // Before the next one takes its name.
     try {
       s.writing = std::make_unique<cluster::snapshot_writer>(
@@ -158,7 +160,9 @@ private:
         s.writing->begin_shard(s.shard);
         return;
       }
-      s.writing->finish(unix_ms());
+      s.writing->finish(unix_ms(), !s.awaiting.empty());
+      log_->info(".snapshot", "snapshot-written",
+                 {{"file", options_.path}, {"hosts", s.writing->hosts()}, {"took_ms", unix_ms() - s.began_unix_ms}});
       counters_->hosts.store(s.writing->hosts(), std::memory_order_relaxed);
       counters_->written.fetch_add(1, std::memory_order_relaxed);
       end({true});
