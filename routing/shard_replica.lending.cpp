@@ -65,6 +65,8 @@ void shard_replica::stop_lending(peer_id to) {
   borrowers_.erase(at);
   for (const auto& host : hosts)
     unwatch(host);
+  if (borrowers_.empty())
+    lent_filter_.reset(); // What appears from now on nobody notes.
 }
 
 void shard_replica::borrower::push_sent(time_point now) {
@@ -100,10 +102,8 @@ void shard_replica::tell_borrowers(const std::vector<host_change>& changes, time
   if (!holds_)
     return;
   const auto appeared = slice_.history()->take_appeared();
-  if (borrowers_.empty()) {
-    lent_filter_.reset();
+  if (borrowers_.empty())
     return;
-  }
   note_appeared(appeared);
   std::vector<told_host> told;
   for (const auto& each : changes)

@@ -131,6 +131,46 @@ protected:
   caf::actor_system system{config};
 };
 
+TEST_F(ClusterNode, TellsTheConfirmerWhoSeesTheSameNodes) {
+  std::mutex mutex;
+  peers_changed told;
+  const auto confirmer = system.spawn([&]() -> change_confirmer_actor::behavior_type {
+    return {
+      [](const confirmer_contacts&) {},
+      [](const confirm_change&) {},
+      [](const change_answered&) {},
+      [&](const peers_changed& m) {
+        const std::lock_guard lock{mutex};
+        told = m;
+      },
+      [](const shard_replaced&) {},
+      [](changes_due) {},
+    };
+  });
+  const auto all_agree = [&](std::size_t peers) {
+    return eventually([&] {
+      const std::lock_guard lock{mutex};
+      return told.peers.size() == peers && std::ranges::all_of(told.peers, &peers_changed::peer::agrees);
+    });
+  };
+  cluster_node_options options;
+  options.confirmer = confirmer;
+  auto a = make("a", {}, options);
+  auto b = make("b", {a->address});
+  EXPECT_TRUE(all_agree(1));
+  for (int i = 0; i < 5; ++i) { // Whoever of the two sees it first.
+    auto c = make("c" + std::to_string(i), {a->address, b->address});
+    EXPECT_TRUE(all_agree(2));
+    caf::anon_send(c->actor, leave_cluster{});
+    EXPECT_TRUE(a->sees(c->status().self.node, "left"));
+    EXPECT_TRUE(all_agree(1));
+  }
+  a.reset();
+  caf::scoped_actor waiting{system};
+  caf::anon_send_exit(confirmer, caf::exit_reason::kill);
+  waiting->wait_for(confirmer);
+}
+
 TEST_F(ClusterNode, LinksToAPeerAndTellsTheShards) {
   auto a = make("a");
   auto b = make("b", {a->address});

@@ -432,6 +432,23 @@ TEST_F(Replicas, DenyNothingAgainThatAppearedWhileNoHolderWasHeard) {
   EXPECT_TRUE(at(1).in_sync());
 }
 
+TEST_F(Replicas, DenyNothingThatAppearedWhileNobodyBorrowed) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ASSERT_EQ(ask(1, "a.com"), "1");
+  at(0).peer_gone(2, now);
+  at(0).table().register_endpoint(heard("b.com", make_endpoint(1)), now, wall_ns);
+  at(0).applied(now); // No loop wants it: there is nothing to push.
+  ASSERT_FALSE(at(0).has_changes());
+  at(1).peer_gone(1, now);
+  at(1).see(view_of(1), now);
+  for (auto& each : at(1).take_outgoing())
+    at(0).receive(2, each.what, now);
+  run();
+  EXPECT_EQ(ask(1, "b.com"), "1");
+}
+
 TEST_F(Replicas, LeaseAllWildcards) {
   make(1, 1);
   put(0, "*.a.com", 1);
