@@ -177,7 +177,6 @@ public:
     state().leaving = true;
     state().members->set_leaving();
     log_->info(source, "node-leaving", {{"node", self_hello().node}});
-    beat();
     follow();
   }
 

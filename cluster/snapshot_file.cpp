@@ -53,8 +53,8 @@ std::string reason() {
 
 // -- Writing
 
-snapshot_writer::snapshot_writer(std::string path, snapshot_identity of)
-  : path_{std::move(path)}, of_{std::move(of)} {
+snapshot_writer::snapshot_writer(std::string path, snapshot_identity of, bool hurried)
+  : path_{std::move(path)}, of_{std::move(of)}, hurried_{hurried} {
   file_ = ::open((path_ + ".new").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   if (file_ < 0)
     fail("cannot be created");
@@ -99,7 +99,8 @@ void snapshot_writer::flush() {
   }
   unwritten_.clear();
   // The disk may begin: then there is less to wait for at the end. If it cannot, it is told again there.
-  (void)::sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WRITE);
+  if (!hurried_)
+    (void)::sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 void snapshot_writer::begin_shard(std::size_t shard) {
@@ -124,7 +125,7 @@ void snapshot_writer::end_shard() {
   part.bytes = offset_ - part.offset;
 }
 
-void snapshot_writer::finish(std::int64_t unix_ms, bool at_once) {
+void snapshot_writer::finish(std::int64_t unix_ms) {
   std::string index;
   msgpack_writer out{&index};
   out.array(5);
@@ -145,24 +146,11 @@ void snapshot_writer::finish(std::int64_t unix_ms, bool at_once) {
   put(big_endian(sum_of(index)));
   put(magic);
   flush();
-  if (at_once) {
-    take_place();
-    sync();
-  } else {
-    sync();
-    take_place();
-  }
-  ::close(std::exchange(file_, -1));
-}
-
-void snapshot_writer::take_place() const {
+  if (!hurried_ && ::fsync(file_) != 0)
+    fail("cannot be put on the disk");
   if (::rename((path_ + ".new").c_str(), path_.c_str()) != 0)
     fail("cannot take the place of the old one");
-}
-
-void snapshot_writer::sync() const {
-  if (::fsync(file_) != 0)
-    fail("cannot be put on the disk");
+  ::close(std::exchange(file_, -1));
 }
 
 // -- Reading

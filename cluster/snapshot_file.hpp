@@ -33,7 +33,9 @@ struct snapshot_identity {
 /// Writes one. Throws snapshot_error; what was written so far is removed then.
 class snapshot_writer {
 public:
-  snapshot_writer(std::string path, snapshot_identity of);
+  /// `hurried`: it takes the place of the old one before the disk has it, for a process that has little time left;
+  /// should the machine fail meanwhile, there is neither.
+  snapshot_writer(std::string path, snapshot_identity of, bool hurried = false);
   snapshot_writer(const snapshot_writer&) = delete;
   snapshot_writer& operator=(const snapshot_writer&) = delete;
   ~snapshot_writer();
@@ -41,9 +43,8 @@ public:
   void begin_shard(std::size_t shard);
   void add(const std::vector<routing::told_host>& hosts);
   void end_shard();
-  /// Puts it in the place of the old one, and on the disk. `at_once`: in this order, for a process that has little time
-  /// left; should the machine fail meanwhile, there is neither.
-  void finish(std::int64_t unix_ms, bool at_once = false);
+  /// Puts it on the disk, and in the place of the old one.
+  void finish(std::int64_t unix_ms);
   std::uint64_t hosts() const { return hosts_; }
 
 private:
@@ -53,12 +54,11 @@ private:
   };
   void put(std::string_view bytes);
   void flush();
-  void take_place() const;
-  void sync() const;
   void discard();
   [[noreturn]] void fail(const char* what) const;
   std::string path_;
   snapshot_identity of_;
+  bool hurried_;
   int file_ = -1;
   std::string unwritten_; ///< The end of what there is.
   std::uint64_t offset_ = 0; ///< Of its end.

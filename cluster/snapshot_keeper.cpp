@@ -104,11 +104,11 @@ public:
     s.writing.reset(); // Before the next one takes its name.
     try {
       s.writing = std::make_unique<cluster::snapshot_writer>(
-        options_.path, cluster::snapshot_identity{options_.cluster, s.shards.size()});
+        options_.path, cluster::snapshot_identity{options_.cluster, s.shards.size()}, !s.awaiting.empty());
       s.shard = 0;
       s.writing->begin_shard(0);
       ask(0, 0);
-    } catch (const cluster::snapshot_error& failed) {
+    } catch (const std::exception& failed) {
       fail(failed.what());
     }
   }
@@ -160,13 +160,13 @@ private:
         s.writing->begin_shard(s.shard);
         return;
       }
-      s.writing->finish(unix_ms(), !s.awaiting.empty());
+      s.writing->finish(unix_ms());
       log_->info(".snapshot", "snapshot-written",
                  {{"file", options_.path}, {"hosts", s.writing->hosts()}, {"took_ms", unix_ms() - s.began_unix_ms}});
       counters_->hosts.store(s.writing->hosts(), std::memory_order_relaxed);
       counters_->written.fetch_add(1, std::memory_order_relaxed);
       end({true});
-    } catch (const cluster::snapshot_error& failed) {
+    } catch (const std::exception& failed) {
       fail(failed.what());
     }
   }

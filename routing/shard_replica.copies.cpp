@@ -21,6 +21,12 @@ void shard_replica::seek_transfer(time_point now) {
   const auto* source = holder_in_sync();
   if (!how_.clustered || !holds_ || transferred_ || pull_ || source == nullptr)
     return;
+  if (left_off_) // Whoever fell silent is asked again only if there is nobody else.
+    for (const auto& each : view_.others)
+      if (each.in_sync && each.peer != left_off_->from) {
+        source = &each;
+        break;
+      }
   pull_ = pull{.from = source->peer, .doubts = doubts_, .asked = now};
   if (const auto before = std::exchange(left_off_, std::nullopt);
       before && before->doubts == doubts_ && before->from_in_sync)
@@ -28,9 +34,11 @@ void shard_replica::seek_transfer(time_point now) {
   send(source->peer, transfer_pull{pull_->cursor});
 }
 
-/// Another one goes on where it was.
+/// Another one goes on where it was; without NATS, where too much may have changed meanwhile, from the beginning.
 void shard_replica::lose_source() {
   left_off_ = std::exchange(pull_, std::nullopt);
+  if (left_off_ && !hears_all())
+    left_off_->cursor = 0;
 }
 
 void shard_replica::restore(const std::vector<told_host>& hosts, time_point now) {

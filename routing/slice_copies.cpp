@@ -20,21 +20,23 @@ constexpr auto way = std::chrono::milliseconds{250};
 constexpr nanoseconds longest = std::chrono::hours{24};
 
 /// How a registration and an end stand to each other that were heard on two nodes.
-enum class order {
+enum class sequence {
   before,  ///< The end ended it.
-  unclear, ///< Nothing is done about it. Without this, two copies that judge each by the other's word might exchange
-           ///< what they know for ever.
+  unclear, ///< A copy that has no such endpoint takes none, and one that has it lets it go when it hears so again.
+           ///< Without this, two copies that judge each by the other's word might exchange what they know for ever.
   tied,    ///< It counts as registered after the end, until nobody hears it for long.
   after,
 };
 
-order order_of(time_point registered, const tombstone& end) {
+sequence order_of(time_point registered, const tombstone& end) {
   const bool known = end.heard != tombstone::unknown;
-  if (registered + tie < end.at || (known && registered + 2 * way <= end.heard + tie))
-    return order::before;
-  if (registered + tie - 2 * way < end.at || (known && registered <= end.heard + tie))
-    return order::unclear;
-  return registered > end.at + tie ? order::after : order::tied;
+  if (registered + tie < end.at
+      || (known && registered <= end.at && registered + 2 * way <= end.heard + tie))
+    return sequence::before;
+  if (registered + tie - 2 * way < end.at
+      || (known && registered <= end.at + 2 * way && registered <= end.heard + tie))
+    return sequence::unclear;
+  return registered > end.at + tie ? sequence::after : sequence::tied;
 }
 
 told_end told_of(const endpoint_key& key, const tombstone& end, time_point now) {
@@ -417,14 +419,13 @@ void slice::merge_end(slice_host& h, const told_path& of, const told_end& end, t
     history_->bury(h.text(), of.path, end.address, ended);
     return;
   }
-  switch (order_of(m->heard(), ended)) {
-    case order::after: return;
-    case order::tied:
-    case order::unclear:
-      m->set_provisional();
-      schedule(*r, *m);
-      return;
-    case order::before: break;
+  const auto order = order_of(m->heard(), ended);
+  if (order == sequence::after)
+    return;
+  if (order == sequence::tied || (order == sequence::unclear && !m->provisional())) {
+    m->set_provisional();
+    schedule(*r, *m);
+    return;
   }
   remove_member(*r, m);
   history_->bury(h.text(), of.path, end.address, ended);
@@ -446,7 +447,7 @@ void slice::merge_member(slice_host& h, const told_path& of, const told_member& 
                          : r->members.find(told.target->address(), told.target->address_hash());
   if (m == nullptr) {
     const auto ended = history_->ended(h.text(), of.path, told.target->address());
-    if (!ended || order_of(at, *ended) >= order::tied)
+    if (!ended || order_of(at, *ended) >= sequence::tied)
       add(make_route(h, of.path), slice_member{told.target, at, false, true}, told.spelling);
     return;
   }

@@ -61,13 +61,14 @@ TEST_F(SnapshotKeeper, LeavesNothingOutThatIsKnownWhenItIsToldToWrite) {
   ear->tell = [&](const tell_slice&) {
     if (times++ > 0)
       return piece_of({"a.example", "b.example"});
-    asked.release(); // It writes by itself,
+    asked.release(); // It writes what it knows now and then,
     goes_on.acquire();
     return piece_of({"a.example"});
   };
   shard = spawn_ear(system, ear);
   const auto path = files.path_of("routes");
-  keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test", .every = 1ms}, *log.log, counted);
+  keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test"}, *log.log, counted);
+  caf::anon_send(keeper, write_snapshot{});
   asked.acquire();
   caf::scoped_actor self{system};
   auto written = self->request(keeper, 10s, await_snapshot{}); // and is to write for the end.

@@ -156,6 +156,21 @@ TEST_F(Replicas, DoNotBringBackWhatEndedRightAfterItWasRegistered) {
     EXPECT_EQ(pool(i, "a.com"), "1") << i;
 }
 
+TEST_F(Replicas, KeepWhatCameBackRightAfterItsEnd) {
+  make(2);
+  advance(interval + 1s);
+  put_all("a.com", 1);
+  now += 100ms;
+  take(0, "a.com", 1);
+  take(1, "a.com", 1);
+  now += 700ms;
+  put(0, "a.com", 1); // The other does not hear it.
+  advance(6s);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  EXPECT_EQ(pool(1, "a.com"), "1");
+  EXPECT_TRUE(at(0).in_sync() && at(1).in_sync());
+}
+
 TEST_F(Replicas, AgreeOnTwoVersionsOfAnEndpoint) {
   make(2);
   const auto zoned = [](const char* zone) {
