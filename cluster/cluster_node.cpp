@@ -324,6 +324,7 @@ private:
     link->open = true;
     link->heard = now();
     state().book->linked(link->met.address, link->met.node.node);
+    state().book->leads_to(link->met.node.address, link->met.node.node);
     log_->info(source, "link-opened",
                {{"node", link->met.node.node},
                 {"address", link->met.address},

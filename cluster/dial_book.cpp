@@ -69,6 +69,11 @@ void dial_book::linked(std::string_view address, std::string_view node) {
   it->failures = 0;
 }
 
+void dial_book::leads_to(std::string_view address, std::string_view node) {
+  if (auto* const it = find(address))
+    it->node = node;
+}
+
 void dial_book::lost(std::string_view node, routing::time_point now) {
   for (auto& each : targets_)
     if (each.node == node && !each.under_way) {

@@ -39,6 +39,8 @@ public:
   void is_itself(std::string_view address);
   /// That node answers there, and is linked.
   void linked(std::string_view address, std::string_view node);
+  /// That node is linked, by a connection of its own, and says that it listens there.
+  void leads_to(std::string_view address, std::string_view node);
   /// The link to that node ended.
   void lost(std::string_view node, routing::time_point now);
 

@@ -132,25 +132,29 @@ protected:
 };
 
 TEST_F(ClusterNode, TellsTheConfirmerWhoSeesTheSameNodes) {
-  std::mutex mutex;
-  peers_changed told;
-  const auto confirmer = system.spawn([&]() -> change_confirmer_actor::behavior_type {
+  struct ear {
+    std::mutex mutex;
+    peers_changed told;
+  };
+  const auto heard = std::make_shared<ear>();
+  const auto confirmer = system.spawn([](std::shared_ptr<ear> in) -> change_confirmer_actor::behavior_type {
     return {
       [](const confirmer_contacts&) {},
       [](const confirm_change&) {},
       [](const change_answered&) {},
-      [&](const peers_changed& m) {
-        const std::lock_guard lock{mutex};
-        told = m;
+      [in](const peers_changed& m) {
+        const std::lock_guard lock{in->mutex};
+        in->told = m;
       },
       [](const shard_replaced&) {},
       [](changes_due) {},
     };
-  });
+  }, heard);
   const auto all_agree = [&](std::size_t peers) {
     return eventually([&] {
-      const std::lock_guard lock{mutex};
-      return told.peers.size() == peers && std::ranges::all_of(told.peers, &peers_changed::peer::agrees);
+      const std::lock_guard lock{heard->mutex};
+      return heard->told.peers.size() == peers
+             && std::ranges::all_of(heard->told.peers, &peers_changed::peer::agrees);
     });
   };
   cluster_node_options options;
@@ -165,10 +169,7 @@ TEST_F(ClusterNode, TellsTheConfirmerWhoSeesTheSameNodes) {
     EXPECT_TRUE(a->sees(c->status().self.node, "left"));
     EXPECT_TRUE(all_agree(1));
   }
-  a.reset();
-  caf::scoped_actor waiting{system};
   caf::anon_send_exit(confirmer, caf::exit_reason::kill);
-  waiting->wait_for(confirmer);
 }
 
 TEST_F(ClusterNode, LinksToAPeerAndTellsTheShards) {

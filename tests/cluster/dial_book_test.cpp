@@ -88,6 +88,20 @@ TEST_F(DialBook, ForgetsWhatWasOnlyFoundAndNeverAnswers) {
   EXPECT_THAT(due(), ElementsAre("configured:1"));
 }
 
+TEST_F(DialBook, DoesNotDialWhoseOwnConnectionIsThere) {
+  book.add("a:1", true);
+  ASSERT_THAT(due(), ElementsAre("a:1"));
+  book.failed("a:1", "", now); // Nobody listened yet,
+  now += 10s;
+  linked = "node-a"; // then it connected itself.
+  book.leads_to("a:1", "node-a");
+  EXPECT_THAT(due(), IsEmpty());
+  linked.clear();
+  book.lost("node-a", now);
+  now += 10s;
+  EXPECT_THAT(due(), ElementsAre("a:1"));
+}
+
 TEST_F(DialBook, KeepsOnlySoManyAddresses) {
   for (std::size_t i = 0; i < dial_book::addresses_max + 10; ++i)
     book.add("a:" + std::to_string(i), false);
