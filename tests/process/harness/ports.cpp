@@ -3,7 +3,11 @@
 #include <cerrno>
 #include <fstream>
 #include <iomanip>
+#include <mutex>
+#include <random>
+#include <set>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
@@ -34,8 +38,26 @@ stream_socket bound_socket(std::uint16_t port) {
   return made;
 }
 
+/// Below those that the kernel gives to outgoing connections: whoever is to listen there does so later.
 std::uint16_t free_port() {
-  return bound_socket().local_port();
+  static std::mutex mutex;
+  static std::mt19937 random{std::random_device{}()};
+  static std::set<std::uint16_t> given;
+  const std::lock_guard lock{mutex};
+  std::uniform_int_distribution<std::uint16_t> ports{10'000, 32'000};
+  for (int attempts = 0; attempts < 1000; ++attempts) {
+    const auto port = ports(random);
+    if (given.contains(port))
+      continue;
+    try {
+      (void)bound_socket(port);
+    } catch (const std::system_error&) {
+      continue;
+    }
+    given.insert(port);
+    return port;
+  }
+  throw std::runtime_error("no free port between 10000 and 32000");
 }
 
 stuck_port::stuck_port() : socket_{bound_socket()} {
