@@ -23,15 +23,6 @@ constexpr std::size_t shard_count = 4;
 
 class ClusterNode : public testing::Test {
 protected:
-  struct configuration : caf::actor_system_config {
-    configuration() {
-      add_message_types<caf::id_block::shunt>();
-      set("scheduler.policy", caf::atom("sharing"));
-      set("scheduler.max-threads", 2);
-      set("logger.verbosity", caf::atom("quiet"));
-    }
-  };
-
   /// One node, with shards that only listen.
   struct node {
     node(caf::actor_system& in, const std::string& name, cluster_node_options options = {}) : system{in} {
@@ -127,7 +118,7 @@ protected:
     return std::make_unique<node>(system, name, options);
   }
 
-  configuration config;
+  two_threads config;
   caf::actor_system system{config};
 };
 

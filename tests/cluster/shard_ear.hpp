@@ -1,4 +1,4 @@
-// A shard that does nothing but listen.
+// A shard that does nothing but listen, and actors to run it.
 #pragma once
 
 #include "actors/protocol.hpp"
@@ -11,6 +11,16 @@
 #include <vector>
 
 namespace shunt {
+
+/// A system of actors for a test in real time.
+struct two_threads : caf::actor_system_config {
+  two_threads() {
+    add_message_types<caf::id_block::shunt>();
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", 2);
+    set("logger.verbosity", caf::atom("quiet"));
+  }
+};
 
 /// What a shard heard. Any thread.
 struct shard_ear {

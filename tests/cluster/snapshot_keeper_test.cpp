@@ -32,14 +32,6 @@ slice_piece piece_of(const std::vector<std::string>& names) {
 
 class SnapshotKeeper : public testing::Test {
 protected:
-  struct configuration : caf::actor_system_config {
-    configuration() {
-      add_message_types<caf::id_block::shunt>();
-      set("scheduler.policy", caf::atom("sharing"));
-      set("scheduler.max-threads", 2);
-      set("logger.verbosity", caf::atom("quiet"));
-    }
-  };
   ~SnapshotKeeper() override {
     caf::anon_send_exit(shard, caf::exit_reason::user_shutdown);
     caf::anon_send_exit(keeper, caf::exit_reason::user_shutdown);
@@ -48,7 +40,7 @@ protected:
   test::temporary_directory files; // These outlive the actors.
   net::log_capture log;
   snapshot_counters counted;
-  configuration how;
+  two_threads how;
   caf::actor_system system{how};
   std::shared_ptr<shard_ear> ear = std::make_shared<shard_ear>();
   route_shard_actor shard;
