@@ -1,7 +1,5 @@
 #include "actors/kept_slice.hpp"
 
-#include <utility>
-
 namespace shunt {
 
 namespace {
@@ -10,11 +8,6 @@ namespace {
 constexpr std::size_t restored_together = 256;
 
 } // namespace
-
-void kept_slice::take(std::shared_ptr<slice_source> from, routing::time_point until) {
-  from_ = std::move(from);
-  until_ = until;
-}
 
 bool kept_slice::restore_host(std::string_view host, routing::time_point now) {
   if (!from_)

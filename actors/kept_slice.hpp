@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string_view>
+#include <utility>
 
 namespace shunt {
 
@@ -14,20 +15,19 @@ class kept_slice {
 public:
   explicit kept_slice(routing::shard_replica& replica) : replica_{&replica} {}
 
-  /// `until`: then all of it is to be read.
-  void take(std::shared_ptr<slice_source> from, routing::time_point until);
+  void take(std::shared_ptr<slice_source> from) { from_ = std::move(from); }
 
   // What was read went into the table. False: there was nothing to read.
 
   bool restore_host(std::string_view host, routing::time_point now);
   bool restore_some(routing::time_point now);
   bool restore_all(routing::time_point now);
-  bool restore_when_due(routing::time_point now) { return now >= until_ && restore_all(now); }
+  /// For when time passes: nothing is left when what is not in the table counts as nowhere.
+  bool restore_in_time(routing::time_point now) { return replica_->is_certain_at(now) && restore_all(now); }
 
 private:
   routing::shard_replica* replica_;
   std::shared_ptr<slice_source> from_; ///< Not all of it read yet; null: nothing is left.
-  routing::time_point until_{};
 };
 
 } // namespace shunt

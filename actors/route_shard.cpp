@@ -195,12 +195,11 @@ public:
   }
 
   void restore(const restore_slice& m) const {
-    const auto in_time = options_.register_interval / 2;
-    state().kept->take(m.from, now() + in_time);
+    state().kept->take(m.from);
     if (in_sync())
       note_restored(state().kept->restore_all(now()));
     else
-      self_->delayed_send(self_, std::min(m.when, in_time), read_slice{});
+      self_->delayed_send(self_, std::min(m.when, options_.register_interval / 2), read_slice{});
   }
 
   void read(const read_slice&) const {
@@ -368,7 +367,7 @@ public:
 
   void tick(const shard_tick&) const {
     state().tick_at.reset();
-    note_restored(state().kept->restore_when_due(now()));
+    note_restored(state().kept->restore_in_time(now()));
     state().replica->tick(now());
     changed_by_peers();
   }

@@ -45,10 +45,11 @@ void shard_replica::restore(const std::vector<told_host>& hosts, time_point now)
   if (!how_.clustered || !holds_ || transferred_) // Peers have told all of it already.
     return;
   for (const auto& host : hosts) {
-    slice_.merge(host, now);
     for (const auto& path : host.paths)
       for (const auto& each : path.members)
-        restored_.insert(slice_history::digest_of(host.host, path.path, *each.target));
+        if (const auto address = each.target->address(); !slice_.endpoint_at(host.host, path.path, address))
+          restored_.insert(slice_history::digest_of_key(host.host, path.path, address));
+    slice_.merge(host, now);
   }
   note_digest(now);
 }
@@ -58,7 +59,7 @@ void shard_replica::confirm_restored(const told_host& told) {
     return;
   for (const auto& path : told.paths)
     for (const auto& each : path.members)
-      restored_.erase(slice_history::digest_of(told.host, path.path, *each.target));
+      restored_.erase(slice_history::digest_of_key(told.host, path.path, each.target->address()));
 }
 
 /// A copy that would have heard them takes no endpoints whose age is over: whoever tells of them, perhaps after a long

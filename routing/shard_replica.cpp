@@ -255,7 +255,7 @@ void shard_replica::notice_pause(time_point now) {
 
 void shard_replica::tick(time_point now) {
   notice_pause(now);
-  if (certain_at_ && now >= *certain_at_) {
+  if (is_certain_at(now)) {
     certain_at_.reset();
     if (holder_in_sync() == nullptr || transferred_)
       be_certain(now);

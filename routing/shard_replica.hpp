@@ -61,6 +61,8 @@ public:
   bool in_sync() const;
   /// Whether this node's copy is in sync as a holder's; what peers are told.
   bool holds_in_sync() const { return holds_ && certain_; }
+  /// Whether `tick` may make it so, since everybody had time to register.
+  bool is_certain_at(time_point now) const { return certain_at_ && now >= *certain_at_; }
   const replica_counters& counters() const { return counters_; }
   /// A holder to ask about a shard that is borrowed here.
   std::optional<peer_id> lender() const { return upstream_; }
@@ -289,7 +291,7 @@ private:
   time_point digests_due_{};
   std::map<peer_id, told_digest> digests_;
   std::deque<std::pair<time_point, std::uint64_t>> own_digests_; ///< Of the last seconds.
-  std::unordered_set<std::uint64_t> restored_; ///< Digests of endpoints that no other holder has told of.
+  std::unordered_set<std::uint64_t> restored_; ///< By `digest_of_key`: that no other holder has told of.
   std::deque<pulling> pulling_; ///< Whose answers are on their way.
   std::size_t compared_ = 0; ///< Buckets, by hosts.
   std::optional<ages_round> ages_;

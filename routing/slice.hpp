@@ -146,8 +146,8 @@ public:
   std::vector<host_digest> host_digests(std::size_t bucket) const;
   std::vector<told_host> tell_hosts(std::span<const std::uint64_t> hashes, time_point now) const;
 
-  /// Removes the endpoints of which `digests` has `slice_history::digest_of`, as long as they are provisional.
-  void drop_provisional(const std::unordered_set<std::uint64_t>& digests, time_point now);
+  /// Removes the endpoints of which `keys` has `slice_history::digest_of_key`, as long as they are provisional.
+  void drop_provisional(const std::unordered_set<std::uint64_t>& keys, time_point now);
 
   /// Endpoints whose age is over since the last call.
   std::vector<endpoint_key> take_doubtful() { return std::exchange(doubtful_, {}); }

@@ -465,12 +465,13 @@ void slice::merge_member(slice_host& h, const told_path& of, const told_member& 
   replace(*r, *m, told.target, told.spelling);
 }
 
-void slice::drop_provisional(const std::unordered_set<std::uint64_t>& digests, time_point now) {
+void slice::drop_provisional(const std::unordered_set<std::uint64_t>& keys, time_point now) {
   std::vector<endpoint_key> gone;
   hosts_.for_each([&](slice_host* h) {
     h->for_each_route([&](const slice_route& r) {
       r.members.for_each([&](const slice_member& m) {
-        if (m.provisional() && digests.contains(slice_history::digest_of(h->text(), r.path(), *m.target)))
+        if (m.provisional()
+            && keys.contains(slice_history::digest_of_key(h->text(), r.path(), m.target->address())))
           gone.push_back({std::string{h->text()}, std::string{r.path()}, std::string{m.target->address()}});
       });
     });

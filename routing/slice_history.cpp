@@ -16,20 +16,20 @@ constexpr std::uint64_t path_seed = 0x8ebc6af09c88c6e3;
 constexpr std::uint64_t address_seed = 0x589965cc75374cc3;
 constexpr std::uint64_t grave_mark = 0x1d8e4e27c47d124f;
 
-std::uint64_t digest_of_key(std::uint64_t host, std::string_view path, std::string_view address) {
-  return fold(host ^ text_hash(path, path_seed), text_hash(address, address_seed));
-}
-
 } // namespace
+
+std::uint64_t slice_history::digest_of_key(std::string_view host, std::string_view path,
+                                           std::string_view address) {
+  return fold(host_hash(host) ^ text_hash(path, path_seed), text_hash(address, address_seed));
+}
 
 std::uint64_t slice_history::digest_of(std::string_view host, std::string_view path,
                                        const endpoint& e) {
-  const auto key = digest_of_key(host_hash(host), path, e.address());
-  return fold(key ^ path_seed, e.content_hash() ^ address_seed);
+  return fold(digest_of_key(host, path, e.address()) ^ path_seed, e.content_hash() ^ address_seed);
 }
 
 std::uint64_t slice_history::digest_of_grave(const endpoint_key& key) {
-  return fold(digest_of_key(host_hash(key.host), key.path, key.address) ^ path_seed, grave_mark);
+  return fold(digest_of_key(key.host, key.path, key.address) ^ path_seed, grave_mark);
 }
 
 void slice_history::joined(std::string_view host, std::string_view path, const endpoint& e) {

@@ -65,6 +65,8 @@ public:
   std::uint64_t vanished_count() const { return vanished_; }
 
   static std::uint64_t digest_of(std::string_view host, std::string_view path, const endpoint& e);
+  /// Whatever the endpoint says of itself.
+  static std::uint64_t digest_of_key(std::string_view host, std::string_view path, std::string_view address);
   static std::uint64_t digest_of_grave(const endpoint_key& key);
 
   /// In the order of `host_hash`: `visit(hash, key, tombstone)` from the hash `from` on, until it says false.

@@ -99,6 +99,29 @@ TEST_F(RouteShardSoonCertain, ReadsAllOfItBeforeItDeniesAnything) {
   EXPECT_TRUE(record.grants.back().in_sync);
 }
 
+/// A shard may learn late that there is something.
+class RouteShardLateRestored : public route_shard_fixture {
+protected:
+  RouteShardLateRestored() {
+    options.in_sync = false;
+    options.register_interval = 500ms;
+    options.cluster = own(system.spawn(deaf_cluster));
+    start();
+    advance(400ms);
+    tell(shard, restore_slice{kept, 10s});
+  }
+
+  std::shared_ptr<kept_hosts> kept = std::make_shared<kept_hosts>(600);
+};
+
+TEST_F(RouteShardLateRestored, ReadsAllOfItBeforeItDeniesAnything) {
+  advance(100ms);
+  EXPECT_TRUE(kept->left.empty());
+  lease("599.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("10.0.0.1:80"));
+  EXPECT_TRUE(record.grants.back().in_sync);
+}
+
 TEST_F(RouteShardRestored, ShowsAllOfItWhenItIsListed) {
   EXPECT_EQ(list_all().size(), 600u);
   EXPECT_TRUE(kept->left.empty());

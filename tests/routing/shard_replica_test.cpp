@@ -257,6 +257,30 @@ TEST_F(Replicas, DropWhatTheyRestoredAndNobodyElseKnows) {
   EXPECT_EQ(digest(0), digest(1));
 }
 
+TEST_F(Replicas, KeepWhatAnotherHolderToldBeforeItWasRestored) {
+  make(1);
+  for (int i = 0; i < 500; ++i)
+    put(0, std::to_string(i) + ".com", 1);
+  advance(interval + 1s);
+  std::vector<told_host> kept;
+  for (std::uint64_t at_cursor = 0; at_cursor != slice::tell_end;)
+    at_cursor = at(0).table().tell_some(at_cursor, 100, now, kept);
+  take(0, "7.com", 1);
+  add(true);
+  at(1).see(view_of(1), now);
+  for (int pieces = 0; pieces < 4; ++pieces)
+    for (auto& [to, what] : at(pieces % 2 == 0 ? 1 : 0).take_outgoing())
+      at(to - 1u).receive(pieces % 2 == 0 ? 2 : 1, what, now);
+  ASSERT_GT(at(1).counters().transferred_hosts, 0u);
+  ASSERT_LT(at(1).counters().transferred_hosts, 499u);
+  at(1).restore(kept, now);
+  run();
+  ASSERT_TRUE(at(1).in_sync());
+  EXPECT_EQ(at(1).counters().repairs + at(0).counters().repairs, 0u) << "which would bring it back";
+  EXPECT_EQ(pool(1, "7.com"), "empty");
+  EXPECT_EQ(digest(0), digest(1));
+}
+
 // -- Confirming
 
 TEST_F(Replicas, KnowWhetherTheyRouteByAChange) {
