@@ -1,5 +1,6 @@
 #include "actors/registrar.hpp"
 
+#include "actors/heard_at.hpp"
 #include "actors/registry_log.hpp"
 #include "net/log_limiter.hpp"
 #include "net/payload_hash.hpp"
@@ -47,9 +48,9 @@ public:
 
   void take(const registry_messages& messages) const {
     settle();
-    const auto now = self_->clock().now();
+    const auto at = heard_at(messages.batch.get(), self_->clock().now(), options_.roles != nullptr);
     for (const auto& each : messages.batch->messages)
-      take(each, now);
+      take(each, at);
     deliver(messages.batch);
     ask_for_confirmations();
     self_->state.known.sweep(2 * messages.batch->messages.size());
@@ -118,7 +119,7 @@ private:
       self_->state.known.settle();
   }
 
-  void take(const net::nats_message& message, routing::time_point now) const {
+  void take(const net::nats_message& message, routing::time_point at) const {
     if (is_foreign(message))
       return;
     const bool unregister = message.subject() == unregister_subject;
@@ -126,8 +127,8 @@ private:
     routing::message_hash hash;
     if (!unregister && message.reply().empty()) {
       hash = net::hash_payload(message.payload(), state.seed);
-      if (const auto repeated = state.known.hear_again(hash, now)) {
-        refreshed(*repeated, now);
+      if (const auto repeated = state.known.hear_again(hash, at)) {
+        refreshed(*repeated, at);
         return;
       }
     }
@@ -180,13 +181,13 @@ private:
   }
 
   /// No shard hears of it.
-  void refreshed(const routing::repeated_message& message, routing::time_point now) const {
+  void refreshed(const routing::repeated_message& message, routing::time_point at) const {
     counters_->refreshed.fetch_add(1, std::memory_order_relaxed);
     if (metrics_ == nullptr)
       return;
     metrics_->registered(message.target->tag("component"), net::registry_action::refreshed,
                          message.routes);
-    metrics_->heard(now);
+    metrics_->heard(at);
   }
 
   /// Without what this router does not do: it acts as absent, and nobody is shown it.

@@ -1,5 +1,6 @@
 #include "actors/route_shard.hpp"
 
+#include "actors/heard_at.hpp"
 #include "actors/kept_slice.hpp"
 #include "actors/registry_log.hpp"
 #include "actors/shard_changes.hpp"
@@ -98,6 +99,7 @@ public:
   void apply(const registration_batch& batch) const {
     const auto now = this->now();
     const auto now_ns = unix_now_ns();
+    const auto heard = heard_at(batch.source.get(), now, options_.cluster != nullptr);
     if (!state().replica->holds())
       return;
     const std::span all{*batch.registrations};
@@ -108,11 +110,11 @@ public:
         table().warm(all.subspan(i, std::min(warmed_together, all.size() - i)));
       const auto& each = all[i];
       if (each.unregister) {
-        const auto result = table().unregister_endpoint(each, now);
+        const auto result = table().unregister_endpoint(each, heard);
         state().lines->unregistered(each, result);
         count(each, result, now);
       } else {
-        const auto result = table().register_endpoint(each, now, now_ns);
+        const auto result = table().register_endpoint(each, heard, now_ns);
         state().lines->registered(each, result);
         count(each, result, now, now_ns);
         if (result.outcome == routing::register_outcome::added && !state().holds->empty())

@@ -134,8 +134,9 @@ void director::perform_on(int node, const step& todo) {
       break;
     case action::go_on:
       world_.at(node).signal(SIGCONT);
-      end_outage(node);
-      enter(node, state::up);
+      of(node).excused = todo.excused;
+      enter(node, state::going_on);
+      watch(node);
       break;
     case action::start: start(node); break;
     case action::restart: of(node).start_when_down = true; [[fallthrough]];
@@ -261,6 +262,12 @@ void director::watch(int node) {
     case state::down:
       if (of(node).start_when_down && !world_.at(node).running())
         start(node);
+      break;
+    case state::going_on:
+      if (clients_.now() - of(node).since < of(node).excused)
+        break;
+      end_outage(node);
+      enter(node, state::up);
       break;
     case state::stopped: break;
   }

@@ -24,12 +24,13 @@ public:
   journal notes;
 
 private:
-  enum class state { up, draining, starting, stopped, down };
+  enum class state { up, draining, starting, stopped, going_on, down };
   struct watched {
     state now = state::up;
     nanoseconds since{};
     bool clients_left = false;
     bool start_when_down = false;
+    nanoseconds excused{0};            ///< While it goes on.
     bool late = false;                 ///< Its start took too long, which was told.
     std::optional<std::size_t> outage; ///< The one that is not over.
   };

@@ -64,6 +64,8 @@ struct step {
   std::chrono::milliseconds by{0};
   confirmation_wish confirm = confirmation_wish::none; ///< Once confirmed, nothing has to settle.
   bool drained = false; ///< Nor may a request be under way on what was unmapped.
+  /// After `continue`: for so long what its clients get does not count, since the others had taken it for dead.
+  nanoseconds excused{0};
   /// Until what is awaited must be. A confirmation is asked for again and again until then; without
   /// it, once.
   nanoseconds within{0};

@@ -93,6 +93,8 @@ void check_step(const step& read, bool node_given) {
     throw scenario_error{name + ": only an unmap that is confirmed can be drained"};
   if ((read.by.count() > 0) != (read.what == action::delay_peers))
     throw scenario_error{name + ": delay_peers, and nothing else, needs `by`"};
+  if (read.excused.count() > 0 && read.what != action::go_on)
+    throw scenario_error{name + ": only after continue is a node excused"};
   const bool must_end = read.what == action::await_placement || read.what == action::await_order;
   if (must_end && read.within.count() == 0)
     throw scenario_error{name + ": needs `within`"};
@@ -129,6 +131,7 @@ step step_of(const YAML::Node& node, const std::string& where, nanoseconds begin
              {"confirm", [&](const YAML::Node& value) { read.confirm = wish_of(value); }},
              {"drained", flag(read.drained)},
              {"within", duration(read.within)},
+             {"excused", duration(read.excused)},
              {"instance", number(read.instance, 0, whole.all_instances() - 1)},
              {"routes", [&](const YAML::Node& value) { read.routes = routes_of(value, whole); }},
              {"by", [&](const YAML::Node& value) {

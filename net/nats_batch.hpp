@@ -4,10 +4,12 @@
 
 #include "net/nats_message.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -53,6 +55,7 @@ public:
   nats_batch& operator=(nats_batch&& other) noexcept {
     release();
     messages = std::move(other.messages);
+    waited_since = other.waited_since;
     credit_ = std::move(other.credit_);
     return *this;
   }
@@ -66,6 +69,9 @@ public:
 
   /// `router.register` and `router.unregister`, or `router.reserve` and `router.unreserve`.
   std::vector<nats_message> messages;
+
+  /// Set: this process stood still, and these may have been sent at any time since. Otherwise just now.
+  std::optional<std::chrono::steady_clock::time_point> waited_since{};
 
 private:
   std::shared_ptr<nats_credit> credit_;

@@ -9,6 +9,7 @@
 #include "net/nats_bus.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <future>
 #include <utility>
 
@@ -22,6 +23,7 @@ constexpr auto pull_patience = 200ms; // Also how soon stop() and a disconnectio
 constexpr auto gather_time = 4ms; // Handing over wakes the registrar, and it all shards.
 constexpr auto close_patience = 500ms;
 constexpr std::string_view log_source = ".nats";
+constexpr std::string_view marker_subject = "router.marker"; // Heard by who sent it, behind what waited.
 constexpr std::size_t reservation_batches_max = 4; // Alive; whoever takes them waits for a disk.
 constexpr std::size_t reservations_waiting_max = 20'000;
 constexpr std::size_t reservation_bytes_max = std::size_t{32} << 20; // Waiting.
@@ -55,6 +57,7 @@ std::string last_error(natsConnection* connection) {
 nats_core::nats_core(nats_options options, registry_handler& handler, component_log& log)
   : options_(std::move(options)),
     start_json_(to_json(options_.start)),
+    marker_prefix_(std::string{options_.start.id}.append(1, ' ')),
     handler_(handler),
     log_(log),
     credit_(std::make_shared<nats_credit>(std::max<std::size_t>(options_.batches_alive_max, 1))),
@@ -244,8 +247,10 @@ void nats_core::run() noexcept {
     tend(clock::now());
     if (!credit_->take(pull_patience))
       continue;
+    const auto waited_before = pause_.since(); // What waited comes before what ends this.
     std::vector<nats_message> messages;
     pull(messages);
+    tend_pause(clock::now());
     hand_over_reservations();
     if (messages.empty()) {
       credit_->give_back();
@@ -253,7 +258,9 @@ void nats_core::run() noexcept {
     }
     received_ += messages.size();
     const bool flood = messages.size() >= options_.batch_messages_max;
-    handler_.on_messages(nats_batch{std::move(messages), credit_});
+    nats_batch batch{std::move(messages), credit_};
+    batch.waited_since = waited_before ? waited_before : pause_.since();
+    handler_.on_messages(std::move(batch));
     // After a quiet time a message is handed over at once; while they pour in, a batch at a time.
     if (!flood)
       pause(gather_time);
@@ -261,6 +268,7 @@ void nats_core::run() noexcept {
 }
 
 void nats_core::tend(clock::time_point now) {
+  tend_pause(now);
   tend_drops(now);
   hand_over_reservations();
   publish_waiting();
@@ -273,6 +281,16 @@ void nats_core::tend(clock::time_point now) {
     log_.info(log_source, "nats-connection-still-disconnected");
     next_notice_ += options_.ping_interval;
   }
+}
+
+void nats_core::tend_pause(clock::time_point now) {
+  const auto seen = pause_.look(now);
+  if (seen.stood_still)
+    log_.warn(log_source, "stood-still",
+              {{"milliseconds", std::chrono::duration_cast<std::chrono::milliseconds>(*seen.stood_still).count()},
+               {"advice", "the process was stopped, or got no CPU; what NATS kept for it counts as heard before"}});
+  if (seen.send && connected_)
+    publish(marker_subject, std::string{marker_prefix_}.append(std::to_string(*seen.send)));
 }
 
 void nats_core::tend_drops(clock::time_point now) {
@@ -343,8 +361,19 @@ void nats_core::take(nats_message message, std::vector<nats_message>& into) {
     into.push_back(std::move(message));
   else if (subject == "router.reserve" || subject == "router.unreserve")
     collect_reservation(std::move(message));
+  else if (subject == marker_subject)
+    hear_marker(message.payload());
   else if (subject == "router.greet" && !message.reply().empty())
     publish(message.reply(), start_json_);
+}
+
+void nats_core::hear_marker(std::string_view payload) {
+  std::uint64_t number = 0;
+  if (!payload.starts_with(marker_prefix_))
+    return; // Another router's.
+  const auto digits = payload.substr(marker_prefix_.size());
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec == std::errc{})
+    pause_.came_back(number);
 }
 
 /// Registrations go on however long these have to wait; beyond the bounds they are lost.

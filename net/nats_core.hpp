@@ -6,6 +6,7 @@
 #include "net/nats_batch.hpp"
 #include "net/nats_client.hpp"
 #include "net/nats_drops.hpp"
+#include "net/nats_pause.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -53,9 +54,11 @@ private:
   void run() noexcept;
   void tend(clock::time_point now);
   void tend_drops(clock::time_point now);
+  void tend_pause(clock::time_point now);
   bool may_ask_again(clock::time_point now) const;
   void ask_again(clock::time_point now);
   void pull(std::vector<nats_message>& into);
+  void hear_marker(std::string_view payload);
   void collect_reservation(nats_message message);
   void hand_over_reservations();
   void take(nats_message message, std::vector<nats_message>& into);
@@ -74,6 +77,7 @@ private:
 
   const nats_options options_;
   const std::string start_json_;
+  const std::string marker_prefix_; // Of the payloads of this router's own markers.
   registry_handler& handler_; // Both only while not stopping_, with the lock held
   component_log& log_;        // (or on the bus's thread, which stop() joins).
   nats_connection_ptr connection_;
@@ -89,7 +93,8 @@ private:
   std::atomic<natsSubscription*> counted_{nullptr}; // subscription_, once there is one.
   std::atomic<std::uint64_t> received_{0};
   std::atomic<std::uint64_t> dropped_seen_{0}; // Still true when the library has forgotten.
-  nats_drops drops_;                           // The bus's thread alone, and the next two.
+  nats_pause pause_;                           // The bus's thread alone, and the next three.
+  nats_drops drops_;
   clock::time_point next_loss_line_{};
   bool asking_is_due_ = false; // Messages were lost: everybody is to register again.
   clock::time_point ask_not_before_{};

@@ -18,14 +18,14 @@ std::uint32_t known_messages::position_of(const message_hash& hash) const {
 }
 
 std::optional<repeated_message> known_messages::hear_again(const message_hash& hash,
-                                                           time_point now) {
-  const auto at = position_of(hash);
-  if (at == nowhere)
+                                                           time_point at) {
+  const auto position = position_of(hash);
+  if (position == nowhere)
     return std::nullopt;
-  const auto& known = entries_[at];
+  const auto& known = entries_[position];
   if (doubted_[slot_of(*known.target)])
     return std::nullopt;
-  known.target->hear(now);
+  known.target->hear(std::max(at, known.target->heard()));
   if (known.target->placed() != known.routes) // Asked last: a shard may just be letting go of it.
     return std::nullopt;
   return repeated_message{known.target.get(), known.routes};

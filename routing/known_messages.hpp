@@ -32,8 +32,8 @@ struct repeated_message {
 
 class known_messages {
 public:
-  /// The message, if it is known and its routes stand as it says; then it counts as heard.
-  std::optional<repeated_message> hear_again(const message_hash& hash, time_point now);
+  /// The message, if it is known and its routes stand as it says; then it counts as heard at `at`, or later if it did.
+  std::optional<repeated_message> hear_again(const message_hash& hash, time_point at);
   /// Remembers a message that was just handed to the shards, `routes` registrations of `target`.
   void remember(const message_hash& hash, endpoint_ptr target, std::uint32_t routes);
 

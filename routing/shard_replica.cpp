@@ -10,6 +10,7 @@ namespace shunt::routing {
 namespace {
 
 constexpr std::size_t transferred_together = 64; ///< Hosts in a piece, about.
+constexpr int wish_after = 2; ///< Intervals of digests.
 constexpr int pause_intervals = 3; ///< Of digests, in which a holder that runs has run.
 
 template <class... Handlers>
@@ -136,7 +137,7 @@ void shard_replica::begin_to_hold(time_point now) {
   digests_due_ = now;
   nats_since_ = ran_at_ = now; // What was said of this shard before went unheard.
   doubt(now);
-  wishes_registrations_ = holder_in_sync() == nullptr;
+  wish_at_ = now + wish_after * how_.digest_interval;
   if (!upstream_)
     answer_what_nobody_will(now);
 }
@@ -149,6 +150,7 @@ void shard_replica::begin_to_borrow(time_point now) {
   }
   pull_.reset();
   ages_.reset();
+  wish_at_.reset();
   certain_at_.reset();
   lent_filter_.reset();
   if (upstream_) { // From a time before it held: it knows nothing of what loops have asked for since.
@@ -270,6 +272,10 @@ void shard_replica::tick(time_point now) {
     digests_due_ = now + how_.digest_interval;
     choose_upstream(now);
     return;
+  }
+  if (wish_at_ && now >= *wish_at_) {
+    wish_at_.reset();
+    wishes_registrations_ = !certain_ && holder_in_sync() == nullptr;
   }
   slice_.history()->expire(now);
   note_digest(now);

@@ -129,7 +129,8 @@ public:
     replica_message what;
   };
   std::vector<outgoing> take_outgoing() { return std::exchange(outgoing_, {}); }
-  /// True once after this node came to hold a shard of which nobody has a copy: all are to be asked to register.
+  /// True once when this node has come to hold a shard of which nobody has a copy: all are to be asked to register.
+  /// Not at once: a node that stood still sees nobody at first, and that all speak would be the next thing to stop it.
   bool take_wish_for_registrations() { return std::exchange(wishes_registrations_, false); }
 
 private:
@@ -260,6 +261,7 @@ private:
   time_point nats_since_{}; ///< What was said since then was heard.
   time_point ran_at_{};      ///< As a holder.
   bool refresh_before_pruning_ = false;
+  std::optional<time_point> wish_at_; ///< If nobody has a copy by then.
   bool wishes_registrations_ = false;
 
   // Leases.

@@ -127,7 +127,7 @@ register_outcome slice::renew(slice_route& r, slice_member& m, const registratio
   const endpoint& fresh = *heard.target;
   const bool counts = stamp_counts(fresh, now_ns);
   if (m.target.get() == &fresh || *m.target == fresh) {
-    m.touch(now, counts);
+    m.touch(std::max(now, m.heard()), counts);
     if (m.target.get() != &fresh) // So that whoever hears this message again knows it is held.
       m.target = placed_endpoint{heard.target};
     respell(r, m, heard.spelling());
@@ -137,7 +137,7 @@ register_outcome slice::renew(slice_route& r, slice_member& m, const registratio
     return register_outcome::older;
   if (!succeeds(fresh, *m.target))
     return register_outcome::unmodified;
-  m.touch(now, counts);
+  m.touch(std::max(now, m.heard()), counts);
   replace(r, m, heard.target, heard.spelling());
   return register_outcome::updated;
 }

@@ -158,6 +158,10 @@ public:
   /// No copy heard it: it goes, if its age is over.
   void prune_endpoint(const endpoint_key& which, time_point now, prune_result& result);
 
+  /// When something counts as heard that was said at some time since `then`: no copy takes it for later than what
+  /// it heard itself meanwhile.
+  static time_point heard_since(time_point then);
+
   // -- Looking
 
   /// The endpoint at `address` in the route of exactly this host and path; null if there is none.

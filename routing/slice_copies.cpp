@@ -486,6 +486,10 @@ void slice::drop_provisional(const std::unordered_set<std::uint64_t>& keys, time
 
 // -- Ageing together
 
+time_point slice::heard_since(time_point then) {
+  return then - tie - 2 * way;
+}
+
 nanoseconds slice::age_of(const endpoint_key& which, time_point now) const {
   const auto* m = find(which.host, which.path, which.address).member;
   if (m == nullptr)

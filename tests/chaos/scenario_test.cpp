@@ -149,6 +149,8 @@ TEST(Scenario, RefusesWaitsThatCannotEnd) {
   EXPECT_TRUE(refused("{at: 1s, do: await_order}"));
   EXPECT_TRUE(refused("{at: 1s, do: await_order, within: 1s, node: 1}"));
   EXPECT_TRUE(refused("{at: 1s, do: kill, node: 1, within: 1s}"));
+  EXPECT_TRUE(refused("{at: 1s, do: kill, node: 1, excused: 1s}"));
+  EXPECT_FALSE(refused("{at: 1s, do: stop, node: 1}, {at: 2s, do: continue, node: 1, excused: 1s}"));
   EXPECT_TRUE(refused("{at: 1s, do: kill_instance}"));
   EXPECT_TRUE(refused("{at: 1s, do: kill_instance, instance: 0, node: 1}"));
   EXPECT_TRUE(refused("{at: 1s, do: silence_emitter, instance: 0}"));

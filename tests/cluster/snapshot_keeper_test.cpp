@@ -65,7 +65,7 @@ TEST_F(SnapshotKeeper, LeavesNothingOutThatIsKnownWhenItIsToldToWrite) {
   caf::scoped_actor self{system};
   auto written = self->request(keeper, 10s, await_snapshot{}); // and is to write for the end.
   goes_on.release();
-  written.receive([](snapshot_written how) { EXPECT_TRUE(how.whole); },
+  written.receive([](snapshot_written end) { EXPECT_TRUE(end.whole); },
                   [](const caf::error& failed) { FAIL() << to_string(failed); });
   const auto file = cluster::snapshot_file::open(path, {"test", 1});
   ASSERT_TRUE(file);

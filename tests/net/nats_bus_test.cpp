@@ -1,6 +1,7 @@
 // The bus against real servers: what it says, what it hands over, and what becomes of it when
 // servers fail, refuse, or fall silent.
 #include "net/nats_bus.hpp"
+#include "net/nats_pause.hpp"
 
 #include "log_capture.hpp"
 #include "nats_server.hpp"
@@ -100,6 +101,30 @@ TEST_F(NatsBus, KeepsRegistersAndUnregistersInOrder) {
   }
   EXPECT_EQ(bus->received_messages(), 3000u);
   EXPECT_EQ(bus->total_dropped_messages(), 0u);
+}
+
+TEST_F(NatsBus, KnowsWhatMayHaveWaitedWhileItStoodStill) {
+  nats_server server;
+  nats_peer peer{server};
+  run(options_for({server.port()}));
+  handler.stall(1300ms);
+  const auto began = std::chrono::steady_clock::now();
+  peer.publish("router.register", "before");
+  ASSERT_TRUE(handler.await_messages(1)); // It stands still now.
+  peer.publish("router.register", "meanwhile");
+  ASSERT_TRUE(handler.await_messages(2));
+  const auto messages = handler.messages();
+  EXPECT_FALSE(messages[0].waited_since);
+  ASSERT_TRUE(messages[1].waited_since);
+  EXPECT_GE(*messages[1].waited_since, began - 1s);
+  EXPECT_LT(*messages[1].waited_since, std::chrono::steady_clock::now() - nats_pause::shortest);
+  std::size_t heard = 2;
+  do {
+    peer.publish("router.register", "afterwards");
+    ASSERT_TRUE(handler.await_messages(++heard));
+    ASSERT_LT(heard, 1000u);
+  } while (handler.messages().back().waited_since);
+  EXPECT_EQ(logged.lines("stood-still").size(), 1u);
 }
 
 TEST_F(NatsBus, IgnoresOtherSubjectsWithoutAWord) {

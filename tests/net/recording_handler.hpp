@@ -8,7 +8,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace shunt::net {
@@ -19,17 +22,21 @@ public:
     std::string subject;
     std::string reply;
     std::string payload;
+    std::optional<std::chrono::steady_clock::time_point> waited_since{};
   };
 
   void on_messages(nats_batch batch) noexcept override {
-    std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
     for (const auto& message : batch.messages)
       messages_.push_back({std::string{message.subject()}, std::string{message.reply()},
-                           std::string{message.payload()}});
+                           std::string{message.payload()}, batch.waited_since});
     if (holding_)
       held_.push_back(std::move(batch));
     most_alive_ = std::max(most_alive_, held_.size());
     changed_.notify_all();
+    const auto time = std::exchange(stall_, {});
+    lock.unlock();
+    std::this_thread::sleep_for(time);
   }
   void on_reservations(nats_batch batch) noexcept override {
     std::lock_guard lock{mutex_};
@@ -45,6 +52,11 @@ public:
   void on_disconnected() noexcept override { add(disconnects_, 1); }
   void on_closed() noexcept override { add(closes_, 1); }
 
+  /// The bus's thread stands still at the next messages, as it does when the process is stopped.
+  void stall(std::chrono::milliseconds time) {
+    std::lock_guard lock{mutex_};
+    stall_ = time;
+  }
   void hold_batches() { holding_ = true; }
   void hold_reservations() { holding_reservations_ = true; }
   void release_reservations() {
@@ -105,6 +117,7 @@ private:
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::chrono::milliseconds stall_{};
   bool holding_ = false;
   bool holding_reservations_ = false;
   std::vector<heard> messages_;

@@ -281,6 +281,37 @@ TEST_F(Replicas, KeepWhatAnotherHolderToldBeforeItWasRestored) {
   EXPECT_EQ(digest(0), digest(1));
 }
 
+/// NATS kept for it what was said meanwhile.
+TEST_F(Replicas, BringNothingBackThatTheyHearLate) {
+  make(2);
+  put_all("a.com", 1);
+  put_all("b.com", 2);
+  advance(interval + 1s);
+  put_all("a.com", 1);
+  put_all("b.com", 2);
+  const auto waited_since = now;
+  sever(0, 1);
+  advance(5s);
+  take(0, "a.com", 1);
+  take(0, "b.com", 2);
+  advance(2s);
+  put(0, "b.com", 2);
+  advance(10s);
+  auto& late = at(1).table();
+  late.register_endpoint(heard("a.com", make_endpoint(1)), slice::heard_since(waited_since), wall_ns);
+  late.unregister_endpoint(registration::make(true, make_endpoint(2), "b.com"), slice::heard_since(waited_since));
+  at(1).applied(now);
+  cut.clear();
+  for (int step = 0; step < 12; ++step) {
+    advance(250ms);
+    EXPECT_EQ(pool(0, "a.com"), "empty");
+    EXPECT_EQ(pool(0, "b.com"), "2");
+  }
+  EXPECT_EQ(pool(1, "a.com"), "empty");
+  EXPECT_EQ(pool(1, "b.com"), "2");
+  EXPECT_EQ(digest(0), digest(1));
+}
+
 // -- Confirming
 
 TEST_F(Replicas, KnowWhetherTheyRouteByAChange) {
@@ -518,7 +549,23 @@ TEST_F(Replicas, OfferWhatTheyLeasedToNewHolders) {
   see_all();
   advance(1s);
   EXPECT_EQ(pool(2, "a.com"), "1");
-  EXPECT_TRUE(at(2).take_wish_for_registrations());
+  EXPECT_FALSE(at(2).take_wish_for_registrations());
+  advance(2s);
+  EXPECT_TRUE(at(2).take_wish_for_registrations()); // Of the others there is no copy.
+  EXPECT_FALSE(at(2).take_wish_for_registrations());
+}
+
+TEST_F(Replicas, WishForNoRegistrationsWhenAHolderIsHeardAgain) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  nodes[1].holds = true; // It stood still, and sees nobody now.
+  sever(0, 1);
+  advance(500ms);
+  heal();
+  advance(5s);
+  EXPECT_TRUE(at(1).in_sync());
+  EXPECT_FALSE(at(1).take_wish_for_registrations());
 }
 
 TEST_F(Replicas, AnswerWhatTheyAskedOfNobodyWhenTheyComeToHold) {
