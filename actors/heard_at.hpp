@@ -8,11 +8,15 @@
 
 namespace shunt {
 
-/// A node that is alone takes all of it as said just now, like gorouter: nobody heard it otherwise. `from` may be null.
-inline routing::time_point heard_at(const net::nats_batch* from, routing::time_point now, bool clustered) {
-  if (from == nullptr || !from->waited_since || !clustered)
-    return now;
-  return std::min(now, routing::slice::heard_since(*from->waited_since));
+/// When NATS brought it: an actor that comes to it later, after the process was stopped perhaps, makes it no younger.
+/// `from` may be null, or of somebody else.
+inline routing::time_point brought_at(const net::nats_batch* from, routing::time_point now) {
+  return from == nullptr || !from->pulled_at ? now : std::min(now, *from->pulled_at);
+}
+
+/// As `brought_at`, unless it waited for the process.
+inline routing::time_point heard_at(const net::nats_batch& from, routing::time_point now) {
+  return from.waited_since ? routing::slice::heard_since(*from.waited_since) : brought_at(&from, now);
 }
 
 } // namespace shunt

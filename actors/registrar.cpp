@@ -48,9 +48,10 @@ public:
 
   void take(const registry_messages& messages) const {
     settle();
-    const auto at = heard_at(messages.batch.get(), self_->clock().now(), options_.roles != nullptr);
+    const auto now = self_->clock().now();
+    const auto at = heard_at(*messages.batch, now);
     for (const auto& each : messages.batch->messages)
-      take(each, at);
+      take(each, at, now);
     deliver(messages.batch);
     ask_for_confirmations();
     self_->state.known.sweep(2 * messages.batch->messages.size());
@@ -119,7 +120,7 @@ private:
       self_->state.known.settle();
   }
 
-  void take(const net::nats_message& message, routing::time_point at) const {
+  void take(const net::nats_message& message, routing::time_point at, routing::time_point now) const {
     if (is_foreign(message))
       return;
     const bool unregister = message.subject() == unregister_subject;
@@ -128,7 +129,7 @@ private:
     if (!unregister && message.reply().empty()) {
       hash = net::hash_payload(message.payload(), state.seed);
       if (const auto repeated = state.known.hear_again(hash, at)) {
-        refreshed(*repeated, at);
+        refreshed(*repeated, now);
         return;
       }
     }
@@ -181,13 +182,13 @@ private:
   }
 
   /// No shard hears of it.
-  void refreshed(const routing::repeated_message& message, routing::time_point at) const {
+  void refreshed(const routing::repeated_message& message, routing::time_point now) const {
     counters_->refreshed.fetch_add(1, std::memory_order_relaxed);
     if (metrics_ == nullptr)
       return;
     metrics_->registered(message.target->tag("component"), net::registry_action::refreshed,
                          message.routes);
-    metrics_->heard(at);
+    metrics_->heard(now);
   }
 
   /// Without what this router does not do: it acts as absent, and nobody is shown it.

@@ -99,7 +99,8 @@ public:
   void apply(const registration_batch& batch) const {
     const auto now = this->now();
     const auto now_ns = unix_now_ns();
-    const auto heard = heard_at(batch.source.get(), now, options_.cluster != nullptr);
+    const auto heard = brought_at(batch.source.get(), now);
+    const auto waited_since = batch.source ? batch.source->waited_since : std::nullopt;
     if (!state().replica->holds())
       return;
     const std::span all{*batch.registrations};
@@ -110,11 +111,11 @@ public:
         table().warm(all.subspan(i, std::min(warmed_together, all.size() - i)));
       const auto& each = all[i];
       if (each.unregister) {
-        const auto result = table().unregister_endpoint(each, heard);
+        const auto result = table().unregister_endpoint(each, heard, waited_since);
         state().lines->unregistered(each, result);
         count(each, result, now);
       } else {
-        const auto result = table().register_endpoint(each, heard, now_ns);
+        const auto result = table().register_endpoint(each, heard, now_ns, waited_since);
         state().lines->registered(each, result);
         count(each, result, now, now_ns);
         if (result.outcome == routing::register_outcome::added && !state().holds->empty())

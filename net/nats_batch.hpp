@@ -55,6 +55,7 @@ public:
   nats_batch& operator=(nats_batch&& other) noexcept {
     release();
     messages = std::move(other.messages);
+    pulled_at = other.pulled_at;
     waited_since = other.waited_since;
     credit_ = std::move(other.credit_);
     return *this;
@@ -70,7 +71,9 @@ public:
   /// `router.register` and `router.unregister`, or `router.reserve` and `router.unreserve`.
   std::vector<nats_message> messages;
 
-  /// Set: this process stood still, and these may have been sent at any time since. Otherwise just now.
+  /// Unset: these are not from NATS.
+  std::optional<std::chrono::steady_clock::time_point> pulled_at{};
+  /// Set: this process stood still, and these may have waited for it since then. Otherwise they were said just before.
   std::optional<std::chrono::steady_clock::time_point> waited_since{};
 
 private:

@@ -23,7 +23,7 @@ constexpr auto pull_patience = 200ms; // Also how soon stop() and a disconnectio
 constexpr auto gather_time = 4ms; // Handing over wakes the registrar, and it all shards.
 constexpr auto close_patience = 500ms;
 constexpr std::string_view log_source = ".nats";
-constexpr std::string_view marker_subject = "router.marker"; // Heard by who sent it, behind what waited.
+constexpr std::string_view marker_subject = "router.marker"; // Comes back to who sent it, behind what waited.
 constexpr std::size_t reservation_batches_max = 4; // Alive; whoever takes them waits for a disk.
 constexpr std::size_t reservations_waiting_max = 20'000;
 constexpr std::size_t reservation_bytes_max = std::size_t{32} << 20; // Waiting.
@@ -250,7 +250,8 @@ void nats_core::run() noexcept {
     const auto waited_before = pause_.since(); // What waited comes before what ends this.
     std::vector<nats_message> messages;
     pull(messages);
-    tend_pause(clock::now());
+    const auto now = clock::now();
+    tend_pause(now);
     hand_over_reservations();
     if (messages.empty()) {
       credit_->give_back();
@@ -259,6 +260,7 @@ void nats_core::run() noexcept {
     received_ += messages.size();
     const bool flood = messages.size() >= options_.batch_messages_max;
     nats_batch batch{std::move(messages), credit_};
+    batch.pulled_at = now;
     batch.waited_since = waited_before ? waited_before : pause_.since();
     handler_.on_messages(std::move(batch));
     // After a quiet time a message is handed over at once; while they pour in, a batch at a time.
@@ -284,12 +286,19 @@ void nats_core::tend(clock::time_point now) {
 }
 
 void nats_core::tend_pause(clock::time_point now) {
-  const auto seen = pause_.look(now);
+  if (!options_.notice_pauses)
+    return;
+  const auto seen = pause_.look(now, connected_);
   if (seen.stood_still)
     log_.warn(log_source, "stood-still",
               {{"milliseconds", std::chrono::duration_cast<std::chrono::milliseconds>(*seen.stood_still).count()},
                {"advice", "the process was stopped, or got no CPU; what NATS kept for it counts as heard before"}});
-  if (seen.send && connected_)
+  if (seen.gave_up)
+    log_.error(log_source, "markers-do-not-come-back",
+               {{"subject", marker_subject},
+                {"advice", "let nats.user publish this subject and subscribe to router.*; without it, a router that was "
+                           "stopped may bring back for a moment what was unregistered meanwhile"}});
+  if (seen.send)
     publish(marker_subject, std::string{marker_prefix_}.append(std::to_string(*seen.send)));
 }
 

@@ -93,7 +93,7 @@ private:
   std::atomic<natsSubscription*> counted_{nullptr}; // subscription_, once there is one.
   std::atomic<std::uint64_t> received_{0};
   std::atomic<std::uint64_t> dropped_seen_{0}; // Still true when the library has forgotten.
-  nats_pause pause_;                           // The bus's thread alone, and the next three.
+  nats_pause pause_;                           // The bus's thread alone, and the next four.
   nats_drops drops_;
   clock::time_point next_loss_line_{};
   bool asking_is_due_ = false; // Messages were lost: everybody is to register again.

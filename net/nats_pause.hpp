@@ -1,5 +1,5 @@
 // Notices that this process stood still, stopped or starved. What it hears next may have waited for it all that time,
-// until a message comes back that was sent afterwards. Time is an argument.
+// until a message comes back that it sent afterwards: a marker. Time is an argument.
 #pragma once
 
 #include <chrono>
@@ -12,49 +12,71 @@ class nats_pause {
 public:
   using clock = std::chrono::steady_clock;
   static constexpr clock::duration shortest = std::chrono::seconds{1};
-  static constexpr clock::duration again_after = std::chrono::seconds{1};
-  static constexpr int sendings_max = 30; ///< Then a message that does not come back never will.
+  /// Without an answer for so long, markers are taken for lost on principle: NATS may not let them pass.
+  static constexpr clock::duration patience = std::chrono::seconds{60};
 
   struct seen {
     std::optional<clock::duration> stood_still{}; ///< Just so long.
-    std::optional<std::uint64_t> send{};          ///< The number of a message that is to come back.
+    std::optional<std::uint64_t> send{};          ///< The number of a marker to send.
+    bool gave_up = false;                         ///< From now on nothing counts as waiting.
   };
 
-  /// To be called much more often than every `shortest`.
-  seen look(clock::time_point now) noexcept {
+  /// To be called much more often than every `shortest`. Without a connection nothing can be sent, and time does not count.
+  seen look(clock::time_point now, bool connected) noexcept {
     seen what;
     if (const auto before = latest_.value_or(now); now - before > shortest) {
       what.stood_still = now - before;
-      since_ = since_.value_or(before);
-      ++number_;
-      send_at_ = now;
-      sendings_ = 0;
+      ran_again_ = now;
+      if (!since_ && !hopeless_)
+        since_ = before;
     }
     latest_ = now;
-    if (!since_ || now < send_at_)
+    if (!since_ || !connected)
       return what;
-    send_at_ = now + again_after;
-    if (++sendings_ <= sendings_max)
-      what.send = number_;
-    else
+    if (!marker_) {
+      marker_ = marker{++number_, now, now, std::chrono::seconds{1}};
+    } else if (now < marker_->send_at) {
+      return what;
+    } else if (now - marker_->sent > patience) {
+      hopeless_ = what.gave_up = true;
       since_.reset();
+      marker_.reset();
+      return what;
+    }
+    what.send = marker_->number;
+    marker_->send_at = now + marker_->wait; // It may have been lost.
+    marker_->wait *= 2;
     return what;
   }
 
+  /// What is heard from here on was said after that marker was sent first.
   void came_back(std::uint64_t number) noexcept {
-    if (number == number_)
+    if (!marker_ || number != marker_->number)
+      return;
+    if (marker_->sent >= ran_again_)
       since_.reset();
+    else // It stood still again meanwhile.
+      since_ = marker_->sent;
+    marker_.reset();
   }
 
   /// What is heard now may have been said at any time since; nothing: it was said just now.
   std::optional<clock::time_point> since() const noexcept { return since_; }
 
 private:
+  struct marker {
+    std::uint64_t number;
+    clock::time_point sent;
+    clock::time_point send_at; ///< Again.
+    clock::duration wait;
+  };
+
   std::optional<clock::time_point> latest_;
   std::optional<clock::time_point> since_;
+  clock::time_point ran_again_{}; ///< After the last pause.
+  std::optional<marker> marker_;  ///< That is on its way.
   std::uint64_t number_ = 0;
-  clock::time_point send_at_{};
-  int sendings_ = 0;
+  bool hopeless_ = false;
 };
 
 } // namespace shunt::net

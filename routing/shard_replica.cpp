@@ -96,6 +96,19 @@ void shard_replica::be_certain(time_point now) {
   }
 }
 
+void shard_replica::wish_in_time(time_point now) {
+  if (!wish_at_ || now < *wish_at_)
+    return;
+  const bool lacks_source = holder_in_sync() == nullptr;
+  if (!lacks_source && !transferred_)
+    return; // Which may die, too, before all of it is here.
+  wish_at_.reset();
+  if (certain_ || !lacks_source)
+    return;
+  wishes_registrations_ = true;
+  doubt(now); // From now on everybody has time.
+}
+
 // -- Roles
 
 void shard_replica::see(shard_view view, time_point now) {
@@ -257,6 +270,7 @@ void shard_replica::notice_pause(time_point now) {
 
 void shard_replica::tick(time_point now) {
   notice_pause(now);
+  wish_in_time(now);
   if (is_certain_at(now)) {
     certain_at_.reset();
     if (holder_in_sync() == nullptr || transferred_)
@@ -272,10 +286,6 @@ void shard_replica::tick(time_point now) {
     digests_due_ = now + how_.digest_interval;
     choose_upstream(now);
     return;
-  }
-  if (wish_at_ && now >= *wish_at_) {
-    wish_at_.reset();
-    wishes_registrations_ = !certain_ && holder_in_sync() == nullptr;
   }
   slice_.history()->expire(now);
   note_digest(now);

@@ -182,6 +182,7 @@ private:
   bool hears_all() const { return nats_connected_ && !nats_drops_ && api_followed_; }
   void be_certain(time_point now);
   void be_certain_in_time(time_point now);
+  void wish_in_time(time_point now);
   void watch(std::string_view host);
   void unwatch(std::string_view host);
 

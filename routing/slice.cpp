@@ -81,16 +81,17 @@ bool slice::accepts_segment(std::string_view segment) const {
 
 // -- Registering
 
-register_result slice::register_endpoint(const registration& r, time_point now,
-                                         std::int64_t now_ns) {
+register_result slice::register_endpoint(const registration& r, time_point now, std::int64_t now_ns,
+                                         std::optional<time_point> waited_since) {
   if (!stores_segment(r.target->isolation_segment()) || !is_acceptable(r.host(), r.path()))
     return {};
   slice_host& h = make_host(r.host(), r.hash());
   slice_route& route = make_route(h, r.path());
+  const auto at = waited_since ? heard_since(*waited_since) : now;
   if (auto* m = route.members.find(r.target->address(), r.target->address_hash()))
-    return {renew(route, *m, r, now, now_ns), false};
+    return {is_told_since(*m, waited_since) ? register_outcome::older : renew(route, *m, r, at, now_ns), false};
   const bool was_empty = route.members.empty();
-  add(route, slice_member{r.target, now, stamp_counts(*r.target, now_ns)}, r.spelling());
+  add(route, slice_member{r.target, at, stamp_counts(*r.target, now_ns)}, r.spelling());
   return {register_outcome::added, was_empty};
 }
 
@@ -192,11 +193,12 @@ void slice::warm(std::span<const registration> soon) const {
 
 // -- Unregistering
 
-unregister_result slice::unregister_endpoint(const registration& r, time_point now) {
+unregister_result slice::unregister_endpoint(const registration& r, time_point now,
+                                             std::optional<time_point> waited_since) {
   if (!stores_segment(r.target->isolation_segment()))
     return {};
-  tombstone end{now};
-  const auto result = take_out(r, now, end);
+  tombstone end{waited_since ? heard_since(*waited_since) : now};
+  const auto result = take_out(r, now, waited_since, end);
   if (history_ && result.outcome != unregister_outcome::not_accepted)
     history_->bury(r.host(), r.path(), r.target->address(), end);
   return result.outcome == unregister_outcome::not_accepted
@@ -205,7 +207,8 @@ unregister_result slice::unregister_endpoint(const registration& r, time_point n
 }
 
 /// "Not accepted": what is there is newer than the message.
-unregister_result slice::take_out(const registration& r, time_point now, tombstone& end) {
+unregister_result slice::take_out(const registration& r, time_point now, std::optional<time_point> waited_since,
+                                  tombstone& end) {
   unregister_result result{.outcome = unregister_outcome::not_found};
   slice_host* h = find_host(r.host(), r.hash());
   slice_route* route = h == nullptr ? nullptr : h->find(r.path());
@@ -222,6 +225,13 @@ unregister_result slice::take_out(const registration& r, time_point now, tombsto
     return result;
   if (!same_tag(*m->target, *r.target) && !succeeds(*r.target, *m->target))
     return {.outcome = unregister_outcome::not_accepted};
+  if (is_told_since(*m, waited_since)) {
+    m->set_provisional();
+    schedule(*route, *m);
+    return {.outcome = unregister_outcome::not_accepted};
+  }
+  if (waited_since) // NATS keeps the order: it ended what this process had heard.
+    end.at = std::max(end.at, std::min(m->heard(), *waited_since));
   result.outcome = unregister_outcome::removed;
   end.heard = m->heard();
   remove_member(*route, m);

@@ -41,13 +41,19 @@ public:
 
   // -- What is heard
 
-  /// `now_ns` is the wall clock in Unix nanoseconds, to judge the endpoint's stamp by.
-  register_result register_endpoint(const registration& r, time_point now, std::int64_t now_ns);
+  /// `now_ns` is the wall clock in Unix nanoseconds, to judge the endpoint's stamp by. `waited_since`: it may have been
+  /// said at any time since, while this process stood still; what another copy heard meanwhile is newer.
+  register_result register_endpoint(const registration& r, time_point now, std::int64_t now_ns,
+                                    std::optional<time_point> waited_since = {});
   /// Has whatever `soon` will be compared with fetched into the cache. Worth calling with a few
   /// dozen at a time before they are applied: finding one endpoint in a table that exceeds the
   /// cache means waiting for memory three times in a row, and here all of them wait together.
   void warm(std::span<const registration> soon) const;
-  unregister_result unregister_endpoint(const registration& r, time_point now);
+  unregister_result unregister_endpoint(const registration& r, time_point now,
+                                        std::optional<time_point> waited_since = {});
+  /// When something counts as heard that was said at some time since `then`: no copy takes it for later than what
+  /// it heard itself meanwhile.
+  static time_point heard_since(time_point then);
   /// An attempt failed: avoid the endpoint for a quarter of the stale threshold, or, if `prune_tls`
   /// and it is a TLS endpoint, remove it. Only in the pool of exactly this host and path.
   failure_report report_failure(std::string_view host, std::string_view path,
@@ -158,10 +164,6 @@ public:
   /// No copy heard it: it goes, if its age is over.
   void prune_endpoint(const endpoint_key& which, time_point now, prune_result& result);
 
-  /// When something counts as heard that was said at some time since `then`: no copy takes it for later than what
-  /// it heard itself meanwhile.
-  static time_point heard_since(time_point then);
-
   // -- Looking
 
   /// The endpoint at `address` in the route of exactly this host and path; null if there is none.
@@ -236,7 +238,9 @@ private:
                          std::int64_t now_ns);
   void respell(slice_route& r, const slice_member& m, std::string_view spelling);
   void replace(slice_route& r, slice_member& m, const endpoint_ptr& by, std::string_view spelling);
-  unregister_result take_out(const registration& r, time_point now, tombstone& end);
+  unregister_result take_out(const registration& r, time_point now, std::optional<time_point> waited_since,
+                             tombstone& end);
+  static bool is_told_since(const slice_member& m, std::optional<time_point> waited_since);
   void remove_member(slice_route& r, slice_member* m);
 
   /// How long an empty route stays known.

@@ -12,10 +12,10 @@ namespace {
 
 /// Events on two nodes that are not further apart than this have no order.
 constexpr auto tie = std::chrono::seconds{1};
-
 /// What is told arrives younger than it was, by so much at most.
 constexpr auto way = std::chrono::milliseconds{250};
-
+/// By how much an endpoint may seem to be heard later than it was.
+constexpr auto heard_grain = std::chrono::milliseconds{100};
 /// Told times that are longer ago than this count as so long ago.
 constexpr nanoseconds longest = std::chrono::hours{24};
 
@@ -375,6 +375,17 @@ void slice::abandon_unwatched(time_point now) {
     abandon(*h, now);
 }
 
+// -- What waited for this process
+
+time_point slice::heard_since(time_point then) {
+  return then - tie - 2 * way;
+}
+
+/// Another copy told of it, who heard it while this process stood still.
+bool slice::is_told_since(const slice_member& m, std::optional<time_point> waited_since) {
+  return waited_since && m.heard() > *waited_since + heard_grain;
+}
+
 // -- Merging
 
 void slice::merge(const told_host& told, time_point now, std::vector<endpoint_key>* refused) {
@@ -482,33 +493,6 @@ void slice::drop_provisional(const std::unordered_set<std::uint64_t>& keys, time
     if (r->members.empty())
       settle_empty(*r, now, false);
   }
-}
-
-// -- Ageing together
-
-time_point slice::heard_since(time_point then) {
-  return then - tie - 2 * way;
-}
-
-nanoseconds slice::age_of(const endpoint_key& which, time_point now) const {
-  const auto* m = find(which.host, which.path, which.address).member;
-  if (m == nullptr)
-    return ages_told::never;
-  return is_spared(*m) ? nanoseconds{0} : since(m->heard(), now);
-}
-
-void slice::hear(const endpoint_key& which, time_point at) {
-  const auto [r, m] = find(which.host, which.path, which.address);
-  if (m == nullptr || at <= m->heard())
-    return;
-  m->touch(at, m->stamp_ns() != 0, m->provisional());
-  schedule(*r, *m);
-}
-
-void slice::prune_endpoint(const endpoint_key& which, time_point now, prune_result& result) {
-  const auto [r, m] = find(which.host, which.path, which.address);
-  if (m != nullptr && !is_spared(*m) && stale_after(*m) < now)
-    remove_stale(*r, {m->target}, now, result, true);
 }
 
 } // namespace shunt::routing

@@ -117,4 +117,27 @@ nanoseconds slice::stale_threshold(const endpoint& e) const {
   return own == nanoseconds{0} || own > rules_.stale_threshold ? rules_.stale_threshold : own;
 }
 
+// -- Ageing together
+
+nanoseconds slice::age_of(const endpoint_key& which, time_point now) const {
+  const auto* m = find(which.host, which.path, which.address).member;
+  if (m == nullptr)
+    return ages_told::never;
+  return is_spared(*m) ? nanoseconds{0} : std::max(now - m->heard(), nanoseconds{0});
+}
+
+void slice::hear(const endpoint_key& which, time_point at) {
+  const auto [r, m] = find(which.host, which.path, which.address);
+  if (m == nullptr || at <= m->heard())
+    return;
+  m->touch(at, m->stamp_ns() != 0, m->provisional());
+  schedule(*r, *m);
+}
+
+void slice::prune_endpoint(const endpoint_key& which, time_point now, prune_result& result) {
+  const auto [r, m] = find(which.host, which.path, which.address);
+  if (m != nullptr && !is_spared(*m) && stale_after(*m) < now)
+    remove_stale(*r, {m->target}, now, result, true);
+}
+
 } // namespace shunt::routing

@@ -365,5 +365,29 @@ TEST_F(Registrar, LetsTheSuccessorHearWhatItsPredecessorKnew) {
   EXPECT_EQ(successor.batches.front().registrations->front().uri, "a.example");
 }
 
+TEST_F(Registrar, DatesBackWhatWaitedWhileTheProcessStoodStill) {
+  scheduler().advance_time(24h);
+  const auto message = payload_of(R"("a.example")", 1);
+  hear({{register_subject, message}});
+  const auto target = records[routing::shard_of("a.example", shard_count)].batches.at(0).registrations->at(0).target;
+  target->place(); // As a shard does that has applied it.
+  for (auto& record : records)
+    record.batches.clear();
+  const auto now = scheduler().clock().now();
+  auto batch = batch_of({{register_subject, message}});
+  batch->pulled_at = now;
+  batch->waited_since = now - 20s;
+  tell(registrar, registry_messages{batch});
+  ASSERT_EQ(counters.refreshed, 1u);
+  EXPECT_LT(target->heard(), now - 20s);
+  EXPECT_GT(target->heard(), now - 25s);
+  batch->waited_since.reset();
+  batch->pulled_at = now - 5s; // It lay in a mailbox meanwhile.
+  tell(registrar, registry_messages{batch});
+  ASSERT_EQ(counters.refreshed, 2u);
+  EXPECT_LT(target->heard(), now - 4s);
+  EXPECT_GE(target->heard(), now - 5s);
+}
+
 } // namespace
 } // namespace shunt

@@ -15,6 +15,27 @@ using testing::SizeIs;
 
 class RouteShardInDoubt : public route_shard_fixture {};
 
+TEST_F(RouteShardInDoubt, DatesBackWhatWaitedWhileTheProcessStoodStill) {
+  options.rules.stale_threshold = 120s;
+  options.prune_interval = 1s;
+  start();
+  const auto now = scheduler().clock().now();
+  auto late = batch_of({registered("late.example", 80)}), lay = batch_of({registered("lay.example", 80)});
+  late.source = lay.source = std::make_shared<net::nats_batch>();
+  late.source->pulled_at = now;
+  late.source->waited_since = now - 121s;
+  tell(shard, late);
+  lay.source = std::make_shared<net::nats_batch>();
+  lay.source->pulled_at = now - 121s; // In a mailbox.
+  tell(shard, lay);
+  hear({registered("a.example", 80)});
+  const auto is_empty = [this](const char* uri) { return list_all().at(uri) == "[]"; };
+  EXPECT_FALSE(is_empty("late.example") || is_empty("lay.example"));
+  advance(1s);
+  EXPECT_FALSE(is_empty("a.example"));
+  EXPECT_TRUE(is_empty("late.example") && is_empty("lay.example"));
+}
+
 // -- Doubt
 
 TEST_F(RouteShardInDoubt, DeniesNothingWithoutNats) {

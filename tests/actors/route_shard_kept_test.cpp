@@ -122,27 +122,6 @@ TEST_F(RouteShardLateRestored, ReadsAllOfItBeforeItDeniesAnything) {
   EXPECT_TRUE(record.grants.back().in_sync);
 }
 
-/// Not kept by it, but for it, by NATS.
-TEST_F(RouteShardRestored, DatesBackWhatWaitedWhileTheProcessStoodStill) {
-  auto batch = batch_of({registered("a.example", 80)});
-  auto source = std::make_shared<net::nats_batch>();
-  source->waited_since = scheduler().clock().now() - 20s;
-  batch.source = source;
-  tell(shard, batch);
-  auto told = self->request(shard, caf::infinite, tell_slice{});
-  run();
-  told.receive(
-    [](const slice_piece& piece) {
-      for (const auto& host : *piece.hosts)
-        if (host.host == "a.example") {
-          EXPECT_GE(host.paths.at(0).members.at(0).age, 20s);
-          return;
-        }
-      ADD_FAILURE() << "it is not there";
-    },
-    [](const caf::error& error) { ADD_FAILURE() << to_string(error); });
-}
-
 TEST_F(RouteShardRestored, ShowsAllOfItWhenItIsListed) {
   EXPECT_EQ(list_all().size(), 600u);
   EXPECT_TRUE(kept->left.empty());

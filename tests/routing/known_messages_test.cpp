@@ -63,6 +63,15 @@ TEST_F(KnownMessages, KeepARouteFromAgeingWhenTheyAreHeardAgain) {
   EXPECT_EQ(table.prune(now).endpoints, 1u);
 }
 
+TEST_F(KnownMessages, MakeNothingOlderThatWasHeardLater) {
+  const auto target = hear(first, 80, {"a.com"});
+  known.settle();
+  ASSERT_TRUE(known.hear_again(first, now));
+  const auto heard = target->heard();
+  ASSERT_TRUE(known.hear_again(first, now - 20s));
+  EXPECT_EQ(target->heard(), heard);
+}
+
 TEST_F(KnownMessages, AreReadAnewOnceAnyOfTheirRoutesLetGoOfTheEndpoint) {
   const auto target = hear(first, 1, {"a.example.com", "b.example.com"});
   EXPECT_TRUE(known.hear_again(first, now));

@@ -298,8 +298,8 @@ TEST_F(Replicas, BringNothingBackThatTheyHearLate) {
   put(0, "b.com", 2);
   advance(10s);
   auto& late = at(1).table();
-  late.register_endpoint(heard("a.com", make_endpoint(1)), slice::heard_since(waited_since), wall_ns);
-  late.unregister_endpoint(registration::make(true, make_endpoint(2), "b.com"), slice::heard_since(waited_since));
+  late.register_endpoint(heard("a.com", make_endpoint(1)), now, wall_ns, waited_since);
+  late.unregister_endpoint(registration::make(true, make_endpoint(2), "b.com"), now, waited_since);
   at(1).applied(now);
   cut.clear();
   for (int step = 0; step < 12; ++step) {
@@ -553,6 +553,41 @@ TEST_F(Replicas, OfferWhatTheyLeasedToNewHolders) {
   advance(2s);
   EXPECT_TRUE(at(2).take_wish_for_registrations()); // Of the others there is no copy.
   EXPECT_FALSE(at(2).take_wish_for_registrations());
+}
+
+/// Of a replica that borrowed, and comes to hold, at a time after that.
+class LastReplica : public ::testing::Test {
+protected:
+  static constexpr auto register_interval = 2s; ///< The least in a cluster.
+  LastReplica() { replica.see({.held = false, .others = {holder_in_sync}}, now); }
+  bool wishes_within(nanoseconds time) {
+    bool wished = false;
+    for (const auto end = now + time; now < end;) {
+      now += 250ms;
+      replica.tick(now);
+      wished = replica.take_wish_for_registrations() || wished;
+    }
+    return wished;
+  }
+
+  static constexpr shard_view::holder holder_in_sync{2, true, true, true};
+  time_point now = start;
+  shard_replica replica{{}, {.clustered = true, .in_sync = false, .register_interval = register_interval}, now};
+};
+
+TEST_F(LastReplica, GivesEverybodyTimeToRegisterOnceTheyAreAsked) {
+  replica.see({.held = true}, now);
+  EXPECT_TRUE(wishes_within(3s));
+  EXPECT_FALSE(replica.in_sync());
+  EXPECT_FALSE(wishes_within(register_interval));
+  EXPECT_TRUE(replica.in_sync());
+}
+
+TEST_F(LastReplica, AsksWhenItsSourceDiesInTheMiddle) {
+  replica.see({.held = true, .others = {holder_in_sync}}, now);
+  EXPECT_FALSE(wishes_within(3s));
+  replica.peer_gone(holder_in_sync.peer, now);
+  EXPECT_TRUE(wishes_within(1s));
 }
 
 TEST_F(Replicas, WishForNoRegistrationsWhenAHolderIsHeardAgain) {
