@@ -46,10 +46,10 @@ void world::hear(std::size_t i, std::size_t r, bool unregister) {
     return;
   const auto heard = registration::make(unregister, what.target, what.host);
   if (unregister) {
-    replica.table().unregister_endpoint(heard, local(i));
+    replica.table().unregister_endpoint(heard, local(i), n.waited_since);
     n.sightings[r].unregistered = time_.now();
   } else {
-    replica.table().register_endpoint(heard, local(i), wall_ns + time_.now().count());
+    replica.table().register_endpoint(heard, local(i), wall_ns + time_.now().count(), n.waited_since);
     n.sightings[r].unregistered = -1ns;
     what.heard = time_.now();
   }

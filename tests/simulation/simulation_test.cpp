@@ -29,20 +29,21 @@ void expect_kept(std::uint64_t first, std::size_t seeds, std::size_t nodes, std:
 
 TEST(Simulation, MembersAgreeInSmallClusters) {
   for (std::size_t nodes = 2; nodes <= 8; ++nodes)
-    expect_kept(1000 * nodes, 25, nodes, 0);
+    expect_kept(1000 * nodes, 60, nodes, 0);
 }
 
 TEST(Simulation, MembersAgreeInLargeClusters) {
   expect_kept(1, 3, 40, 0);
+  expect_kept(1, 1, 200, 0);
 }
 
 TEST(Simulation, CopiesKeepTheirPromises) {
-  expect_kept(1, 150, 5, 40);
+  expect_kept(1, 1'500, 5, 40);
 }
 
 TEST(Simulation, CopiesKeepTheirPromisesWhateverTheNumberOfNodes) {
   for (std::size_t nodes = 2; nodes <= 7; ++nodes)
-    expect_kept(10'000 * nodes, 10, nodes, 20);
+    expect_kept(10'000 * nodes, 100, nodes, 20);
 }
 
 TEST(Simulation, TheSameHistoryGivesTheSameRun) {

@@ -12,6 +12,8 @@ namespace {
 
 constexpr auto turn_every = 100ms;
 constexpr auto silence_max = 3s; ///< On a link: then it is closed.
+constexpr auto pause_noticed = 1s;
+constexpr auto keep_every = 5s; ///< Snapshots.
 
 } // namespace
 
@@ -87,6 +89,15 @@ void world::start(std::size_t i) {
   n.members->set_hears_nats(n.has_nats);
   settle(i);
   const auto life = n.life;
+  n.unread = n.kept;
+  for (std::size_t s = 0; has_snapshots() && s < n.kept.size(); ++s)
+    for (int piece = 0; piece < 4; ++piece) // The last one is of what was left.
+      time_.in(std::chrono::milliseconds{dice_.below(2'000)}, [this, i, s, life] {
+        if (nodes_[i].life == life && nodes_[i].runs()) {
+          restore(i, s, 2);
+          settle(i);
+        }
+      });
   const auto again = std::make_shared<std::function<void()>>();
   *again = [this, i, life, weak = std::weak_ptr{again}] {
     if (nodes_[i].life != life || !nodes_[i].up)
@@ -106,6 +117,8 @@ void world::stop(std::size_t i, bool silent) {
   for (std::size_t other = 0; other < nodes_.size(); ++other)
     if (const auto epoch = std::exchange(n.links[other].epoch, 0); epoch != 0 && !silent)
       network_.send(i, other, [=, this] { arrive(i, other, epoch, std::make_shared<packet>(goodbye{})); });
+  if (has_snapshots() && n.leaving)
+    keep(i);
   n.up = false;
   n.stopped = time_.now();
   n.members.reset();
@@ -122,13 +135,51 @@ void world::when_running(std::size_t i, std::function<void()> what) {
 }
 
 void world::pause(std::size_t i, nanoseconds lasts) {
-  ++nodes_[i].pauses;
+  if (++nodes_[i].pauses == 1)
+    nodes_[i].paused_since = time_.now();
   time_.in(lasts, [this, i] {
-    if (--nodes_[i].pauses > 0 || !nodes_[i].up)
+    auto& n = nodes_[i];
+    if (--n.pauses > 0 || !n.up)
       return;
-    for (auto& each : std::exchange(nodes_[i].waiting, {}))
+    if (time_.now() - n.paused_since > pause_noticed)
+      n.waited_since = time_point{1000s + n.paused_since + n.skew};
+    for (auto& each : std::exchange(n.waiting, {}))
       each();
+    n.waited_since.reset();
   });
+}
+
+/// Writes its snapshot.
+void world::keep(std::size_t i) {
+  auto& n = nodes_[i];
+  for (std::size_t s = 0; s < n.replicas.size(); ++s)
+    restore(i, s, routes_.size()); // What it has not read yet is not to be lost.
+  n.kept_at = time_.now();
+  n.kept.assign(n.replicas.size(), {});
+  for (std::size_t s = 0; s < n.replicas.size(); ++s)
+    if (n.replicas[s]->holds())
+      n.replicas[s]->table().tell_piece(0, routes_.size(), local(i), n.kept[s]);
+}
+
+/// Some of what it kept.
+void world::restore(std::size_t i, std::size_t shard, std::size_t most) {
+  auto& n = nodes_[i];
+  if (n.unread.size() <= shard || n.unread[shard].empty())
+    return;
+  auto& all = n.unread[shard];
+  std::vector<told_host> some;
+  for (; !all.empty() && some.size() < most; all.pop_back())
+    some.push_back(std::move(all.back()));
+  for (auto& host : some)
+    for (auto& path : host.paths) {
+      const auto age = n.started - n.kept_at;
+      for (auto& each : path.members)
+        each.age += age;
+      for (auto& each : path.ended)
+        each.age += age;
+      path.empty_for += age;
+    }
+  n.replicas[shard]->restore(some, local(i));
 }
 
 void world::turn(std::size_t i) {
@@ -138,11 +189,16 @@ void world::turn(std::size_t i) {
       close(i, other);
   n.members->tick(local(i));
   for (std::size_t s = 0; s < n.replicas.size(); ++s)
-    if (const auto due = n.replicas[s]->due(); due && *due <= local(i))
+    if (const auto due = n.replicas[s]->due(); due && *due <= local(i)) {
+      if (n.replicas[s]->is_certain_at(local(i)))
+        restore(i, s, routes_.size());
       n.replicas[s]->tick(local(i));
+    }
   if (n.replicas.empty()) // A copy that is made in no time.
     for (std::size_t s = 0; s < history_.shards; ++s)
       n.members->set_in_sync(s, n.views[s].held);
+  if (has_snapshots() && time_.now() - n.started > keep_every && time_.now() - n.kept_at > keep_every)
+    keep(i);
   const auto round = time_.now() / turn_every + static_cast<long>(i);
   if (round % 3 == 0) {
     const auto said = std::make_shared<const packet>(n.members->heartbeat());

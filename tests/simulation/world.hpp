@@ -83,6 +83,11 @@ private:
     std::vector<link_end> links;
     std::vector<std::size_t> by_number; ///< Which node a peer id means.
     std::deque<std::function<void()>> waiting; ///< For it to run again.
+    nanoseconds paused_since{0};
+    std::optional<time_point> waited_since; ///< While it hears what waited, by its clock.
+    std::vector<std::vector<routing::told_host>> kept; ///< Per shard, in its snapshot.
+    std::vector<std::vector<routing::told_host>> unread; ///< Of that, since it started.
+    nanoseconds kept_at{0};
     std::vector<nanoseconds> holds_since, in_sync_since; ///< Per shard; negative: it does not.
     std::vector<nanoseconds> known_since;                ///< Per host.
     std::vector<sighting> sightings;                     ///< Per route.
@@ -111,6 +116,9 @@ private:
   time_point local(std::size_t i) const { return time_point{1000s + time_.now() + nodes_[i].skew}; }
   void when_running(std::size_t i, std::function<void()> what);
   void pause(std::size_t i, nanoseconds lasts);
+  bool has_snapshots() const { return history_.seed % 2 == 0; }
+  void keep(std::size_t i);
+  void restore(std::size_t i, std::size_t shard, std::size_t most);
 
   // Links.
   void dial(std::size_t a);
