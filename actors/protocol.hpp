@@ -220,11 +220,10 @@ public:
   /// Some more, about `most`. Empty: that was all.
   virtual std::vector<routing::told_host> read(std::size_t most) noexcept = 0;
 };
-/// Until it hears better, the shard knows what this says: of each host when that is first needed, of all others from
-/// `when` on.
+/// Until it hears better, the shard knows what this says: of each host when that is first needed, of all others by and by.
 struct restore_slice {
   std::shared_ptr<slice_source> from;
-  std::chrono::nanoseconds when{0}; ///< From now.
+  double turn = 0; ///< In the time in which all shards read, from 0 to 1, so that they do not all do so at once.
 };
 /// INTERNAL. Reads some hosts that nobody has needed so far.
 struct read_slice {};

@@ -23,6 +23,7 @@ constexpr std::size_t warmed_together = 32; ///< Registrations whose memory is a
 constexpr std::size_t prune_budget = 2'000; ///< Routes and endpoints a step looks at.
 constexpr std::size_t told_together = 256;  ///< Hosts in a piece of a snapshot.
 constexpr auto restore_pause = std::chrono::milliseconds{10};
+constexpr std::chrono::nanoseconds restored_within = std::chrono::seconds{10}; ///< By all shards, of what nobody waits for.
 
 using clock = caf::actor_clock; // The steady clock, unless a test moves it.
 
@@ -201,8 +202,13 @@ public:
     state().kept->take(m.from);
     if (in_sync())
       note_restored(state().kept->restore_all(now()));
-    else
-      self_->delayed_send(self_, std::min(m.when, options_.register_interval / 2), read_slice{});
+    else // At first whoever asks has the processor.
+      self_->delayed_send(self_, after_half(m.turn), read_slice{});
+  }
+
+  std::chrono::nanoseconds after_half(double turn) const {
+    const auto half = std::min(options_.register_interval / 2, restored_within);
+    return half + std::chrono::duration_cast<std::chrono::nanoseconds>(half * turn);
   }
 
   void read(const read_slice&) const {

@@ -20,6 +20,8 @@ using clock = std::chrono::steady_clock;
 /// The life of the router, in order. `phase_over` names the phase whose wait is over.
 enum phase : int { idle, waiting, serving, draining_wait, draining, cutting, finished };
 
+constexpr auto peers_patience = std::chrono::seconds{60}; ///< For all that others know, beyond the delay.
+constexpr auto look_again_after = std::chrono::milliseconds{100};
 constexpr auto cut_patience = std::chrono::seconds{2}; ///< For connections to notice their end.
 
 double seconds(std::chrono::nanoseconds duration) {
@@ -33,6 +35,7 @@ struct supervisor_state {
   std::set<std::size_t> busy_loops;
   std::uint64_t incarnation = 1;
   int exit_code = 0;
+  clock::time_point doors_due{};
   clock::time_point stop_began{};
   std::optional<fatal_failure> early_failure; ///< Before there was anything to stop.
   std::optional<stop_router> early_stop;
@@ -70,11 +73,24 @@ public:
       self_->monitor(parts().confirmer);
     if (parts().cluster)
       self_->monitor(parts().cluster);
+    state().doors_due = self_->clock().now() + settings().start_response_delay_interval;
     enter(waiting, settings().start_response_delay_interval);
     if (const auto failure = std::exchange(state().early_failure, std::nullopt))
       fatal(*failure);
     if (const auto how = std::exchange(state().early_stop, std::nullopt))
       stop(*how);
+  }
+
+  /// Everybody had time to register, but a node of a cluster does not hear everything itself.
+  bool waits_for_peers() const {
+    if (!parts().asks_peers || !parts().asks_peers())
+      return false;
+    if (self_->clock().now() < state().doors_due + peers_patience)
+      return true;
+    log().warn(".cluster", "table-not-in-sync",
+               {{"seconds", seconds(peers_patience + settings().start_response_delay_interval)},
+                {"advice", "other nodes know all of the table, but this one has not taken it over; it serves what it knows"}});
+    return false;
   }
 
   void open_doors() const {
@@ -118,7 +134,12 @@ public:
     if (ended.phase != state().now)
       return;
     switch (state().now) {
-      case waiting: open_doors(); break;
+      case waiting:
+        if (waits_for_peers())
+          enter(waiting, look_again_after);
+        else
+          open_doors();
+        break;
       case draining_wait: drain(); break;
       case draining:
         log().error({}, "router.drain.timed-out", {});
@@ -168,12 +189,15 @@ public:
     if (shard != shards.end()) {
       const auto index = static_cast<std::size_t>(shard - shards.begin());
       log().error({}, "route-shard-died", {{"shard", index}, {"error", reason}});
+      count(&restart_counters::route_shards);
       replace_shard(index);
     } else if (parts().registrar == lost.source) {
       log().error({}, "registrar-died", {{"error", reason}});
+      count(&restart_counters::registrars);
       replace_registrar();
     } else if (parts().reservation_keeper == lost.source) {
       log().error({}, "reservation-keeper-died", {{"error", reason}});
+      count(&restart_counters::reservation_keepers);
       replace_reservation_keeper();
     } else if (parts().access_writer == lost.source) {
       fatal({"access-log-writer-died", reason});
@@ -187,6 +211,11 @@ private:
   router_parts& parts() const { return *state().parts; }
   const config::settings& settings() const { return parts().context->settings; }
   net::component_log& log() const { return parts().context->log; }
+
+  void count(std::atomic<std::uint64_t> restart_counters::*which) const {
+    if (parts().restarts != nullptr)
+      (parts().restarts->*which).fetch_add(1, std::memory_order_relaxed);
+  }
 
   void enter(phase next, std::chrono::nanoseconds wait) const {
     state().now = next;

@@ -12,10 +12,19 @@
 #include "actors/registrar.hpp"
 #include "actors/replica_board.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
 namespace shunt {
+
+/// Actors that died and got a successor. Read by any thread.
+struct restart_counters {
+  std::atomic<std::uint64_t> route_shards{0};
+  std::atomic<std::uint64_t> registrars{0};
+  std::atomic<std::uint64_t> reservation_keepers{0};
+};
 
 /// What the supervisor holds the strings of. Everything outlives it.
 struct router_parts {
@@ -34,10 +43,12 @@ struct router_parts {
   std::shared_ptr<replica_board> board; ///< So with this.
   access_log_writer_actor access_writer; ///< Null: no access log. Ended by whoever made it.
   registrar_counters* counters = nullptr;
+  restart_counters* restarts = nullptr;
   std::vector<net::registry_metrics*> shard_metrics;   ///< One a shard, or none at all.
   net::registry_metrics* registrar_metrics = nullptr; ///< Null: nothing is counted.
 
   /// Called from the supervisor's thread.
+  std::function<bool()> asks_peers; ///< Whether it takes over from others what it does not know; empty: nobody is there.
   std::function<void()> announce;                 ///< Publishes `router.start` again.
   std::function<void(registrar_actor)> registrar_replaced;
   /// Makes the successor of a keeper of reservations that died, and makes it known.

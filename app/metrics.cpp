@@ -58,6 +58,10 @@ void add_registry(family_list& to, const metrics_snapshot& s) {
            static_cast<double>(s.dropped_messages));
   to.counter("shunt_invalid_registry_messages_total", "NATS messages that could not be understood",
              s.invalid_registry_messages);
+  auto& restarts = to.add("shunt_actor_restarts_total", "Actors that died of a defect and got a successor",
+                          MetricType::Counter);
+  for (const auto& [actor, count] : s.restarts)
+    family_list::count(restarts, {{"actor", std::string{actor}}}, count);
   to.gauge("shunt_reservations", "Routes that are reserved", static_cast<double>(s.reservations));
   to.counter("shunt_refused_reservations_total",
              "Reservations that were malformed, or more than allowed", s.refused_reservations);

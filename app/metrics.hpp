@@ -83,6 +83,7 @@ struct metrics_snapshot {
   std::uint64_t holding = 0;       ///< Wait now.
   std::array<std::uint64_t, net::probe_outcome_count> health_checks{}; ///< By outcome.
   std::uint64_t unhealthy_endpoints = 0; ///< By these checks, now.
+  std::vector<std::pair<std::string_view, std::uint64_t>> restarts; ///< Of actors that died, by their kind.
   std::uint64_t reservations = 0;        ///< Now.
   std::uint64_t refused_reservations = 0;
   std::uint64_t reservation_write_failures = 0;

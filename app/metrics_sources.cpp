@@ -121,6 +121,10 @@ metrics_snapshot read_metrics(const metrics_sources& from,
       sum.health_checks[i] = from.health_checks->checks[i].load(std::memory_order_relaxed);
     sum.unhealthy_endpoints = from.health_checks->unhealthy.load(std::memory_order_relaxed);
   }
+  if (from.restarts != nullptr)
+    sum.restarts = {{"route-shard", from.restarts->route_shards.load(std::memory_order_relaxed)},
+                    {"registrar", from.restarts->registrars.load(std::memory_order_relaxed)},
+                    {"reservation-keeper", from.restarts->reservation_keepers.load(std::memory_order_relaxed)}};
   if (from.reservations != nullptr) {
     sum.reservations = from.reservations->held.load(std::memory_order_relaxed);
     sum.refused_reservations = from.reservations->refused.load(std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include "actors/loop_context.hpp"
 #include "actors/registrar.hpp"
 #include "actors/replica_board.hpp"
+#include "actors/supervisor.hpp"
 #include "app/metrics.hpp"
 #include "cluster/change_confirmer.hpp"
 #include "cluster/cluster_metrics.hpp"
@@ -33,6 +34,7 @@ struct metrics_sources {
   const replica_board* replicas = nullptr;
   const confirmation_counters* confirmations = nullptr;
   const snapshot_counters* snapshots = nullptr;
+  const restart_counters* restarts = nullptr;             ///< Null: nobody counts.
   const net::routing_api_counters* routing_api = nullptr; ///< Null: it is not asked.
 };
 

@@ -234,6 +234,7 @@ int run_router(const config::settings& settings, const std::string& file,
   registrar_counters counters;
   health_check_counters health_counters;
   reservation_counters reservation_counts;
+  restart_counters restarts;
   confirmation_counters confirmations;
   const auto cluster_counters = std::make_shared<cluster::cluster_metrics>();
   snapshot_counters snapshot_counts;
@@ -328,6 +329,11 @@ int run_router(const config::settings& settings, const std::string& file,
     contacts.cluster = parts->cluster;
   caf::anon_send(parts->confirmer, std::move(contacts));
   parts->counters = &counters;
+  parts->restarts = &restarts;
+  if (parts->cluster)
+    parts->asks_peers = [cluster_counters] {
+      return cluster_counters->shards_asked_for.load(std::memory_order_relaxed) > 0;
+    };
   parts->registrar_metrics = &table.registrar;
   parts->registrar = spawn_registrar(system, parts->shards, log, counters,
                                      registrar_options_of(settings, parts->roles),
@@ -366,6 +372,7 @@ int run_router(const config::settings& settings, const std::string& file,
   auto sources = sources_of(context, counters, table, bus);
   sources.health_checks = &health_counters;
   sources.reservations = &reservation_counts;
+  sources.restarts = &restarts;
   if (parts->cluster) {
     sources.cluster = cluster_counters.get();
     sources.replicas = parts->board.get();

@@ -138,9 +138,22 @@ public:
     metrics_->shards_ready.store(s.ready_count, std::memory_order_relaxed);
     if (s.ready_count < s.ready.size() || std::exchange(s.was_ready, true))
       return;
+    metrics_->shards_asked_for.store(0, std::memory_order_relaxed);
     log_->info(source, "table-in-sync", {{"node", self_hello().node}});
     if (options_->supervisor)
       self_->send(options_->supervisor, table_ready{});
+  }
+
+  void note_asked_for() const {
+    const auto& s = state();
+    if (s.was_ready)
+      return;
+    std::size_t asked = 0;
+    for (std::size_t shard = 0; shard < s.ready.size(); ++shard) {
+      const auto others = s.members->view_of(shard).others;
+      asked += !s.ready[shard] && std::ranges::any_of(others, [](const auto& each) { return each.in_sync; });
+    }
+    metrics_->shards_asked_for.store(asked, std::memory_order_relaxed);
   }
 
   void nats(const nats_changed& m) const {
@@ -413,6 +426,7 @@ private:
       return;
     for (const auto shard : s.members->take_changed())
       self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
+    note_asked_for();
     const auto changes = s.members->take_log();
     for (const auto& each : changes)
       log_->info(source, each.what, {{"node", each.node}});

@@ -14,8 +14,6 @@ namespace shunt {
 namespace {
 
 constexpr auto piece_within = std::chrono::seconds{10};
-/// In which all slices are restored, one after the other, besides what is needed at once.
-constexpr std::chrono::nanoseconds restored_within = std::chrono::seconds{10};
 
 std::int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -221,7 +219,7 @@ void hand_out(const std::vector<route_shard_actor>& shards, const snapshot_optio
       if (file->has(i))
         caf::anon_send(shards[i],
                        restore_slice{std::make_shared<section_source>(file, i, age, &log, &counters),
-                                     restored_within * i / shards.size()});
+                                     static_cast<double>(i) / static_cast<double>(shards.size())});
   } catch (const cluster::snapshot_error& broken) {
     counters.failures.fetch_add(1, std::memory_order_relaxed);
     const auto aside = options.path + ".set-aside";

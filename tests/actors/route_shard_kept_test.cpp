@@ -57,7 +57,7 @@ protected:
     options.register_interval = register_interval;
     options.cluster = own(system.spawn(deaf_cluster));
     start();
-    tell(shard, restore_slice{kept, 10s});
+    tell(shard, restore_slice{kept, 0.5});
   }
 
   std::shared_ptr<kept_hosts> kept = std::make_shared<kept_hosts>(600);
@@ -79,7 +79,7 @@ TEST_F(RouteShardRestored, KnowsAtOnceWhatSomebodyAsksFor) {
 }
 
 TEST_F(RouteShardRestored, ReadsTheRestInPiecesWhenItsTimeHasCome) {
-  advance(10s - 1ms);
+  advance(15s - 1ms);
   EXPECT_EQ(kept->left.size(), 600u);
   advance(1ms);
   EXPECT_EQ(kept->left.size(), 600u - 256u);
@@ -108,7 +108,7 @@ protected:
     options.cluster = own(system.spawn(deaf_cluster));
     start();
     advance(400ms);
-    tell(shard, restore_slice{kept, 10s});
+    tell(shard, restore_slice{kept, 0.5});
   }
 
   std::shared_ptr<kept_hosts> kept = std::make_shared<kept_hosts>(600);

@@ -45,6 +45,7 @@ protected:
   void make_parts() {
     parts->context = &context;
     parts->counters = &counters;
+    parts->restarts = &restarts;
     for (auto& each : shards)
       parts->shards.push_back(own(test::spawn_recording_shard(system, each)));
     parts->registrar = own(spawn_registrar(system, parts->shards, *log.log, counters));
@@ -83,6 +84,7 @@ protected:
   net::buffer_budget budget{1 << 20};
   router_context context{settings, *log.log, budget};
   registrar_counters counters;
+  restart_counters restarts;
   std::array<test::shard_record, 2> shards;
   std::array<test::holder_record, loop_count> holders;
   std::array<test::acceptor_record, loop_count> acceptors;
@@ -112,6 +114,35 @@ TEST_F(Supervisor, OpensTheDoorsAtOnceWithoutADelay) {
   settings.start_response_delay_interval = 0s;
   start();
   EXPECT_EQ(acceptors[0].listeners, 1u);
+}
+
+TEST_F(Supervisor, WaitsForWhatOtherNodesKnow) {
+  bool asks = true;
+  parts->asks_peers = [&asks] { return asks; };
+  start_serving();
+  advance(5s);
+  EXPECT_EQ(state(), health::initializing);
+  asks = false;
+  advance(100ms);
+  EXPECT_EQ(state(), health::healthy);
+  EXPECT_THAT(log.lines("table-not-in-sync"), IsEmpty());
+}
+
+TEST_F(Supervisor, ServesWhatItKnowsWhenOtherNodesDoNotTellTheRest) {
+  parts->asks_peers = [] { return true; };
+  start_serving();
+  advance(59s);
+  EXPECT_EQ(state(), health::initializing);
+  advance(1s);
+  EXPECT_EQ(state(), health::healthy);
+  EXPECT_THAT(log.lines("table-not-in-sync"), SizeIs(1));
+}
+
+TEST_F(Supervisor, OpensTheDoorsWhenTheTableIsInSync) {
+  parts->asks_peers = [] { return false; };
+  start();
+  tell(supervisor, table_ready{});
+  EXPECT_EQ(state(), health::healthy);
 }
 
 TEST_F(Supervisor, OpensNoPortWithoutHttp) {
@@ -306,6 +337,7 @@ TEST_F(Supervisor, ReplacesAShardThatDiesByAnException) {
   const auto lines = log.lines("route-shard-died");
   ASSERT_THAT(lines, SizeIs(1));
   EXPECT_EQ(lines[0]["data"]["shard"], 1);
+  EXPECT_EQ(restarts.route_shards, 1u);
 }
 
 TEST_F(Supervisor, LetsASuccessorBeginInDoubtAndAsALaterIncarnation) {

@@ -203,6 +203,26 @@ TEST_F(ClusterNode, TellsPeersWhatIsInSyncAndThatNatsIsHeard) {
   EXPECT_EQ(b->status().shards_in_sync, 1);
 }
 
+TEST_F(ClusterNode, CountsWhatOthersKnowAndItDoesNotUntilItKnewAllOfIt) {
+  auto a = make("a");
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->has_link() && b->has_link());
+  const auto asked_for = [&](std::uint64_t count) {
+    return eventually([&] { return a->metrics.shards_asked_for.load() == count; });
+  };
+  caf::anon_send(b->actor, shard_sync{1, true, true});
+  caf::anon_send(b->actor, shard_sync{2, true, true});
+  EXPECT_TRUE(asked_for(2));
+  caf::anon_send(a->actor, shard_sync{1, true, true});
+  EXPECT_TRUE(asked_for(1));
+  for (std::size_t shard = 0; shard < a->ears.size(); ++shard)
+    caf::anon_send(a->actor, shard_sync{shard, true, true});
+  EXPECT_TRUE(asked_for(0));
+  caf::anon_send(a->actor, shard_sync{2, false, false});
+  EXPECT_TRUE(eventually([&] { return a->metrics.shards_ready.load() == a->ears.size() - 1; }));
+  EXPECT_EQ(a->metrics.shards_asked_for.load(), 0u); // The doors are open.
+}
+
 TEST_F(ClusterNode, RefusesANodeWithAnotherNumberOfShards) {
   auto a = make("a");
   cluster_node_options other;
