@@ -2,6 +2,7 @@
 #include "cluster/cluster_node.hpp"
 
 #include "cluster/replica_codec.hpp"
+#include "tests/cluster/peer_ends.hpp"
 #include "tests/cluster/shard_ear.hpp"
 #include "tests/net/log_capture.hpp"
 #include "tests/process/harness/patience.hpp"
@@ -347,6 +348,21 @@ TEST_F(ClusterNode, NoticesAtOnceThatAPeerIsGoneAndLinksToItsNextLife) {
   EXPECT_TRUE(a->sees("b"));
   EXPECT_EQ(a->status().nodes[0].incarnation, 200);
   EXPECT_TRUE(a->has_link());
+}
+
+TEST_F(ClusterNode, EndsTheLinkAtAFrameThatItCannotReadAndChangesNothing) {
+  auto a = make("a");
+  const auto port = std::stoi(a->address.substr(a->address.rfind(':') + 1));
+  cluster::ends::node_by_hand hand{static_cast<std::uint16_t>(port)};
+  ASSERT_TRUE(a->has_link());
+  ASSERT_TRUE(a->sees("hand"));
+  hand.main.say(cluster::ends::frame_of("\x93\x01")); // An array that ends too soon.
+  EXPECT_TRUE(hand.main.ended());
+  EXPECT_TRUE(hand.slices.ended());
+  EXPECT_TRUE(a->lost_a_peer());
+  EXPECT_EQ(a->metrics.frames_refused.value(), 1u);
+  for (std::size_t shard = 0; shard < shard_count; ++shard)
+    EXPECT_EQ(a->heard(shard), 0u);
 }
 
 TEST_F(ClusterNode, LinksAgainWhenALinkBreaks) {

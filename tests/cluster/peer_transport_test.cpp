@@ -1,16 +1,16 @@
 // Links between two transports in one process, and what strangers can do to them.
 #include "cluster/peer_transport.hpp"
 
+#include "tests/cluster/peer_ends.hpp"
 #include "tests/net/silent_listener.hpp"
 #include "tests/net/tls_test_kit.hpp"
-#include "tests/process/harness/patience.hpp"
-
-#include "net/listener.hpp"
 
 #include <gmock/gmock.h>
 
-#include <map>
-#include <mutex>
+#include <openssl/ssl.h>
+
+#include <csignal>
+#include <memory>
 
 namespace shunt::cluster {
 namespace {
@@ -19,185 +19,8 @@ using namespace std::chrono_literals;
 using net::tls_kit::mint;
 using net::tls_kit::mint_ca;
 using net::tls_kit::minted;
-using test::eventually;
+using namespace ends;
 using testing::HasSubstr;
-
-routing::node_hello node_called(const std::string& name) {
-  routing::node_hello node;
-  node.cluster = "test";
-  node.node = name;
-  node.incarnation = 5;
-  node.shards = 4;
-  return node;
-}
-
-/// What one side of a link heard. Any thread.
-struct link_record final : link_listener {
-  void on_open() override {
-    const std::lock_guard lock{mutex};
-    opened = true;
-  }
-  void on_frame(arrived_frame frame) override {
-    const std::lock_guard lock{mutex};
-    (frame.lane == link_lane::main ? main : slices) += frame.payload;
-    if (hold)
-      held.push_back(frame.credit);
-  }
-  void on_closed(std::string why) override {
-    const std::lock_guard lock{mutex};
-    closed = true;
-    reason = why;
-    held.clear();
-  }
-
-  template <class Look>
-  auto with(Look look) {
-    const std::lock_guard lock{mutex};
-    return look(*this);
-  }
-  bool is_open() {
-    return with([](auto& r) { return r.opened && !r.closed; });
-  }
-  bool is_closed() {
-    return with([](auto& r) { return r.closed; });
-  }
-
-  std::mutex mutex;
-  bool opened = false, closed = false, hold = false;
-  std::string reason, main, slices;
-  std::vector<std::shared_ptr<const void>> held;
-};
-
-/// Accepts everybody, or nobody, and remembers.
-struct judge final : transport_listener {
-  void on_greeting(greeting heard) override {
-    const std::lock_guard lock{mutex};
-    greetings.push_back(heard);
-    if (!refusal.empty()) {
-      transport->refuse(heard.link, refusal_code::unfit, refusal);
-      return;
-    }
-    auto& record = records.emplace_back(std::make_shared<link_record>());
-    record->hold = hold;
-    transport->accept(heard.link, record);
-  }
-  void on_dial_failed(dial_failure failure) override {
-    const std::lock_guard lock{mutex};
-    failures.push_back(failure);
-  }
-  void on_stranger(std::string, std::string reason) override {
-    const std::lock_guard lock{mutex};
-    strangers.push_back(reason);
-  }
-
-  template <class Look>
-  auto with(Look look) {
-    const std::lock_guard lock{mutex};
-    return look(*this);
-  }
-
-  std::mutex mutex;
-  peer_transport* transport = nullptr;
-  std::string refusal;
-  bool hold = false;
-  std::vector<greeting> greetings;
-  std::vector<std::shared_ptr<link_record>> records;
-  std::vector<dial_failure> failures;
-  std::vector<std::string> strangers;
-};
-
-/// One end.
-struct end {
-  explicit end(const std::string& name, transport_options options = {}) {
-    options.self = node_called(name);
-    if (options.silence_limit == transport_options{}.silence_limit) // These ends say nothing by themselves.
-      options.silence_limit = test::slowed(60s);
-    if (options.greeting_limit == transport_options{}.greeting_limit)
-      options.greeting_limit = test::slowed(20s);
-    options.listening_socket = net::open_listening_socket("127.0.0.1", 0);
-    port = net::port_of(options.listening_socket);
-    const std::lock_guard lock{known->mutex}; // Until it knows the transport.
-    transport = std::make_unique<peer_transport>(options, known, counted);
-    known->transport = transport.get();
-  }
-
-  std::string address() const { return "127.0.0.1:" + std::to_string(port); }
-  std::shared_ptr<link_record> record(std::size_t index = 0) {
-    return known->with([&](auto& k) { return k.records.size() > index ? k.records[index] : nullptr; });
-  }
-  link_ptr link(std::size_t index = 0) {
-    return known->with([&](auto& k) { return k.greetings.at(index).link; });
-  }
-  bool links(std::size_t index = 0) {
-    return eventually([&] { return record(index) && record(index)->is_open(); });
-  }
-  dial_failure failure() {
-    EXPECT_TRUE(eventually([&] { return known->with([](auto& k) { return !k.failures.empty(); }); }));
-    return known->with([](auto& k) { return k.failures.empty() ? dial_failure{} : k.failures.back(); });
-  }
-  std::string stranger() {
-    EXPECT_TRUE(eventually([&] { return known->with([](auto& k) { return !k.strangers.empty(); }); }));
-    return known->with([](auto& k) { return k.strangers.empty() ? "" : k.strangers.back(); });
-  }
-
-  std::shared_ptr<cluster_metrics> counted = std::make_shared<cluster_metrics>();
-  cluster_metrics& metrics = *counted;
-  std::shared_ptr<judge> known = std::make_shared<judge>();
-  std::uint16_t port = 0;
-  std::unique_ptr<peer_transport> transport;
-};
-
-std::string frame_of(std::string payload) {
-  const auto size = payload.size();
-  for (int shift = 0; shift < 32; shift += 8)
-    payload.insert(payload.begin(), static_cast<char>(size >> shift));
-  return payload;
-}
-
-/// A socket without manners.
-class stranger {
-public:
-  explicit stranger(std::uint16_t port) : fd_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
-    sockaddr_in where{};
-    where.sin_family = AF_INET;
-    where.sin_port = htons(port);
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0)
-      throw std::runtime_error{"cannot connect"};
-    const timeval patience{10 * test::slowness(), 0};
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  }
-  ~stranger() { ::close(fd_); }
-  stranger(const stranger&) = delete;
-  stranger& operator=(const stranger&) = delete;
-
-  void say(std::string_view bytes) { EXPECT_GE(::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL), 0); }
-  /// The next frame; nothing when the connection ended or was silent.
-  std::optional<peer_frame> hear() {
-    std::string bytes;
-    while (!frame_length(bytes) || bytes.size() < frame_length_bytes + *frame_length(bytes)) {
-      char c = 0;
-      if (::recv(fd_, &c, 1, 0) != 1)
-        return std::nullopt;
-      bytes += c;
-    }
-    return decode(std::string_view{bytes}.substr(frame_length_bytes)).frame;
-  }
-  /// True once the other side ended the connection.
-  bool ended() {
-    char rest[4096];
-    for (;;) {
-      const auto count = ::recv(fd_, rest, sizeof rest, 0);
-      if (count == 0 || (count < 0 && errno == ECONNRESET))
-        return true;
-      if (count < 0)
-        return false;
-    }
-  }
-
-private:
-  int fd_;
-};
 
 TEST(PeerTransport, LinksTwoNodesAndCarriesFramesBothWays) {
   end a{"a"}, b{"b"};
@@ -360,23 +183,9 @@ TEST(PeerTransport, EndsAConnectionThatDoesNotBeginWithAHello) {
   EXPECT_EQ(a.metrics.strangers.value(), 6);
 }
 
-/// A node by hand, linked.
-struct node_by_hand {
-  explicit node_by_hand(end& with) : main{with.port}, slices{with.port} {
-    main.say(encode(hello_frame{1, 1, link_lane::main, 0, node_called("hand")}));
-    const auto welcome = main.hear();
-    if (!welcome || !std::holds_alternative<welcome_frame>(*welcome))
-      throw std::runtime_error{"no welcome"};
-    const auto token = std::get<welcome_frame>(*welcome).token;
-    slices.say(encode(hello_frame{1, 1, link_lane::slices, token, node_called("hand")}));
-    slices.hear();
-  }
-  stranger main, slices;
-};
-
 TEST(PeerTransport, EndsALinkAtAFrameThatIsTooLong) {
   end a{"a"};
-  node_by_hand hand{a};
+  node_by_hand hand{a.port};
   ASSERT_TRUE(a.links());
   hand.main.say(std::string_view{"\x00\x10\x00\x01", 4});
   EXPECT_TRUE(hand.main.ended());
@@ -387,7 +196,7 @@ TEST(PeerTransport, EndsALinkAtAFrameThatIsTooLong) {
 
 TEST(PeerTransport, EndsALinkWithEitherOfItsConnections) {
   end a{"a"};
-  node_by_hand hand{a};
+  node_by_hand hand{a.port};
   ASSERT_TRUE(a.links());
   hand.slices.say(std::string_view{"\x00\x00\x00\x00", 4});
   EXPECT_TRUE(hand.main.ended());
@@ -408,7 +217,7 @@ TEST(PeerTransport, EndsALinkThatIsSilent) {
   transport_options hasty;
   hasty.silence_limit = 100ms;
   end a{"a", hasty};
-  node_by_hand hand{a};
+  node_by_hand hand{a.port};
   ASSERT_TRUE(eventually([&] { return a.record() && a.record()->is_closed(); }));
   EXPECT_THAT(a.record()->reason, HasSubstr("silent"));
 }
@@ -417,7 +226,7 @@ TEST(PeerTransport, EndsALinkThatTakesTooLittle) {
   transport_options small;
   small.queue_bytes_max = 2 * 1024 * 1024;
   end a{"a", small};
-  node_by_hand hand{a}; // Reads nothing.
+  node_by_hand hand{a.port}; // Reads nothing.
   ASSERT_TRUE(a.links());
   const std::string piece(512 * 1024, 'x');
   std::size_t sent = 0;
@@ -498,6 +307,24 @@ TEST(PeerTransport, RefusesACertificateOfAnotherCa) {
   end a{"a", with(by.tls(own))}, b{"b", with(by.tls_for("b"))};
   a.transport->dial(b.address());
   EXPECT_NE(a.failure().reason, "");
+  EXPECT_NE(b.stranger(), "");
+  EXPECT_TRUE(b.known->with([](auto& k) { return k.greetings.empty(); }));
+}
+
+TEST(PeerTransport, RefusesAPeerWithoutACertificate) {
+  std::signal(SIGPIPE, SIG_IGN); // It may be refused before it has said anything.
+  const authority by;
+  end b{"b", with(by.tls_for("b"))};
+  const stranger nameless{b.port};
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
+  const std::unique_ptr<SSL, decltype(&SSL_free)> tls{SSL_new(context.get()), SSL_free};
+  ASSERT_EQ(SSL_set_fd(tls.get(), nameless.fd()), 1);
+  if (SSL_connect(tls.get()) == 1) { // In TLS 1.3 a client hears later that it was refused.
+    const auto hello = encode(hello_frame{1, 1, link_lane::main, 0, node_called("hand")});
+    SSL_write(tls.get(), hello.data(), static_cast<int>(hello.size()));
+    char answer = 0;
+    EXPECT_LE(SSL_read(tls.get(), &answer, 1), 0);
+  }
   EXPECT_NE(b.stranger(), "");
   EXPECT_TRUE(b.known->with([](auto& k) { return k.greetings.empty(); }));
 }

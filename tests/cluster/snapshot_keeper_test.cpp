@@ -10,6 +10,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <semaphore>
 
 namespace shunt {
@@ -72,6 +74,33 @@ TEST_F(SnapshotKeeper, LeavesNothingOutThatIsKnownWhenItIsToldToWrite) {
   auto section = file->section_of(0);
   EXPECT_TRUE(section.find("a.example"));
   EXPECT_TRUE(section.find("b.example"));
+}
+
+TEST_F(SnapshotKeeper, SetsAsideWhatItCannotUse) {
+  const auto path = files.path_of("routes");
+  std::ofstream{path} << "no snapshot";
+  shard = spawn_ear(system, ear);
+  keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test"}, *log.log, counted);
+  EXPECT_FALSE(std::filesystem::exists(path));
+  std::string kept;
+  std::getline(std::ifstream{path + ".set-aside"}, kept);
+  EXPECT_EQ(kept, "no snapshot");
+  EXPECT_EQ(counted.failures, 1u);
+  EXPECT_EQ(log.lines("snapshot-set-aside").size(), 1u);
+}
+
+TEST_F(SnapshotKeeper, SetsAsideWhatIsOfAnotherCluster) {
+  const auto path = files.path_of("routes");
+  cluster::snapshot_writer foreign{path, {"another", 1}, true};
+  foreign.begin_shard(0);
+  foreign.end_shard();
+  foreign.finish(1'800'000'000'000);
+  shard = spawn_ear(system, ear);
+  keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test"}, *log.log, counted);
+  EXPECT_TRUE(std::filesystem::exists(path + ".set-aside"));
+  const auto lines = log.lines("snapshot-set-aside");
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines[0]["data"]["error"].get<std::string>().find("another cluster"), std::string::npos);
 }
 
 } // namespace

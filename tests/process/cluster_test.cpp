@@ -2,6 +2,7 @@
 #include "tests/process/harness/cluster_stage.hpp"
 #include "tests/process/harness/scrape.hpp"
 #include "tests/process/harness/stage.hpp"
+#include "tests/process/harness/tool.hpp"
 
 #include <gtest/gtest.h>
 
@@ -73,6 +74,41 @@ TEST(Cluster, ServesWhatItKnowsWithoutNats) {
   EXPECT_EQ(all.ask_all(host), (std::vector{200, 200, 200}));
   const auto unknown = fresh_host();
   EXPECT_TRUE(eventually([&] { return all.ask_all(unknown) == std::vector{503, 503, 503}; }));
+  const auto said = client{all.node(0).port()}.send(get_request(unknown)).response();
+  EXPECT_EQ(said.one("X-Cf-RouterError"), "not_in_sync");
+  EXPECT_TRUE(said.has("Retry-After"));
+}
+
+TEST(Cluster, IsUnhealthyWhileItHearsNobodyIfItIsToldSo) {
+  cluster_stage all{2, {{"isolated", "unhealthy"}, {"remove_after", "2s"}, {"holders", "all"}}};
+  const backend to;
+  const auto host = fresh_host();
+  ASSERT_EQ(confirmed(all, "router.register", registration(to.port(), host)).at("confirmed"), true);
+  EXPECT_EQ(all.node(0).health(), 200);
+  all.kill(1);
+  EXPECT_TRUE(eventually([&] { return all.node(0).health() == 503; }));
+  EXPECT_EQ(all.ask_all(host), std::vector{200}); // Whoever comes all the same is served.
+  all.start(1);
+  EXPECT_TRUE(eventually([&] { return all.node(0).health() == 200; }));
+}
+
+TEST(Cluster, IsShownByACommand) {
+  cluster_stage all{2};
+  ASSERT_TRUE(all.wait_until_settled());
+  const std::vector<std::string> command{shunt_executable(), "cluster", "status", "-c", all.node(0).configuration_path()};
+  const auto table = run_tool(command);
+  EXPECT_EQ(table.exit_code, 0) << table.output;
+  EXPECT_TRUE(table.says(all.name_of(0)) && table.says(all.name_of(1)) && table.says("alive")) << table.output;
+  auto for_programs = command;
+  for_programs.push_back("--json");
+  const auto shown = nlohmann::json::parse(run_tool(for_programs).output);
+  EXPECT_EQ(shown.at("nodes").size(), 2u);
+  EXPECT_EQ(shown.at("nodes"), all.status(0).at("nodes"));
+  all.node(0).process().signal(SIGKILL);
+  all.node(0).process().wait_for_exit();
+  const auto nobody = run_tool(command);
+  EXPECT_NE(nobody.exit_code, 0);
+  EXPECT_FALSE(nobody.output.empty());
 }
 
 TEST(Cluster, RefusesANodeOfAnotherShape) {

@@ -74,6 +74,31 @@ TEST_F(MembershipPlaces, HoldersAreTheFirstInRank) {
   }
 }
 
+TEST_F(MembershipPlaces, OneNodeOfEachShardAnswersForItWhoeverDies) {
+  start(5);
+  for (auto& [name, node] : world.nodes)
+    node.state.set_hears_nats(true);
+  world.pass(1s);
+  const auto expect_one = [this] {
+    for (std::size_t shard = 0; shard < world.rules.shards; ++shard) {
+      name_set answering;
+      for (auto& [name, node] : world.nodes)
+        if (node.state.view_of(shard).first)
+          answering.insert(name);
+      EXPECT_THAT(answering, SizeIs(1)) << "shard " << shard;
+      for (const auto& name : answering)
+        EXPECT_TRUE(world[name].view_of(shard).held);
+    }
+  };
+  expect_one();
+  world.stop("n0");
+  world.pass(1s);
+  expect_one();
+  world.stop("n3");
+  world.pass(1s);
+  expect_one();
+}
+
 TEST_F(MembershipPlaces, OthersStandInTheOrderOfPlacement) {
   start(9);
   const auto& borrower = world["n8"];
