@@ -92,8 +92,8 @@ class Router:
 
     name = "shunt"
 
-    def __init__(self, directory, executable, nats_port, stale_threshold="120s", start_delay="0s", certificate=None,
-                 more="", await_health=True):
+    def __init__(self, directory, executable, nats_port, stale_threshold="120s", certificate=None, more="",
+                 await_health=True):
         directory.mkdir(parents=True)
         self.port = free_port()
         self.status_port = free_port()
@@ -105,7 +105,7 @@ class Router:
         config = directory / "shunt.yml"
         config.write_text(CONFIG.format(
             port=self.port, status_port=self.status_port, routes_port=free_port(),
-            internal_port=free_port(), nats_port=nats_port, workers=WORKERS, start_delay=start_delay,
+            internal_port=free_port(), nats_port=nats_port, workers=WORKERS, start_delay="0s",
             stale_threshold=stale_threshold, access_log=json.dumps(str(self.access_log))) + tls + more)
         self.process = Process(self.name, [executable, "-c", config], directory / "shunt.out")
         wait_for_listener(self.port, self.process)

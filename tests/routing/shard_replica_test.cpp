@@ -6,6 +6,13 @@ namespace {
 
 using namespace testing;
 
+/// As a snapshot has it.
+std::vector<told_host> all_of(const slice& table, time_point now) {
+  std::vector<told_host> all;
+  table.tell_piece(0, table.route_count() + 1, now, all);
+  return all;
+}
+
 // -- Doubt
 
 TEST_F(Replicas, AreInSyncOnceEverybodyHadTimeToRegister) {
@@ -244,9 +251,7 @@ TEST_F(Replicas, DropWhatTheyRestoredAndNobodyElseKnows) {
   put(0, "a.com", 1);
   put(0, "b.com", 2);
   advance(interval + 1s);
-  std::vector<told_host> kept;
-  for (std::uint64_t at_cursor = 0; at_cursor != slice::tell_end;)
-    at_cursor = at(0).table().tell_some(at_cursor, 100, now, kept);
+  const auto kept = all_of(at(0).table(), now);
   take(0, "b.com", 2);
   add(true);
   at(1).restore(kept, now);
@@ -263,9 +268,7 @@ TEST_F(Replicas, KeepWhatAnotherHolderToldBeforeItWasRestored) {
   for (int i = 0; i < 500; ++i)
     put(0, std::to_string(i) + ".com", 1);
   advance(interval + 1s);
-  std::vector<told_host> kept;
-  for (std::uint64_t at_cursor = 0; at_cursor != slice::tell_end;)
-    at_cursor = at(0).table().tell_some(at_cursor, 100, now, kept);
+  const auto kept = all_of(at(0).table(), now);
   take(0, "7.com", 1);
   add(true);
   at(1).see(view_of(1), now);

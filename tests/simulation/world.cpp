@@ -91,7 +91,7 @@ void world::start(std::size_t i) {
   const auto life = n.life;
   n.unread = n.kept;
   for (std::size_t s = 0; has_snapshots() && s < n.kept.size(); ++s)
-    for (int piece = 0; piece < 4; ++piece) // The last one is of what was left.
+    for (int piece = 0; piece < 4; ++piece) // What is left then is read when the copy would be certain.
       time_.in(std::chrono::milliseconds{dice_.below(2'000)}, [this, i, s, life] {
         if (nodes_[i].life == life && nodes_[i].runs()) {
           restore(i, s, 2);
