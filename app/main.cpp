@@ -4,6 +4,7 @@
 #include "app/router.hpp"
 #include "app/start_facts.hpp"
 #include "config/load.hpp"
+#include "net/tls_memory.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -62,6 +63,7 @@ int show_cluster(const std::string& file, bool json) {
 }
 
 int route(const std::string& file) {
+  net::adopt_tls_memory(); // First: OpenSSL has allocated nothing yet.
   app::block_router_signals();
   net::component_log log;
   log.flush_on_abort();

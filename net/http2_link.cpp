@@ -86,12 +86,14 @@ http2_link::http2_link(wire_ptr carrier, http2_role role, const http2_limits& li
 
 task<void> http2_link::run(patience limits) {
   const http2_link_ptr self{this};
+  carrier_->watch_rest([](void* link) { static_cast<http2_link*>(link)->session_.rest(); }, this);
   limits_ = limits;
   if (limits.first.count() > 0 && !leaving_)
     idle_.expires_after(limits.first);
   start_flush(); // Our settings.
   co_await move_bytes();
   over_ = true;
+  carrier_->watch_rest(nullptr, nullptr);
   head_.disarm();
   stall_.disarm();
   session_.abandon(http2_code::cancel);

@@ -2,7 +2,7 @@
 
 #include "net/paged_blocks.hpp"
 
-#include <cstdint>
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -10,59 +10,76 @@ namespace shunt::net {
 
 namespace {
 
-constexpr std::size_t large_bytes_min = 16 * 1024;
-constexpr std::size_t large_bytes_max = 20 * 1024;
-constexpr std::size_t blocks_per_region = 3'000; ///< 60 MB of addresses.
+/// The session, its table of streams, those of the header compression, and the buffer for frames: 26 KB.
+constexpr std::size_t block_bytes = 28 * 1024;
+/// What is smaller belongs to streams and headers, which come and go.
+constexpr std::size_t placed_bytes_min = 1000;
+constexpr std::size_t blocks_per_region = 2'048; ///< 56 MB of addresses.
 
 /// Never destroyed: sessions of static lifetime may outlive anything.
-paged_blocks& large_blocks() {
-  static auto* const blocks = new paged_blocks{large_bytes_max, blocks_per_region};
-  return *blocks;
-}
-
-/// What begins in the middle of a page, as nearly everything does, is known by that alone.
-bool is_large(const void* memory) noexcept {
-  return reinterpret_cast<std::uintptr_t>(memory) % 4096 == 0 && large_blocks().owns(memory);
-}
-
-void* take(std::size_t bytes, void*) {
-  if (bytes >= large_bytes_min && bytes <= large_bytes_max)
-    return large_blocks().take();
-  return std::malloc(bytes);
-}
-
-void give_back(void* memory, void*) {
-  if (is_large(memory))
-    large_blocks().give_back(memory);
-  else
-    std::free(memory);
-}
-
-/// Zeroed. A large block that was used before would have to be touched for that, so there is none.
-void* take_zeroed(std::size_t count, std::size_t bytes, void*) {
-  return std::calloc(count, bytes);
-}
-
-void* resize(void* memory, std::size_t bytes, void* context) {
-  if (memory == nullptr)
-    return take(bytes, context);
-  if (!is_large(memory))
-    return std::realloc(memory, bytes);
-  if (bytes <= large_bytes_max)
-    return memory;
-  void* const moved = std::malloc(bytes);
-  if (moved == nullptr)
-    return nullptr;
-  std::memcpy(moved, memory, large_bytes_max);
-  give_back(memory, context);
-  return moved;
+paged_blocks& blocks() {
+  static auto* const made = new paged_blocks{block_bytes, blocks_per_region};
+  return *made;
 }
 
 } // namespace
 
-nghttp2_mem* http2_memory() noexcept {
-  static nghttp2_mem memory{nullptr, take, give_back, take_zeroed, resize};
-  return &memory;
+http2_memory::http2_memory() noexcept
+  : functions_{this, take, give_back, take_zeroed, resize}, block_{static_cast<std::byte*>(blocks().take())} {}
+
+http2_memory::~http2_memory() {
+  wake();
+  if (block_ != nullptr)
+    blocks().give_back(block_);
+}
+
+void http2_memory::rest() noexcept {
+  if (block_ != nullptr)
+    asleep_.pack({block_, block_bytes});
+}
+
+bool http2_memory::owns(const void* memory) const noexcept {
+  return block_ != nullptr && memory >= block_ && memory < block_ + block_bytes;
+}
+
+/// One after the other, and used once. Null when it does not belong here or there is no room.
+void* http2_memory::place(std::size_t bytes) noexcept {
+  if (block_ == nullptr || bytes < placed_bytes_min || bytes > block_bytes - used_)
+    return nullptr;
+  auto* const placed = block_ + used_;
+  constexpr auto step = alignof(std::max_align_t);
+  used_ = std::min(block_bytes, used_ + (bytes + step - 1) / step * step);
+  return placed;
+}
+
+void* http2_memory::take(std::size_t bytes, void* self) {
+  auto* const placed = static_cast<http2_memory*>(self)->place(bytes);
+  return placed != nullptr ? placed : std::malloc(bytes);
+}
+
+void http2_memory::give_back(void* memory, void* self) {
+  if (!static_cast<http2_memory*>(self)->owns(memory))
+    std::free(memory);
+}
+
+void* http2_memory::take_zeroed(std::size_t count, std::size_t bytes, void* self) {
+  if (bytes != 0 && count > block_bytes / bytes)
+    return std::calloc(count, bytes);
+  auto* const placed = static_cast<http2_memory*>(self)->place(count * bytes);
+  return placed != nullptr ? std::memset(placed, 0, count * bytes) : std::calloc(count, bytes);
+}
+
+void* http2_memory::resize(void* memory, std::size_t bytes, void* self) {
+  const auto& here = *static_cast<http2_memory*>(self);
+  if (memory == nullptr) // As the buffer for frames is taken.
+    return take(bytes, self);
+  if (!here.owns(memory))
+    return std::realloc(memory, bytes);
+  void* const moved = std::malloc(bytes); // How much it was, nobody noted: no more than there is up to the end.
+  if (moved != nullptr)
+    std::memcpy(moved, memory,
+                std::min(bytes, static_cast<std::size_t>(here.block_ + block_bytes - static_cast<std::byte*>(memory))));
+  return moved;
 }
 
 } // namespace shunt::net

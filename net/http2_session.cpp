@@ -84,16 +84,28 @@ const nghttp2_session_callbacks* http2_callbacks::all() {
 }
 
 http2_session::http2_session(http2_role role, const http2_limits& limits, std::uint64_t seed)
-  : role_{role}, limits_{limits}, seed_{seed} {
+  : role_{role}, limits_{limits}, seed_{seed}, memory_{std::make_unique<http2_memory>()} {
   const auto option = make_option(limits_);
   const auto create = is_server() ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
-  if (create(&session_, http2_callbacks::all(), this, option.get(), http2_memory()) != 0)
+  if (create(&session_, http2_callbacks::all(), this, option.get(), memory_->functions()) != 0)
     throw std::bad_alloc{};
   submit_settings();
 }
 
 http2_session::~http2_session() {
-  nghttp2_session_del(session_);
+  nghttp2_session_del(library());
+}
+
+void http2_session::rest() noexcept {
+  if (in_use_ > 0 || head_under_way() || wants_send())
+    return;
+  memory_->rest();
+  asleep_ = true;
+}
+
+void http2_session::wake() const noexcept {
+  memory_->wake();
+  asleep_ = false;
 }
 
 void http2_session::submit_settings() {
@@ -110,8 +122,8 @@ void http2_session::submit_settings() {
     entries[3] = {NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
     count = 4;
   }
-  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, entries.data(), count);
-  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+  nghttp2_submit_settings(library(), NGHTTP2_FLAG_NONE, entries.data(), count);
+  nghttp2_session_set_local_window_size(library(), NGHTTP2_FLAG_NONE, 0,
                                         static_cast<std::int32_t>(limits_.connection_window_bytes));
 }
 
@@ -123,15 +135,15 @@ bool http2_session::receive(std::string_view bytes, time_point now) {
     resets_ = idle_frames_ = useful_frames_ = 0;
   }
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  const auto taken = nghttp2_session_mem_recv(session_, data, bytes.size());
+  const auto taken = nghttp2_session_mem_recv(library(), data, bytes.size());
   if (taken < 0) {
     const bool flood = taken == NGHTTP2_ERR_FLOODED;
-    nghttp2_session_terminate_session(session_,
+    nghttp2_session_terminate_session(library(),
                                       flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
     abandon(flood ? http2_code::enhance_your_calm : http2_code::protocol_error);
   } else if (calmed_) {
     abandon(http2_code::enhance_your_calm);
-  } else if (nghttp2_session_want_read(session_) == 0) {
+  } else if (nghttp2_session_want_read(library()) == 0) {
     abandon(http2_code::no_error); // Both sides have said goodbye, and nothing is under way.
   }
   return !failed_;
@@ -142,7 +154,7 @@ void http2_session::collect(std::string& out, std::size_t bytes_max) {
   out_bytes_max_ = out.size() + bytes_max;
   while (out.size() < out_bytes_max_) {
     const std::uint8_t* frame = nullptr;
-    const auto bytes = nghttp2_session_mem_send(session_, &frame);
+    const auto bytes = nghttp2_session_mem_send(library(), &frame);
     if (bytes < 0)
       abandon(http2_code::internal_error); // Out of memory.
     if (bytes <= 0)
@@ -155,11 +167,11 @@ void http2_session::collect(std::string& out, std::size_t bytes_max) {
 }
 
 bool http2_session::wants_send() const {
-  return nghttp2_session_want_write(session_) != 0;
+  return nghttp2_session_want_write(library()) != 0;
 }
 
 bool http2_session::finished() const {
-  return !wants_send() && (failed_ || nghttp2_session_want_read(session_) == 0);
+  return !wants_send() && (failed_ || nghttp2_session_want_read(library()) == 0);
 }
 
 void http2_session::abandon(http2_code code) {
@@ -181,17 +193,17 @@ void http2_session::shutdown() {
   if (std::exchange(shutting_down_, true) || failed_)
     return;
   if (is_server()) {
-    nghttp2_submit_shutdown_notice(session_);
-    nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, drain_ping.data());
+    nghttp2_submit_shutdown_notice(library());
+    nghttp2_submit_ping(library(), NGHTTP2_FLAG_NONE, drain_ping.data());
   } else {
-    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+    nghttp2_submit_goaway(library(), NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
   }
 }
 
 void http2_session::stop_accepting() {
   if (is_server() && shutting_down_ && !failed_)
-    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(session_), NGHTTP2_NO_ERROR,
+    nghttp2_submit_goaway(library(), NGHTTP2_FLAG_NONE,
+                          nghttp2_session_get_last_proc_stream_id(library()), NGHTTP2_NO_ERROR,
                           nullptr, 0);
 }
 
@@ -220,7 +232,7 @@ void http2_session::free_stream(http2_stream& stream) {
     head_of_ = nullptr;
   heads_bytes_ -= stream.head_bytes;
   if (stream.id >= 0) // The library may have more to say of it.
-    nghttp2_session_set_stream_user_data(session_, stream.id, nullptr);
+    nghttp2_session_set_stream_user_data(library(), stream.id, nullptr);
   const auto slot = stream.slot;
   stream.clear();
   spare_streams.give_back(std::move(streams_[slot]));
@@ -232,7 +244,7 @@ void http2_session::free_stream(http2_stream& stream) {
 }
 
 http2_stream* http2_session::find(std::int32_t wire_id) const {
-  return static_cast<http2_stream*>(nghttp2_session_get_stream_user_data(session_, wire_id));
+  return static_cast<http2_stream*>(nghttp2_session_get_stream_user_data(library(), wire_id));
 }
 
 void http2_session::tell(http2_stream& stream, std::uint8_t what) {
@@ -264,7 +276,7 @@ void http2_session::close(http2_stream& stream, http2_code code, bool unprocesse
     return;
   stream.ending = {code, stream.input_done, unprocessed && !is_server()};
   if (!failed_) // What nobody may ever consume must not narrow the connection.
-    nghttp2_session_consume_connection(session_, stream.inbound.data_bytes());
+    nghttp2_session_consume_connection(library(), stream.inbound.data_bytes());
   if (stream.announced && !stream.released)
     tell(stream, news_ended);
   else
@@ -276,13 +288,13 @@ void http2_session::fail_stream(http2_stream& stream, http2_code code) {
     return;
   if (stream.id < 0)
     return close(stream, code, true);
-  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id,
+  nghttp2_submit_rst_stream(library(), NGHTTP2_FLAG_NONE, stream.id,
                             static_cast<std::uint32_t>(code));
 }
 
 void http2_session::give_credit(http2_stream& stream, std::size_t data_bytes) {
   if (data_bytes > 0 && !stream.ended)
-    nghttp2_session_consume(session_, stream.id, data_bytes);
+    nghttp2_session_consume(library(), stream.id, data_bytes);
 }
 
 std::string_view http2_session::inbound(http2_stream_id id) {
@@ -349,13 +361,13 @@ std::size_t http2_session::unsent_bytes(http2_stream_id id) const {
 
 bool http2_session::can_open() const {
   return !is_server() && !failed_ && !shutting_down_
-         && nghttp2_session_check_request_allowed(session_) != 0
-         && in_use_ < nghttp2_session_get_remote_settings(session_,
+         && nghttp2_session_check_request_allowed(library()) != 0
+         && in_use_ < nghttp2_session_get_remote_settings(library(),
                                                           NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
 bool http2_session::peer_allows_websocket() const {
-  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL)
+  return nghttp2_session_get_remote_settings(library(), NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL)
          == 1;
 }
 
@@ -405,7 +417,7 @@ void http2_session::count_reset() {
 /// Ends the connection as soon as the bytes at hand have been gone through.
 void http2_session::calm() {
   if (!std::exchange(calmed_, true))
-    nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+    nghttp2_session_terminate_session(library(), NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 } // namespace shunt::net

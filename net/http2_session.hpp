@@ -37,6 +37,7 @@ struct nghttp2_session; // So that only these sources see the library.
 namespace shunt::net {
 
 class head_outline;
+class http2_memory;
 struct http2_stream;
 struct http2_workspace;
 
@@ -113,6 +114,10 @@ public:
   bool is_idle() const noexcept { return in_use_ == 0; }
   /// A head has begun and not ended yet.
   bool head_under_way() const noexcept { return head_of_ != nullptr; }
+  /// Nothing will happen for a while: if there is no stream, it takes less memory until it is asked for
+  /// anything. Not while `next_news` has some.
+  void rest() noexcept;
+  bool resting() const noexcept { return asleep_; }
   /// Resets released streams of whose last bytes the peer took nothing since the last call. Returns how
   /// many others still have some.
   std::size_t reset_stalled();
@@ -169,6 +174,13 @@ private:
   friend struct http2_callbacks;
 
   bool is_server() const noexcept { return role_ == http2_role::server; }
+  /// For every call of the library: the session, awake.
+  nghttp2_session* library() const noexcept {
+    if (asleep_)
+      wake();
+    return session_;
+  }
+  void wake() const noexcept;
   void submit_settings();
   http2_stream& at(http2_stream_id id) const { return *streams_[id]; }
   http2_stream& take_stream();
@@ -215,7 +227,9 @@ private:
   http2_role role_;
   http2_limits limits_;
   std::uint64_t seed_;
-  nghttp2_session* session_ = nullptr;
+  std::unique_ptr<http2_memory> memory_;
+  nghttp2_session* session_ = nullptr; ///< In `memory_`.
+  mutable bool asleep_ = false;
   bool failed_ = false;
   bool calmed_ = false;
   bool shutting_down_ = false;

@@ -101,12 +101,12 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
   if (new_request) {
     // A client that resets its streams may open others before the owner has let go of the old.
     if (in_use_ >= std::size_t{2} * limits_.streams_max || calmed_) {
-      nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, wire_id, NGHTTP2_REFUSED_STREAM);
+      nghttp2_submit_rst_stream(library(), NGHTTP2_FLAG_NONE, wire_id, NGHTTP2_REFUSED_STREAM);
       return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     auto& stream = take_stream();
     stream.id = wire_id;
-    nghttp2_session_set_stream_user_data(session_, wire_id, &stream);
+    nghttp2_session_set_stream_user_data(library(), wire_id, &stream);
     head_of_ = &stream;
     auto& text = stream.inbound.begin_head();
     work_->reader.begin_request(text, bounds, stream.inbound.outline_of_head());
@@ -170,7 +170,7 @@ void http2_session::end_request_head(http2_stream& stream, bool last) {
   stream.announced = true;
   // Without a priority of the client's choice streams would wait for the end of the one before.
   const nghttp2_extpri turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
-  nghttp2_session_change_extpri_stream_priority(session_, stream.id, &turns, 1);
+  nghttp2_session_change_extpri_stream_priority(library(), stream.id, &turns, 1);
   tell(stream, news_opened | news_readable);
   if (last)
     end_input(stream);
@@ -204,7 +204,7 @@ void http2_session::end_trailers(http2_stream& stream) {
 
 void http2_session::take_data(http2_stream* stream, std::int32_t wire_id, std::string_view data) {
   if (stream == nullptr || stream->doomed || stream->released || !stream->announced) {
-    nghttp2_session_consume(session_, wire_id, data.size());
+    nghttp2_session_consume(library(), wire_id, data.size());
     return;
   }
   stream->inbound.append(data);

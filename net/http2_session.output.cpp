@@ -126,7 +126,7 @@ int http2_callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame
 /// A client that still sends its request is told to stop (RFC 9113, section 8.1).
 void http2_session::sent_last_frame(http2_stream& stream) {
   if (is_server() && !stream.input_done && !std::exchange(stream.doomed, true))
-    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_NO_ERROR);
+    nghttp2_submit_rst_stream(library(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_NO_ERROR);
 }
 
 // -- HTTP/1.1.
@@ -157,7 +157,7 @@ std::size_t http2_session::write(http2_stream_id id, std::span<const iovec> part
   }
   const bool news = !stream.outbound.empty() || stream.output_done;
   if (news && !stream.ended && std::exchange(stream.deferred, false))
-    nghttp2_session_resume_data(session_, stream.id);
+    nghttp2_session_resume_data(library(), stream.id);
   return taken;
 }
 
@@ -255,7 +255,7 @@ void http2_session::take_response(http2_stream& stream, bool head_kept) {
   }
   if (head.status < 200) {
     fields.put_response(head, head.status, false);
-    nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream.id, nullptr, fields.data(),
+    nghttp2_submit_headers(library(), NGHTTP2_FLAG_NONE, stream.id, nullptr, fields.data(),
                            fields.size(), nullptr);
     stream.head_text.clear(); // Another head will follow.
     return;
@@ -271,7 +271,7 @@ void http2_session::take_response(http2_stream& stream, bool head_kept) {
 void http2_session::submit_response(http2_stream& stream, bool with_body) {
   auto provider = provider_of(stream);
   const auto& fields = work_->fields;
-  if (nghttp2_submit_response(session_, stream.id, fields.data(), fields.size(),
+  if (nghttp2_submit_response(library(), stream.id, fields.data(), fields.size(),
                               with_body ? &provider : nullptr)
       != 0)
     fail_stream(stream, http2_code::internal_error);
@@ -303,7 +303,7 @@ void http2_session::take_request(http2_stream& stream, bool head_kept) {
     begin_body(stream);
   auto provider = provider_of(stream);
   const auto made =
-    nghttp2_submit_request(session_, nullptr, work_->fields.data(), work_->fields.size(),
+    nghttp2_submit_request(library(), nullptr, work_->fields.data(), work_->fields.size(),
                            stream.output_done ? nullptr : &provider, &stream);
   if (made < 0)
     return close(stream, http2_code::refused_stream, true);
@@ -376,7 +376,7 @@ void http2_session::finish_output(http2_stream& stream) {
   stream.phase = outbound_phase::done;
   stream.output_done = true;
   if (stream.id >= 0 && std::exchange(stream.deferred, false))
-    nghttp2_session_resume_data(session_, stream.id);
+    nghttp2_session_resume_data(library(), stream.id);
 }
 
 void http2_session::end(http2_stream_id id) {

@@ -4,15 +4,22 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace shunt::net {
 
 namespace {
 
-std::size_t whole_pages(std::size_t bytes) {
-  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
-  return (bytes + page - 1) / page * page;
+std::size_t page_bytes() {
+  static const auto bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
 }
+
+std::size_t whole_pages(std::size_t bytes) {
+  return (bytes + page_bytes() - 1) / page_bytes() * page_bytes();
+}
+
+constexpr std::size_t warm_blocks_max = 256; ///< Free ones that keep their pages.
 
 } // namespace
 
@@ -40,10 +47,15 @@ void* paged_blocks::take() noexcept {
 
 void paged_blocks::give_back(void* block) noexcept {
   const std::lock_guard lock{mutex_};
+  if (free_.size() >= warm_blocks_max) // After a burst the rest goes back to the system.
+    madvise(block, block_bytes_, MADV_DONTNEED);
   free_.push_back(block); // There is room: see `add_region`.
 }
 
 bool paged_blocks::owns(const void* memory) const noexcept {
+  // What begins in the middle of a page, as nearly everything does, is known by that alone.
+  if (reinterpret_cast<std::uintptr_t>(memory) % page_bytes() != 0)
+    return false;
   const std::lock_guard lock{mutex_};
   return std::any_of(regions_.begin(), regions_.end(), [&](const char* region) {
     return memory >= region && memory < region + region_bytes_;

@@ -18,7 +18,7 @@ public:
   paged_blocks& operator=(const paged_blocks&) = delete;
 
   std::size_t block_bytes() const noexcept { return block_bytes_; }
-  /// Null when the system has no memory left.
+  /// With any content. Null when the system has no memory left.
   void* take() noexcept;
   void give_back(void* block) noexcept;
   /// Whether `memory` is one of its blocks.

@@ -1,5 +1,7 @@
 #include "net/tls_engine.hpp"
 
+#include "net/tls_memory.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -96,10 +98,10 @@ tls_engine::tls_engine(ssl_ptr session) : session_{std::move(session)} {
 // -- The steps.
 
 void tls_engine::begin(std::string& out) {
-  if (SSL_is_server(session_.get()) == 1)
+  if (SSL_is_server(session()) == 1)
     return;
   const output lent{*this, out};
-  judge(SSL_do_handshake(session_.get()));
+  judge(SSL_do_handshake(session()));
 }
 
 void tls_engine::feed(std::string_view ciphertext) noexcept {
@@ -117,7 +119,7 @@ tls_engine::read_result tls_engine::read(std::span<char> room, std::string& out)
   for (;;) {
     std::size_t count = 0;
     const int result =
-      SSL_read_ex(session_.get(), room.data() + read.bytes, room.size() - read.bytes, &count);
+      SSL_read_ex(session(), room.data() + read.bytes, room.size() - read.bytes, &count);
     read.bytes += count;
     read.what = result == 1 ? outcome::bytes : judge(result);
     if (out.size() - said_before > unasked_bytes_max && read.what != outcome::failed) {
@@ -125,11 +127,11 @@ tls_engine::read_result tls_engine::read(std::span<char> room, std::string& out)
       read.what = outcome::failed;
     }
     // To be told that there is no more costs as much as a small record.
-    used_up = in_.empty() && SSL_has_pending(session_.get()) == 0;
+    used_up = in_.empty() && SSL_has_pending(session()) == 0;
     if (result != 1 || read.bytes == room.size() || failure_ || used_up)
       break;
   }
-  established_ = established_ || SSL_is_init_finished(session_.get()) == 1;
+  established_ = established_ || SSL_is_init_finished(session()) == 1;
   // How it ended otherwise, the next call finds out again.
   starved_ = read.what == outcome::want_input || (read.what == outcome::bytes && used_up);
   if (read.bytes > 0)
@@ -166,7 +168,7 @@ bool tls_engine::write(std::span<iovec>& parts, std::string& out) {
 
 std::size_t tls_engine::encrypt(std::string_view plaintext) {
   std::size_t sent = 0;
-  const int result = SSL_write_ex(session_.get(), plaintext.data(), plaintext.size(), &sent);
+  const int result = SSL_write_ex(session(), plaintext.data(), plaintext.size(), &sent);
   if (result != 1 && judge(result) != outcome::failed)
     failure_ = {routing::failure_class::other, "tls: cannot send now"};
   return sent;
@@ -176,12 +178,17 @@ void tls_engine::say_goodbye(std::string& out) {
   if (failure_ || !established_)
     return;
   const output lent{*this, out};
-  SSL_shutdown(session_.get());
+  SSL_shutdown(session());
   ERR_clear_error();
 }
 
+void tls_engine::rest() noexcept {
+  if (established_ && !has_input())
+    asleep_.pack(block_of(session()));
+}
+
 tls_engine::outcome tls_engine::judge(int result) {
-  const int error = SSL_get_error(session_.get(), result);
+  const int error = SSL_get_error(session(), result);
   switch (error) {
     case SSL_ERROR_WANT_READ: return outcome::want_input;
     case SSL_ERROR_ZERO_RETURN: return outcome::closed;
@@ -192,7 +199,7 @@ tls_engine::outcome tls_engine::judge(int result) {
   const auto reason = ERR_peek_error();
   heard_plain_http_ =
     ERR_GET_LIB(reason) == ERR_LIB_SSL && ERR_GET_REASON(reason) == SSL_R_HTTP_REQUEST;
-  failure_ = tls_failure_of(session_.get(), error,
+  failure_ = tls_failure_of(session(), error,
                             established_ ? tls_phase::established : tls_phase::handshake,
                             std::time(nullptr));
   return outcome::failed;

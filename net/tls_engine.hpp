@@ -3,6 +3,7 @@
 // makes as few system calls with TLS as without. Belongs to one thread at a time.
 #pragma once
 
+#include "net/packed_block.hpp"
 #include "net/tls_failure.hpp"
 #include "net/tls_handles.hpp"
 
@@ -36,6 +37,7 @@ public:
   explicit tls_engine(ssl_ptr session);
   tls_engine(const tls_engine&) = delete;
   tls_engine& operator=(const tls_engine&) = delete;
+  ~tls_engine() { asleep_.unpack(); }
 
   // Each call below appends what the peer must be sent, if anything, to `out`.
 
@@ -53,13 +55,20 @@ public:
   /// Says that nothing more will be sent (close_notify).
   void say_goodbye(std::string& out);
 
+  /// Nothing will happen for a while. Whatever is asked of it next ends that.
+  void rest() noexcept;
+  bool resting() const noexcept { return asleep_.holds(); }
+
   bool established() const noexcept { return established_; }
   /// Whether the connection, were it to end now, would end in the middle of a record.
-  bool inside_record() const noexcept { return SSL_has_pending(session_.get()) == 1; }
+  bool inside_record() const noexcept { return SSL_has_pending(session()) == 1; }
   const std::optional<tls_failure>& failure() const noexcept { return failure_; }
   /// Whether it failed because the client spoke HTTP to us without TLS.
   bool heard_plain_http() const noexcept { return heard_plain_http_; }
-  SSL* session() const noexcept { return session_.get(); }
+  SSL* session() const noexcept {
+    asleep_.unpack();
+    return session_.get();
+  }
 
 private:
   class output;
@@ -71,7 +80,8 @@ private:
   outcome judge(int result);
   std::size_t encrypt(std::string_view plaintext);
 
-  ssl_ptr session_;
+  ssl_ptr session_; ///< For `session` alone to look at.
+  mutable packed_block asleep_;
   std::string_view in_;
   std::string* out_ = nullptr; ///< During a call.
   bool starved_ = true;

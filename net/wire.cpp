@@ -214,8 +214,12 @@ void wire::start_doze() {
     block_ = {};
     begin_ = end_ = 0;
   }
-  if (tls_ && !tls_->engine->has_input())
+  if (tls_ && !tls_->engine->has_input()) {
     loop_.buffers().give_back(std::move(tls_->ciphertext));
+    tls_->engine->rest();
+  }
+  if (rest_watcher_ != nullptr)
+    rest_watcher_(rest_context_);
   reading_ = phase::dozing;
   if (!stream_) // Who carries it tells.
     socket_.async_wait(tcp_socket::wait_read, read_handler{wire_ptr{this}});

@@ -87,6 +87,12 @@ public:
     watcher_ = call;
     watcher_context_ = context;
   }
+  /// Calls `call(context)` whenever the wire, idle for a second, gave its buffers back: others may have something
+  /// to give back as well. Null ends it.
+  void watch_rest(watcher call, void* context) noexcept {
+    rest_watcher_ = call;
+    rest_context_ = context;
+  }
   /// The connection ends with `timed_out` unless this is called again before; 0 = no limit.
   void receive_within(std::chrono::nanoseconds limit) { receive_deadline_.expires_after(limit); }
   void receive_until(steady_time when) { receive_deadline_.expires_at(when); }
@@ -227,6 +233,8 @@ private:
   std::coroutine_handle<> receiver_;
   watcher watcher_ = nullptr;
   void* watcher_context_ = nullptr;
+  watcher rest_watcher_ = nullptr;
+  void* rest_context_ = nullptr;
   deadline receive_deadline_;
   steady_time idle_until_{};
   deadline stall_deadline_;

@@ -44,6 +44,28 @@ TEST(Http2Session, UsesStreamsAgain) {
   }
 }
 
+TEST(Http2Session, GoesOnAfterEachRest) {
+  joined pair;
+  for (int i = 0; i < 20; ++i) {
+    pair.client.session.rest();
+    pair.server.session.rest();
+    EXPECT_TRUE(pair.client.session.resting() && pair.server.session.resting());
+    EXPECT_TRUE(pair.client.session.can_open());
+    // Fields that both sides' tables remember, and some that they do not know yet.
+    const auto id = pair.ask("GET /p HTTP/1.1\r\nHost: a.example\r\nX: " + std::to_string(i / 2) + "\r\n\r\n");
+    pair.server.session.rest();
+    EXPECT_FALSE(pair.server.session.resting()) << "in the middle of a request";
+    EXPECT_EQ(pair.server.take_input(pair.asked()),
+              "GET /p HTTP/1.1\r\nHost: a.example\r\nx: " + std::to_string(i / 2) + "\r\n\r\n");
+    pair.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nY: z\r\n\r\nhi");
+    EXPECT_EQ(pair.client.take_input(id), "HTTP/1.1 200 \r\ncontent-length: 2\r\ny: z\r\n\r\nhi");
+    pair.client.session.release(id);
+    pair.server.session.release(pair.asked());
+    pair.pump();
+  }
+  pair.client.session.rest(); // And ends that way.
+}
+
 TEST(Http2Session, CarriesWhatArrivesByteByByte) {
   joined pair;
   const auto id = pair.client.session.open();

@@ -1,6 +1,7 @@
 // The machine of bytes alone: what it makes of ciphertext that comes in one piece.
 #include "net/tls_engine.hpp"
 
+#include "net/tls_memory.hpp"
 #include "tls_test_kit.hpp"
 
 #include <gtest/gtest.h>
@@ -12,6 +13,9 @@ namespace shunt::net {
 namespace {
 
 using namespace tls_kit;
+
+/// Before main, since tests before these use OpenSSL already.
+const bool adopted = adopt_tls_memory();
 
 class TlsEngine : public testing::Test {
 protected:
@@ -80,6 +84,39 @@ TEST_F(TlsEngine, KeepsWhatDoesNotFit) {
   EXPECT_EQ(client.read(small, out).bytes, 5u);
   ASSERT_TRUE(client.has_input());
   EXPECT_EQ(client.read(room, out).bytes, 6u);
+}
+
+TEST_F(TlsEngine, GoesOnAfterEachRest) {
+  ASSERT_TRUE(adopted);
+  std::string out;
+  for (int round = 0; round < 5; ++round) {
+    server.rest();
+    client.rest();
+    EXPECT_TRUE(server.resting() && client.resting());
+    const auto down = encrypted(server, "down");
+    client.feed(down);
+    EXPECT_FALSE(server.resting());
+    auto read = client.read(room, out);
+    EXPECT_EQ(std::string(room.data(), read.bytes), "down");
+    server.rest();
+    const auto up = encrypted(client, "up");
+    server.feed(up);
+    read = server.read(room, out);
+    EXPECT_EQ(std::string(room.data(), read.bytes), "up");
+  }
+  EXPECT_TRUE(out.empty());
+  client.rest();
+  std::string goodbye;
+  client.say_goodbye(goodbye);
+  server.rest(); // And ends that way.
+  EXPECT_FALSE(goodbye.empty());
+}
+
+TEST_F(TlsEngine, DoesNotRestWhileItHasInput) {
+  const auto bytes = encrypted(server, "hello world");
+  client.feed(bytes);
+  client.rest();
+  EXPECT_FALSE(client.resting());
 }
 
 } // namespace
