@@ -1,5 +1,6 @@
 // Node's own HTTP/2 client: one connection to the router, and what becomes of its streams.
 import { once } from 'node:events';
+import http from 'node:http';
 import http2 from 'node:http2';
 import { connected } from './http2_session.mjs';
 import { digest, pattern, run, tell } from './scenario.mjs';
@@ -37,6 +38,19 @@ await run({
     for (let i = 0; i < options.count; ++i) all.push(ask(session, options, `/${i}`).answer);
     const head = await ask(session, options, '/head', { method: 'HEAD' }).answer;
     return { alpn: session.alpnProtocol, answers: (await Promise.all(all)).map(facts), head: facts(head) };
+  },
+
+  /** Connections that idle after a request, until the server at `until` answers, and are used once more. */
+  async idle(options) {
+    const sessions = [];
+    for (let i = 0; i < options.count; ++i) sessions.push(await connected(options));
+    const ask_all = (path) =>
+      Promise.all(sessions.map((session, i) => ask(session, options, `/${path}/${i}`, { fields: { 'x-same': path } }).answer));
+    const first = await ask_all('first');
+    tell({ idle: true });
+    await new Promise((resolve) => http.get(`http://127.0.0.1:${options.until}/`, (answer) => answer.resume().on('end', resolve)));
+    const second = await ask_all('second');
+    return { first: first.map((a) => a.body), second: second.map((a) => a.body) };
   },
 
   async trailers(options) {

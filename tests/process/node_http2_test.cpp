@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <csignal>
 
 namespace shunt::test {
@@ -66,6 +67,29 @@ TEST_F(NodeHttp2, ItsStreamsGetTheirOwnAnswers) {
     }
     EXPECT_EQ(facts["head"]["headers"]["content-length"], "5");
     EXPECT_EQ(facts["head"]["body"], "");
+  }
+}
+
+TEST_F(NodeHttp2, ItsIdleConnectionsTakeLessMemoryAndGoOn) {
+  constexpr int count = 300;
+  constexpr long least_kib = 12; // Of each connection: its blocks take 20 KiB while they are awake.
+  const auto host = mapped("idle");
+  const gate rested;
+  const backend until{rested.holding("/")};
+  node_program node{script, "idle",
+                    with(address(here().under_test, host), {{"count", count}, {"until", until.port()}})};
+  node.wait_for("idle");
+  const auto resident = [] { return here().under_test.process().resident_kib(); };
+  long most = resident(); // Some may rest already.
+  EXPECT_TRUE(eventually([&] {
+    most = std::max(most, resident());
+    return most - resident() >= count * least_kib;
+  })) << most << " KiB, then " << resident();
+  rested.open();
+  const auto facts = node.result();
+  for (int i = 0; i < count; ++i) {
+    EXPECT_EQ(facts["first"][i], "/first/" + std::to_string(i));
+    EXPECT_EQ(facts["second"][i], "/second/" + std::to_string(i));
   }
 }
 
