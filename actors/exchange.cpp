@@ -283,7 +283,8 @@ net::task<void> exchange::proxy() {
   attempt_result last;
   last.ended = attempt_result::kind::failed;
   last.rule = routing::rule_of(routing::failure_class::no_endpoint);
-  last.detail = "No endpoints available";
+  constexpr std::string_view nobody = "No endpoints available";
+  bool tried = false;
   for (std::size_t made = 0; made < rules_->attempts_max; ++made) {
     // The table may have changed since the attempt before: read the lease anew.
     if (made > 0)
@@ -296,7 +297,7 @@ net::task<void> exchange::proxy() {
                      ? nullptr
                      : choose(*found.pool, attempts);
     if (chosen == nullptr) {
-      here_.requests.nothing_to_select(head.host, last.detail);
+      here_.requests.nothing_to_select(head.host, tried ? std::string_view{last.detail} : nobody);
       break;
     }
     const auto endpoints = candidates(*found.pool);
@@ -309,6 +310,7 @@ net::task<void> exchange::proxy() {
     }
     times_.attempt = exchange_times::clock::now();
     last = co_await try_endpoint(*chosen);
+    tried = true;
     if (rules_->outliers.enabled())
       judge(last);
     if (last.ended != attempt_result::kind::failed)
@@ -320,6 +322,8 @@ net::task<void> exchange::proxy() {
       break;
   }
   answered_ = last.ended == attempt_result::kind::answered;
+  if (!tried && last.ended == attempt_result::kind::failed)
+    last.detail = nobody;
   if (!answered_)
     co_await answer_failure(last);
   times_.proxied = exchange_times::clock::now();

@@ -27,6 +27,8 @@ public:
   port(const port&) = delete;
   port& operator=(const port&) = delete;
   ~port() override { close(false); }
+  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) { release_frame(memory, bytes); }
 
   std::string_view inbound() override {
     return link_ ? link_->session_.inbound(id_) : std::string_view{};

@@ -1,10 +1,11 @@
 #include "net/http2_memory.hpp"
 
 #include "net/paged_blocks.hpp"
+#include "net/task.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 
 namespace shunt::net {
 
@@ -20,6 +21,32 @@ constexpr std::size_t blocks_per_region = 2'048; ///< 56 MB of addresses.
 paged_blocks& blocks() {
   static auto* const made = new paged_blocks{block_bytes, blocks_per_region};
   return *made;
+}
+
+constexpr std::size_t bytes_max = std::size_t{1} << 30; ///< Nothing that limits allow comes near it.
+
+/// In front of what is not placed: nghttp2 does not say how much it gives back.
+struct alignas(std::max_align_t) piece {
+  std::size_t bytes; ///< With this.
+};
+
+std::size_t piece_bytes(void* memory) noexcept {
+  return (static_cast<piece*>(memory) - 1)->bytes - sizeof(piece);
+}
+
+/// What belongs to a stream comes and goes with a request, as coroutines do.
+void* take_piece(std::size_t bytes) noexcept try {
+  if (bytes > bytes_max)
+    return nullptr;
+  auto* const taken = new (allocate_frame(bytes + sizeof(piece))) piece{bytes + sizeof(piece)};
+  return taken + 1;
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
+void release_piece(void* memory) noexcept {
+  auto* const taken = static_cast<piece*>(memory) - 1;
+  release_frame(taken, taken->bytes);
 }
 
 } // namespace
@@ -54,31 +81,34 @@ void* http2_memory::place(std::size_t bytes) noexcept {
 
 void* http2_memory::take(std::size_t bytes, void* self) {
   auto* const placed = static_cast<http2_memory*>(self)->place(bytes);
-  return placed != nullptr ? placed : std::malloc(bytes);
+  return placed != nullptr ? placed : take_piece(bytes);
 }
 
 void http2_memory::give_back(void* memory, void* self) {
-  if (!static_cast<http2_memory*>(self)->owns(memory))
-    std::free(memory);
+  if (memory != nullptr && !static_cast<http2_memory*>(self)->owns(memory))
+    release_piece(memory);
 }
 
 void* http2_memory::take_zeroed(std::size_t count, std::size_t bytes, void* self) {
-  if (bytes != 0 && count > block_bytes / bytes)
-    return std::calloc(count, bytes);
-  auto* const placed = static_cast<http2_memory*>(self)->place(count * bytes);
-  return placed != nullptr ? std::memset(placed, 0, count * bytes) : std::calloc(count, bytes);
+  if (bytes != 0 && count > bytes_max / bytes)
+    return nullptr;
+  auto* const taken = take(count * bytes, self);
+  return taken == nullptr ? nullptr : std::memset(taken, 0, count * bytes);
 }
 
 void* http2_memory::resize(void* memory, std::size_t bytes, void* self) {
-  const auto& here = *static_cast<http2_memory*>(self);
   if (memory == nullptr) // As the buffer for frames is taken.
     return take(bytes, self);
-  if (!here.owns(memory))
-    return std::realloc(memory, bytes);
-  void* const moved = std::malloc(bytes); // How much it was, nobody noted: no more than there is up to the end.
-  if (moved != nullptr)
-    std::memcpy(moved, memory,
-                std::min(bytes, static_cast<std::size_t>(here.block_ + block_bytes - static_cast<std::byte*>(memory))));
+  const auto& here = *static_cast<http2_memory*>(self);
+  // How much was placed, nobody noted: no more than there is up to the end.
+  const auto held = here.owns(memory)
+                      ? static_cast<std::size_t>(here.block_ + block_bytes - static_cast<std::byte*>(memory))
+                      : piece_bytes(memory);
+  void* const moved = take_piece(bytes);
+  if (moved == nullptr)
+    return nullptr;
+  std::memcpy(moved, memory, std::min(bytes, held));
+  give_back(memory, self);
   return moved;
 }
 

@@ -36,11 +36,24 @@ std::size_t class_of(std::size_t bytes) {
   return (bytes + size_step - 1) / size_step - 1;
 }
 
+/// A sanitizer sees mistakes only in what comes from the heap and goes back to it.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool recycles = false;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool recycles = false;
+#else
+constexpr bool recycles = true;
+#endif
+#else
+constexpr bool recycles = true;
+#endif
+
 } // namespace
 
 void* allocate_frame(std::size_t bytes) {
   const auto size_class = class_of(bytes);
-  if (size_class >= class_count)
+  if (!recycles || size_class >= class_count)
     return ::operator new(bytes);
   auto& free = cache();
   if (auto* frame = free.head[size_class]) {
@@ -54,7 +67,7 @@ void* allocate_frame(std::size_t bytes) {
 void release_frame(void* memory, std::size_t bytes) noexcept {
   const auto size_class = class_of(bytes);
   auto& free = cache();
-  if (size_class >= class_count || free.count[size_class] >= frames_kept_per_class) {
+  if (!recycles || size_class >= class_count || free.count[size_class] >= frames_kept_per_class) {
     ::operator delete(memory);
     return;
   }

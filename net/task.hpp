@@ -12,8 +12,8 @@
 
 namespace shunt::net {
 
-/// Memory for coroutine frames: free lists by size, one set a thread, because a request creates and
-/// destroys the same few frames over and over.
+/// Memory for coroutine frames and what else lives as long as a request: free lists by size, one set a thread,
+/// because each request creates and destroys the same few over and over.
 void* allocate_frame(std::size_t bytes);
 void release_frame(void* frame, std::size_t bytes) noexcept;
 

@@ -54,6 +54,10 @@ public:
   wire(const wire&) = delete;
   wire& operator=(const wire&) = delete;
 
+  // A stream's lives as long as a request.
+  static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+  static void operator delete(void* memory, std::size_t bytes) { release_frame(memory, bytes); }
+
   // -- Receiving.
 
   /// What arrived and was not consumed. Stays in place while pinned, even when consumed.

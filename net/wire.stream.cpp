@@ -141,8 +141,10 @@ void wire::close_stream() noexcept {
   if (!ended_)
     ended_ = asio::error::operation_aborted;
   stream_->close(in_order);
-  if (stream_sender_ != nullptr || reading_ != phase::none)
+  if (stream_sender_ != nullptr || receiver_ || (reading_ != phase::none && watcher_ != nullptr))
     abort_stream();
+  else // As at the end of nearly every request: nobody waits.
+    reading_ = phase::none;
 }
 
 } // namespace shunt::net
