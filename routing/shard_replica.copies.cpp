@@ -66,9 +66,9 @@ void shard_replica::confirm_restored(const told_host& told) {
 /// absence, has them pruned instead. Any other takes them, since it may not prune them either.
 void shard_replica::merge(const std::vector<told_host>& hosts, peer_id from, time_point now) {
   endpoints_pruned over;
-  auto* const refused = certain_ && may_prune(now) ? &over.which : nullptr;
+  const bool hears = certain_ && may_prune(now);
   for (const auto& host : hosts) {
-    slice_.merge(host, now, refused);
+    slice_.merge(host, now, hears, over.which);
     confirm_restored(host);
   }
   if (!over.which.empty())
@@ -123,7 +123,7 @@ bool shard_replica::had(std::uint64_t sum) const {
 }
 
 void shard_replica::take(const slice_digest& m, peer_id from, time_point now) {
-  if (!holds_ || holder(from) == nullptr)
+  if (!holds_)
     return;
   note_digest(now);
   auto& told = digests_[from];
@@ -136,12 +136,11 @@ void shard_replica::take(const slice_digest& m, peer_id from, time_point now) {
 
 void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
   told.judged = true;
-  const auto* teller = holder(from);
-  if (teller == nullptr)
-    return;
+  const auto* teller = holder(from); // Or nobody that counts, but who holds it until others can, and has to learn.
+  const bool is_in_sync = teller != nullptr && teller->in_sync;
   if (had(told.sum)) {
     told.differed = 0;
-    const bool proves = teller->in_sync && hears_all() && told.at >= doubted_at_
+    const bool proves = is_in_sync && hears_all() && told.at >= doubted_at_
                         && slice_.history()->digest() == told.sum;
     // Routes without endpoints are not in digests: who has just come to hold takes over all of it first.
     if (!certain_ && proves && transferred_)
@@ -149,13 +148,15 @@ void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
     return;
   }
   ++told.differed;
-  // One that is not in sync asks by itself, unless it is about to take over all of it.
-  if (pull_ || (certain_ && (told.differed < 2 || !teller->in_sync)))
+  // One that is not in sync asks by itself, unless it is about to take over all of it. One that does not count is told no
+  // digests by which it could.
+  const bool asks = teller != nullptr && !is_in_sync;
+  if (pull_ || (certain_ && (told.differed < 2 || asks)))
     return;
   ++counters_.repairs;
   const auto& sums = slice_.history()->bucket_digests();
   send(from, bucket_digests{{sums.begin(), sums.end()}});
-  if (certain_ && teller->in_sync && told.differed >= differing_rounds_max) {
+  if (certain_ && is_in_sync && told.differed >= differing_rounds_max) {
     told.differed = 0;
     doubt(now);
   }

@@ -128,10 +128,13 @@ public:
   std::vector<told_host> tell_wildcards(time_point now) const;
   /// Takes over what another copy knows and this one does not: the later event wins, and what happened within
   /// a second of each other leaves the endpoint there, provisionally. Needs a history.
-  void merge(const told_host& told, time_point now) { merge(told, now, nullptr); }
-  /// The same, but for endpoints whose age is over: they are not taken, and named. For a copy that would have
-  /// heard them.
-  void merge(const told_host& told, time_point now, std::vector<endpoint_key>* refused);
+  /// Not taken, and named in `refused`, are endpoints that went here because nobody had heard them since; by a copy that
+  /// would have heard them (`hears`), also all others that it does not have and whose age is over.
+  void merge(const told_host& told, time_point now, bool hears, std::vector<endpoint_key>& refused);
+  void merge(const told_host& told, time_point now) {
+    std::vector<endpoint_key> refused;
+    merge(told, now, false, refused);
+  }
   /// Makes the host, or what is told of it, equal to the copy that tells. The caller's own reservations stay.
   void adopt(const told_host& told, time_point now);
   /// Forgets all routes of a host, reserved ones excepted.
@@ -293,7 +296,8 @@ private:
   void adopt_empty(slice_route& r, const told_path& told, time_point now);
   void abandon(slice_host& h, time_point now);
   bool abandon(slice_route& r, time_point now);
-  void merge(slice_host& h, const told_path& told, time_point now, std::vector<endpoint_key>* refused);
+  void merge(slice_host& h, const told_path& told, time_point now, bool hears, std::vector<endpoint_key>& refused);
+  bool is_refused(slice_host& h, const told_path& of, const told_member& told, time_point now, bool hears) const;
   void merge_end(slice_host& h, const told_path& of, const told_end& end, time_point now);
   void merge_member(slice_host& h, const told_path& of, const told_member& told, time_point now);
   bool is_too_old(const told_member& told) const;

@@ -35,6 +35,8 @@ std::uint64_t slice_history::digest_of_grave(const endpoint_key& key) {
 void slice_history::joined(std::string_view host, std::string_view path, const endpoint& e) {
   const auto hash = host_hash(host);
   sums_[bucket_of(hash)] += digest_of(host, path, e);
+  if (!pruned_.empty())
+    forget_pruned(digest_of_key(host, path, e.address()));
   if (graves_.empty())
     return;
   const auto grave = graves_.find(
@@ -64,6 +66,32 @@ void slice_history::bury(std::string_view host, std::string_view path, std::stri
     erase(graves_.find(*by_age_.begin()->second));
 }
 
+void slice_history::prune(std::string_view host, std::string_view path, std::string_view address,
+                          time_point heard) {
+  const auto key = digest_of_key(host, path, address);
+  forget_pruned(key);
+  pruned_.emplace(key, heard);
+  pruned_by_age_.emplace(heard, key);
+  while (pruned_.size() > rules_.tombstones_max)
+    forget_pruned(pruned_by_age_.begin()->second);
+}
+
+void slice_history::forget_pruned(std::uint64_t key) {
+  const auto at = pruned_.find(key);
+  if (at == pruned_.end())
+    return;
+  pruned_by_age_.erase({at->second, key});
+  pruned_.erase(at);
+}
+
+std::optional<time_point> slice_history::pruned(std::string_view host, std::string_view path,
+                                                std::string_view address) const {
+  if (pruned_.empty())
+    return std::nullopt;
+  const auto at = pruned_.find(digest_of_key(host, path, address));
+  return at == pruned_.end() ? std::nullopt : std::optional{at->second};
+}
+
 void slice_history::erase(graves::iterator grave) {
   sums_[bucket_of(grave->first.hash)] -= digest_of_grave(grave->first.what);
   by_age_.erase({grave->second.at, &grave->first});
@@ -73,6 +101,8 @@ void slice_history::erase(graves::iterator grave) {
 void slice_history::expire(time_point now) {
   while (!by_age_.empty() && now - by_age_.begin()->first > rules_.tombstone_life)
     erase(graves_.find(*by_age_.begin()->second));
+  while (!pruned_by_age_.empty() && now - pruned_by_age_.begin()->first > rules_.tombstone_life)
+    forget_pruned(pruned_by_age_.begin()->second);
 }
 
 std::optional<tombstone> slice_history::ended(std::string_view host, std::string_view path,

@@ -14,6 +14,7 @@
 #include <optional>
 #include <set>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -22,7 +23,7 @@ namespace shunt::routing {
 struct history_rules {
   /// Tombstones, and how long ago an event may have been that is still merged.
   nanoseconds tombstone_life = std::chrono::minutes{10};
-  std::size_t tombstones_max = 50'000; ///< The oldest go first.
+  std::size_t tombstones_max = 50'000; ///< The oldest go first. Likewise of pruned ones.
 };
 
 /// What is left of an endpoint that was unregistered.
@@ -47,14 +48,18 @@ public:
   void left(std::string_view host, std::string_view path, const endpoint& e);
   /// It left then; an earlier time than is known changes nothing.
   void bury(std::string_view host, std::string_view path, std::string_view address, tombstone end);
+  /// It went because no copy had heard it since then. That is no tombstone: copies need not have it to be equal.
+  void prune(std::string_view host, std::string_view path, std::string_view address, time_point heard);
   void appeared(std::uint64_t host_hash) { appeared_.push_back(host_hash); }
   void vanished() { ++vanished_; }
-  /// Tombstones that have had their time.
+  /// Tombstones, and what is known of pruned ones, that have had their time.
   void expire(time_point now);
 
   // -- Looking.
   std::optional<tombstone> ended(std::string_view host, std::string_view path,
                                  std::string_view address) const;
+  /// When an endpoint that was pruned had been heard last.
+  std::optional<time_point> pruned(std::string_view host, std::string_view path, std::string_view address) const;
   std::uint64_t digest() const;
   const std::array<std::uint64_t, bucket_count>& bucket_digests() const { return sums_; }
   std::size_t tombstone_count() const { return graves_.size(); }
@@ -85,11 +90,14 @@ private:
   };
   using graves = std::map<grave_key, tombstone>;
   void erase(graves::iterator grave);
+  void forget_pruned(std::uint64_t key);
 
   history_rules rules_;
   std::array<std::uint64_t, bucket_count> sums_{};
   graves graves_;
   std::set<std::pair<time_point, const grave_key*>> by_age_;
+  std::unordered_map<std::uint64_t, time_point> pruned_; ///< By `digest_of_key`: when they had been heard.
+  std::set<std::pair<time_point, std::uint64_t>> pruned_by_age_;
   std::vector<std::uint64_t> appeared_;
   std::uint64_t vanished_ = 0;
 };

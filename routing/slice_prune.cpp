@@ -82,7 +82,10 @@ void slice::remove_stale(slice_route& r, const std::vector<endpoint_ptr>& stale,
       continue;
     }
     report.addresses.emplace_back(e->address());
+    const auto heard = member->heard();
     remove_member(r, member);
+    if (history_)
+      history_->prune(r.host().text(), r.path(), e->address(), heard);
   }
   if (report.addresses.empty())
     return;

@@ -55,6 +55,22 @@ TEST_F(Replicas, DoNotRepairACopyThatIsTakingOverTheSlice) {
   EXPECT_TRUE(asks(true));
 }
 
+TEST_F(Replicas, RepairACopyThatIsKeptUntilOthersAreInSync) {
+  make(2);
+  put_all("a.com", 1);
+  advance(3s);
+  nodes[1].holds = false; // Nobody is in sync, so it goes on holding, and counts for nobody.
+  see_all();
+  ASSERT_TRUE(at(1).holds());
+  take(0, "a.com", 1);
+  put(1, "b.com", 2);
+  advance(3s);
+  ASSERT_TRUE(at(1).holds());
+  EXPECT_EQ(pool(1, "a.com"), "empty");
+  EXPECT_EQ(pool(0, "b.com"), "2");
+  EXPECT_EQ(digest(0), digest(1));
+}
+
 TEST_F(Replicas, CompareHostsInMessagesOfBoundedSize) {
   make(2);
   constexpr std::size_t hosts = 40'000;
