@@ -22,6 +22,24 @@ void world::emit(std::size_t r) {
   time_.in(register_every, [this, r] { emit(r); });
 }
 
+/// Everything about it may change but where it is.
+endpoint_ptr world::make_version(std::size_t r) const {
+  const auto number = std::to_string(routes_[r].versions.size() + 1);
+  const auto app = std::string{"guid-"}.append(number);
+  const auto service = std::string{"https://service.example.com/"}.append(number);
+  const endpoint_spec::tag_view tags[]{{"version", number}, {"component", "app"}};
+  endpoint_spec spec;
+  spec.host = "10.0.0.1";
+  spec.port = static_cast<std::uint16_t>(1000 + r);
+  spec.app = app;
+  spec.tags = tags;
+  if (r % 8 >= 6)
+    spec.route_service_url = service;
+  if (r % 4 == 1)
+    spec.updated_at_ns = wall_ns + time_.now().count();
+  return endpoint::make(spec);
+}
+
 void world::publish(std::size_t r, bool unregister) {
   if (!unregister)
     routes_[r].published = time_.now();
@@ -31,29 +49,31 @@ void world::publish(std::size_t r, bool unregister) {
     if (!nodes_[i].up || !nodes_[i].has_nats)
       continue;
     // In order: the same delay for all that one node hears.
-    time_.in(std::chrono::microseconds{500 + 300 * (i % 7)}, [this, i, r, unregister, life = nodes_[i].life] {
-      if (nodes_[i].life == life)
-        when_running(i, [=, this] { hear(i, r, unregister); });
-    });
+    time_.in(std::chrono::microseconds{500 + 300 * (i % 7)},
+             [this, i, r, unregister, life = nodes_[i].life, what = routes_[r].target()] {
+               if (nodes_[i].life == life)
+                 when_running(i, [=, this] { hear(i, r, what, unregister); });
+             });
   }
 }
 
-void world::hear(std::size_t i, std::size_t r, bool unregister) {
+void world::hear(std::size_t i, std::size_t r, const endpoint_ptr& what, bool unregister) {
   auto& n = nodes_[i];
-  auto& what = routes_[r];
-  auto& replica = *n.replicas[what.shard];
+  auto& app = routes_[r];
+  auto& replica = *n.replicas[app.shard];
   if (!replica.holds())
     return;
-  const auto heard = registration::make(unregister, what.target, what.host);
+  const auto heard = registration::make(unregister, what, app.host);
   if (unregister) {
     replica.table().unregister_endpoint(heard, local(i), n.waited_since);
     n.sightings[r].unregistered = time_.now();
   } else {
     replica.table().register_endpoint(heard, local(i), wall_ns + time_.now().count(), n.waited_since);
     n.sightings[r].unregistered = -1ns;
-    what.heard = time_.now();
+    app.heard = std::max(app.heard, n.waited_since ? n.paused_since : time_.now());
   }
   replica.applied(local(i));
+  observe_route(i, r);
   settle(i);
 }
 
@@ -83,6 +103,12 @@ void world::update_nats(std::size_t i) {
 
 void world::change_route(const fault& f) {
   auto& r = routes_[f.a];
+  if (f.kind == fault_kind::change) {
+    r.versions.push_back(make_version(f.a));
+    if (r.registered)
+      publish(f.a, false);
+    return;
+  }
   const bool registered = f.kind == fault_kind::reregister;
   if (r.registered == registered)
     return;
@@ -155,7 +181,8 @@ void world::begin(const fault& f) {
       break;
     case fault_kind::unregister:
     case fault_kind::vanish:
-    case fault_kind::reregister: change_route(f); break;
+    case fault_kind::reregister:
+    case fault_kind::change: change_route(f); break;
     default:
       change(true);
       time_.in(f.lasts, [change] { change(false); });

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 using routing::rng;
 
 constexpr std::array names{"crash", "leave", "pause",    "cut",       "cut-one-way", "split", "slow",
-                           "reset", "nats-cut", "nats-down", "unregister",  "vanish", "reregister"};
+                           "reset", "nats-cut", "nats-down", "unregister",  "vanish", "reregister", "change"};
 
 nanoseconds between(rng& dice, std::chrono::milliseconds low, std::chrono::milliseconds high) {
   return low + std::chrono::milliseconds{dice.below(static_cast<std::uint64_t>((high - low).count()) + 1)};
@@ -65,7 +65,7 @@ history draw_history(std::uint64_t seed, std::size_t nodes, std::size_t routes) 
     h.faults.push_back(draw_fault(dice, h));
   for (std::size_t i = 0; i < routes / 4; ++i) {
     auto f = draw_fault(dice, h);
-    f.kind = static_cast<fault_kind>(static_cast<int>(fault_kind::unregister) + static_cast<int>(dice.below(3)));
+    f.kind = static_cast<fault_kind>(static_cast<int>(fault_kind::unregister) + static_cast<int>(dice.below(4)));
     f.a = dice.below(routes);
     f.lasts = 0s;
     h.faults.push_back(f);

@@ -27,6 +27,7 @@ enum class fault_kind : std::uint8_t {
   unregister,  ///< The app behind route `a` says that it goes.
   vanish,      ///< It goes without a word.
   reregister,  ///< It comes back.
+  change,      ///< It says other things of itself.
 };
 
 struct fault {

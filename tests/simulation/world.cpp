@@ -25,20 +25,19 @@ world::world(const history& h)
     n.name = "router-" + std::to_string(i);
     n.skew = std::chrono::milliseconds{dice_.below(1'000'000)};
     n.links.resize(h.nodes);
-    n.known_since.resize(h.routes);
-    n.sightings.resize(h.routes);
   }
+  routes_of_.resize(h.shards);
   for (std::size_t i = 0; i < h.routes; ++i) {
     route r;
     r.host = "app-" + std::to_string(i / 2) + ".example.com"; // Two endpoints each.
     r.shard = shard_of(r.host, h.shards);
-    endpoint_spec spec;
-    spec.host = "10.0.0.1";
-    spec.port = static_cast<std::uint16_t>(1000 + i);
-    r.target = endpoint::make(spec);
+    routes_of_[r.shard].push_back(i);
     routes_.push_back(std::move(r));
-    if (i % 2 == 0)
+    routes_.back().versions.push_back(make_version(i));
+    if (i % 2 == 0) {
+      host_numbers_.emplace(routes_.back().host, hosts_.size());
       hosts_.push_back(routes_.back().host);
+    }
   }
 }
 
@@ -73,6 +72,7 @@ void world::start(std::size_t i) {
   n.views.assign(history_.shards, {});
   n.holds_since.assign(history_.shards, -1ns);
   n.in_sync_since.assign(history_.shards, -1ns);
+  n.was_in_sync.assign(history_.shards, false);
   n.known_since.assign(hosts_.size(), -1ns);
   n.sightings.assign(routes_.size(), {});
   n.asked.clear();
@@ -95,6 +95,7 @@ void world::start(std::size_t i) {
       time_.in(std::chrono::milliseconds{dice_.below(2'000)}, [this, i, s, life] {
         if (nodes_[i].life == life && nodes_[i].runs()) {
           restore(i, s, 2);
+          observe(i, s);
           settle(i);
         }
       });
@@ -146,6 +147,10 @@ void world::pause(std::size_t i, nanoseconds lasts) {
     for (auto& each : std::exchange(n.waiting, {}))
       each();
     n.waited_since.reset();
+    for (const auto r : std::exchange(n.gone_while_waiting, {}))
+      if (const auto held = n.holds_since[routes_[r].shard];
+          n.sightings[r].version == 0 && held >= 0ns && held < n.paused_since)
+        judge_loss(i, r);
   });
 }
 
@@ -193,6 +198,7 @@ void world::turn(std::size_t i) {
       if (n.replicas[s]->is_certain_at(local(i)))
         restore(i, s, routes_.size());
       n.replicas[s]->tick(local(i));
+      observe(i, s);
     }
   if (n.replicas.empty()) // A copy that is made in no time.
     for (std::size_t s = 0; s < history_.shards; ++s)
@@ -212,7 +218,7 @@ void world::turn(std::size_t i) {
     for (auto& r : n.replicas)
       if (r->may_prune(local(i)))
         for (prune_result result; !r->prune_step(local(i), 1'000, local(i), result);) {
-        }
+        } // What follows comes by answers of others, or is seen with the next tick.
   }
   settle(i);
 }
@@ -232,21 +238,22 @@ void world::settle(std::size_t i) {
       fail("moved", n.name + " forgets " + each.node);
   for (std::size_t s = 0; s < n.replicas.size(); ++s) {
     auto& r = *n.replicas[s];
+    note_roles(i, s);
     if (r.has_changes())
-      static_cast<void>(r.take_changes(local(i)));
+      for (const auto& each : r.take_changes(local(i)))
+        observe_host(i, each.host);
     static_cast<void>(r.take_pruned());
     static_cast<void>(r.take_wish_for_registrations()); // They come every 4 s.
     for (auto& each : r.take_outgoing())
       if (each.to < n.by_number.size())
         send(i, n.by_number[each.to], std::make_shared<packet>(shard_message{s, std::move(each.what)}));
     for (const auto& host : r.take_answered())
-      judge_answer(i, host);
+      if (const auto asked = n.asked.find(host_number(host)); asked != n.asked.end()) {
+        asked->second.answered = true;
+        observe_host(i, host);
+        judge_answer(i, asked->first);
+      }
     n.members->set_in_sync(s, r.holds_in_sync());
-    const auto note = [&](nanoseconds& since, bool is) {
-      since = !is ? nanoseconds{-1} : since < 0ns ? time_.now() : since;
-    };
-    note(n.holds_since[s], r.holds());
-    note(n.in_sync_since[s], r.holds_in_sync());
   }
   tell_news(i);
 }
@@ -319,6 +326,8 @@ void world::arrive(std::size_t a, std::size_t b, std::uint64_t epoch, const pack
     else if (const auto* m = std::get_if<shard_message>(&*what); m != nullptr && !n.replicas.empty())
       n.replicas[m->shard]->receive(link.number, m->what, local(b));
     // What follows from hearsay and heartbeats has time until the next turn.
+    if (const auto* m = std::get_if<shard_message>(&*what); m != nullptr && !n.replicas.empty())
+      observe(b, m->shard);
     if (std::holds_alternative<shard_message>(*what) || std::holds_alternative<goodbye>(*what))
       settle(b);
   });

@@ -9,9 +9,16 @@
 //             away for less than `rebalance_after` count among these; so no restart moves one.
 //   absent    No node in sync says that a host does not exist which a holder in sync has known for `known_for`.
 //   lost      No endpoint leaves a holder that was heard in time by any holder.
+//   back      What a borrower has of a host follows what its lender had: later, or less of it, but never in another order.
 //   digest    Within 5 s of the last fault the holders of a shard have equal digests.
+//   newest    By then every holder has of every app what it said last, and so has every borrower of what it leases.
 //   gone      By then an endpoint whose unregister some holder applied, and still stands by, is gone from all.
-//   sync      15 s after the last fault everybody is in sync.
+//   sync      15 s after the last fault everybody is in sync, ...
+//   lease     ... has exactly what its lender has of what it leases,
+//   answer    ... and nobody has waited for one for more than `answered_in`.
+//
+// What follows from an event on a node is looked at when it has happened: which of its endpoints changed, and what it would
+// answer now. What time alone changes is looked at four times a second.
 #pragma once
 
 #include "history.hpp"
@@ -67,8 +74,17 @@ private:
   };
   /// What one node's copy of one endpoint was when last looked at.
   struct sighting {
-    bool there = false;
+    std::size_t version = 0; ///< Counted from 1; 0: it has none.
+    std::vector<std::size_t> versions{}; ///< All that it had since the node started.
     nanoseconds unregistered{-1}; ///< When this node applied that; negative: not since it holds the shard.
+    // Of a borrower: up to which of its lender's it has come.
+    std::size_t lender = 0;
+    std::uint64_t life = 0; ///< Of the lender; 0: there was none.
+    std::size_t came_to = 0;
+  };
+  struct question {
+    bool answered = false;
+    nanoseconds since{0};
   };
   struct node {
     std::string name;
@@ -85,13 +101,15 @@ private:
     std::deque<std::function<void()>> waiting; ///< For it to run again.
     nanoseconds paused_since{0};
     std::optional<time_point> waited_since; ///< While it hears what waited, by its clock.
+    std::vector<std::size_t> gone_while_waiting; ///< Routes.
     std::vector<std::vector<routing::told_host>> kept; ///< Per shard, in its snapshot.
     std::vector<std::vector<routing::told_host>> unread; ///< Of that, since it started.
     nanoseconds kept_at{0};
     std::vector<nanoseconds> holds_since, in_sync_since; ///< Per shard; negative: it does not.
+    std::vector<bool> was_in_sync; ///< Per shard, as a holder or a borrower.
     std::vector<nanoseconds> known_since;                ///< Per host.
     std::vector<sighting> sightings;                     ///< Per route.
-    std::map<std::string, bool> asked;
+    std::map<std::size_t, question> asked; ///< By host.
     std::vector<routing::shard_view> views;
     nanoseconds pruned{0};
     bool runs() const { return up && pauses == 0; }
@@ -99,7 +117,9 @@ private:
   struct route {
     std::string host;
     std::size_t shard = 0;
-    routing::endpoint_ptr target;
+    std::vector<routing::endpoint_ptr> versions; ///< Of what it says of itself; the last one counts.
+    const routing::endpoint_ptr& target() const { return versions.back(); }
+    std::size_t version_of(const routing::endpoint* e) const;
     bool registered = true;
     nanoseconds since{0}; ///< Registered or not.
     nanoseconds heard{-1h}; ///< By any holder.
@@ -130,8 +150,9 @@ private:
   void lose(std::size_t a, std::size_t b);
 
   // NATS and apps.
+  routing::endpoint_ptr make_version(std::size_t route) const;
   void publish(std::size_t route, bool unregister);
-  void hear(std::size_t i, std::size_t route, bool unregister);
+  void hear(std::size_t i, std::size_t route, const routing::endpoint_ptr& what, bool unregister);
   void emit(std::size_t route);
   void update_nats(std::size_t i);
   void change_route(const fault& f);
@@ -142,12 +163,24 @@ private:
 
   // Promises.
   void look();
+  void judge_expectations();
   void ask_some(std::size_t i);
-  void judge_answer(std::size_t i, const std::string& host);
-  void watch_tables(std::size_t i);
+  void judge_answer(std::size_t i, std::size_t host);
+  void judge_answers(std::size_t i, std::size_t shard);
+  std::size_t host_number(const std::string& host) const;
+  std::string_view address_of(std::size_t r) const { return routes_[r].target()->address(); }
+  void observe_route(std::size_t i, std::size_t r);
+  void judge_loss(std::size_t i, std::size_t r);
+  void observe_host(std::size_t i, const std::string& host);
+  void observe(std::size_t i, std::size_t shard);
+  void observe_lease(std::size_t i, std::size_t r);
+  void note_roles(std::size_t i, std::size_t shard);
+  void note_known(std::size_t i, std::size_t host);
   void check_places(std::size_t i);
   std::string disagreement();
   std::string differing_digests();
+  std::string outdated_copy();
+  std::string differing_lease();
   void check_gone();
   void check_sync();
   void fail(const char* name, std::string detail);
@@ -161,12 +194,20 @@ private:
   std::vector<node> nodes_;
   std::vector<route> routes_;
   std::vector<std::string> hosts_;
+  std::map<std::string, std::size_t> host_numbers_;
+  std::vector<std::vector<std::size_t>> routes_of_; ///< Shards.
   std::uint64_t epochs_ = 0;
   int nats_down_ = 0;
   std::vector<int> nats_cut_;
   nanoseconds last_fault_;
-  std::string disagreed_ = "never looked", differed_ = "never looked";
-  bool agreed_in_time_ = false, equal_in_time_ = false, agreed_later_ = false, equal_later_ = false;
+  /// Of something that is to be so at some time in a while, since it may just be changing when one looks.
+  struct expectation {
+    bool met = false;
+    std::string objection = "never looked";
+  };
+  expectation agreed_, equal_, newest_; ///< Since the last fault, or since they were judged.
+  expectation leases_;
+  bool judged_ = false;
   std::vector<std::vector<std::uint16_t>> ranks_;
   std::size_t looks_ = 0;
   outcome outcome_;
