@@ -20,6 +20,8 @@ public:
   // What was read went into the table. False: there was nothing to read.
 
   bool restore_host(std::string_view host, routing::time_point now);
+  /// What a peer asks for: nobody may know it but this file.
+  bool restore_asked(const routing::replica_message& what, routing::time_point now);
   bool restore_some(routing::time_point now);
   bool restore_all(routing::time_point now);
   /// For when time passes: nothing is left when what is not in the table counts as nowhere.

@@ -309,6 +309,7 @@ public:
   // -- Other nodes.
 
   void hear(const from_peer& m) const {
+    note_restored(state().kept->restore_asked(*m.what, now()));
     if (const auto* asked = std::get_if<routing::change_asked>(m.what.get()))
       state().changes.ask(m.from, *asked, now());
     else if (const auto* told = std::get_if<routing::change_told>(m.what.get()))
@@ -404,7 +405,7 @@ public:
         self_->send(options_.cluster,
                     to_peer{each.to, options_.index,
                             std::make_shared<const routing::replica_message>(std::move(each.what))});
-      const shard_sync sync{options_.index, s.replica->holds_in_sync(), in_sync()};
+      const shard_sync sync{options_.index, s.replica->holds_in_sync(), s.replica->has_caught_up()};
       if (sync.in_sync != s.sync_told.in_sync || sync.ready != s.sync_told.ready)
         self_->send(options_.cluster, s.sync_told = sync);
       if (options_.roles)

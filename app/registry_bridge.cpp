@@ -176,7 +176,7 @@ net::nats_options nats_options_of(const config::settings& settings, net::router_
   options.pending_bytes_max = static_cast<int>(settings.nats_pending.bytes);
   if (settings.cluster.enabled() && settings.cluster.discovery == config::cluster_discovery::nats)
     options.beacon_subject = cluster::beacon_subject;
-  options.notice_pauses = settings.cluster.enabled();
+  options.starts_without = options.notice_pauses = settings.cluster.enabled();
   options.start = std::move(start);
   return options;
 }

@@ -242,13 +242,14 @@ int run_router(const config::settings& settings, const std::string& file,
   actor_config config;
   caf::actor_system system{config}; // Outlives every handle to its actors, and waits for them.
 
-  // NATS first: a router that cannot hear of routes is no use.
+  // NATS first: a router that cannot hear of routes is no use, unless others tell it.
   registry_bridge bridge;
   auto start = router_start_of(settings);
   net::nats_bus bus{nats_options_of(settings, start), bridge, log};
   log.info({}, "setting-up-nats-connection", {});
   bus.connect();
-  log.info({}, "Successfully-connected-to-nats", {{"host", bus.address()}});
+  if (const auto server = bus.address(); !server.empty())
+    log.info({}, "Successfully-connected-to-nats", {{"host", server}});
   std::optional<net::routing_api_client> api;
   if (settings.routing_api_enabled()) {
     log.info({}, "setting-up-routing-api", {});
@@ -407,6 +408,8 @@ int run_router(const config::settings& settings, const std::string& file,
     bridge.on_out_of_date(); // Until it follows the API's changes.
     api->start();
   }
+  if (parts->cluster) // Before the bus says otherwise.
+    caf::anon_send(parts->cluster, nats_changed{.connected = true});
   log.info(".subscriber", "subscriber-starting", {});
   bus.start();
   log.info(".subscriber", "subscriber-started", {});
@@ -415,7 +418,6 @@ int run_router(const config::settings& settings, const std::string& file,
       parts->snapshots = spawn_snapshot_keeper(
         system, parts->shards,
         {.path = settings.cluster.snapshot, .cluster = settings.cluster.name}, log, snapshot_counts);
-    caf::anon_send(parts->cluster, nats_changed{.connected = true});
     caf::anon_send(parts->cluster, start_cluster{parts->shards});
   }
   caf::anon_send(supervisor, start_router{parts});

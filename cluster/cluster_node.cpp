@@ -139,7 +139,7 @@ public:
     if (s.ready_count < s.ready.size() || std::exchange(s.was_ready, true))
       return;
     metrics_->shards_asked_for.store(0, std::memory_order_relaxed);
-    log_->info(source, "table-in-sync", {{"node", self_hello().node}});
+    log_->info(source, s.hears_nats ? "table-in-sync" : "table-taken-over", {{"node", self_hello().node}});
     if (options_->supervisor)
       self_->send(options_->supervisor, table_ready{});
   }

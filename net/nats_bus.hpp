@@ -35,11 +35,12 @@ public:
   nats_bus& operator=(const nats_bus&) = delete;
 
   /// Tries every server, several rounds. Throws nats_error; the caller logs `nats-connection-error`
-  /// and exits 1. Blocks for some seconds at worst.
+  /// and exits 1. Blocks for some seconds at worst. With `starts_without` it tries once, and throws only if a server
+  /// refuses the router, or the options cannot work; from start() on servers are tried again and again.
   void connect();
 
-  /// Once, after connect(): publishes `router.start`, subscribes, and begins to hand over. Throws
-  /// nats_error.
+  /// Once, after connect(): publishes `router.start`, subscribes, and begins to hand over; without a connection as soon
+  /// as there is one. Throws nats_error.
   void start();
 
   /// Hands nothing over from here on and closes the connection. Within a second, reachable server

@@ -113,4 +113,11 @@ std::string host_and_port(std::string_view url) {
   return std::string{url.substr(0, url.find('/'))};
 }
 
+std::string server_of(natsConnection* connection) {
+  char url[512] = {};
+  if (natsConnection_GetConnectedUrl(connection, url, sizeof url) != NATS_OK)
+    return {};
+  return host_and_port(url);
+}
+
 } // namespace shunt::net

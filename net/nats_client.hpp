@@ -32,4 +32,7 @@ nats_options_ptr make_client_options(const nats_options& options);
 /// `scheme://host:port` without its scheme and anything but host and port.
 std::string host_and_port(std::string_view url);
 
+/// Whom it is connected to, as host:port; empty if to nobody.
+std::string server_of(natsConnection* connection);
+
 } // namespace shunt::net

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <future>
 #include <utility>
 
 namespace shunt::net {
@@ -33,19 +32,6 @@ constexpr int beacons_waiting_max = 256;
 constexpr int beacon_bytes_waiting_max = 256 * 1024;
 constexpr int beacons_together = 64;
 
-/// Makes a member function a callback of the library.
-template <void (nats_core::*Member)(natsConnection*) noexcept>
-void forward(natsConnection* connection, void* self) {
-  (static_cast<nats_core*>(self)->*Member)(connection);
-}
-
-std::string url_of(natsConnection* connection) {
-  char url[512] = {};
-  if (natsConnection_GetConnectedUrl(connection, url, sizeof url) != NATS_OK)
-    return {};
-  return host_and_port(url);
-}
-
 std::string last_error(natsConnection* connection) {
   const char* text = nullptr;
   const auto status = natsConnection_GetLastError(connection, &text);
@@ -65,71 +51,23 @@ nats_core::nats_core(nats_options options, registry_handler& handler, component_
     drops_(options_.drops_over_after) {
 }
 
-// -- Connecting
-
-void nats_core::connect() {
-  auto client = make_client_options(options_);
-  set_callbacks(client.get());
-  kept_alive_ = shared_from_this();
-  const auto rounds = static_cast<std::size_t>(std::max(options_.connect_rounds, 1));
-  // The library bounds the dialling, but neither the name's lookup nor the TLS handshake.
-  const auto limit = 2 * rounds * options_.hosts.size() * options_.connect_timeout + 3s;
-  std::promise<nats_connection_ptr> promise;
-  auto result = promise.get_future();
-  std::thread dialler{[self = shared_from_this(), client = std::move(client),
-                       promise = std::move(promise)]() mutable {
-    yield_to_loops(); // For the library's threads, which begin here.
-    try {
-      promise.set_value(self->try_all(client.get()));
-    } catch (...) {
-      promise.set_exception(std::current_exception());
-    }
-  }};
-  if (result.wait_for(limit) != std::future_status::ready) {
-    dialler.detach(); // It may hang for ever; the caller is about to exit.
-    throw nats_error{"no NATS server answered in time"};
-  }
-  dialler.join();
-  try {
-    adopt(result.get());
-  } catch (...) {
-    kept_alive_.reset();
-    throw;
-  }
-}
-
-void nats_core::set_callbacks(natsOptions* client) {
-  natsOptions_SetDisconnectedCB(client, forward<&nats_core::disconnected>, this);
-  natsOptions_SetReconnectedCB(client, forward<&nats_core::reconnected>, this);
-  natsOptions_SetClosedCB(client, forward<&nats_core::closed>, this);
-  natsOptions_SetErrorHandler(client, on_error, this);
-}
-
-nats_connection_ptr nats_core::try_all(natsOptions* client) const {
-  natsStatus status = NATS_OK;
-  for (int round = 0; round < std::max(options_.connect_rounds, 1); ++round) {
-    if (round > 0)
-      std::this_thread::sleep_for(options_.connect_pause);
-    natsConnection* made = nullptr;
-    status = natsConnection_Connect(&made, client);
-    if (status == NATS_OK)
-      return nats_connection_ptr{made};
-  }
-  throw nats_error{describe(status)};
-}
-
-void nats_core::adopt(nats_connection_ptr connection) {
-  std::lock_guard lock{mutex_};
-  connection_ = std::move(connection);
-  address_ = url_of(connection_.get());
-  connected_ = natsConnection_Status(connection_.get()) == NATS_CONN_STATUS_CONNECTED;
-}
-
 // -- Starting and stopping
 
 void nats_core::start() {
-  if (!connection_ || thread_.joinable())
+  if (started_ || !(connection_ || options_.starts_without))
     throw nats_error{"start() comes once, after connect()"};
+  if (connection_)
+    begin_to_hear();
+  std::lock_guard lock{mutex_};
+  started_ = true;
+  if (connected_)
+    handler_.on_connected();
+  else
+    handler_.on_disconnected(); // Not yet; or since connect(), and the library told it before anybody listened.
+  thread_ = std::thread{[this] { run(); }};
+}
+
+void nats_core::begin_to_hear() {
   // Announced first, as gorouter does: who hears it registers a moment later, and finds an ear.
   if (!publish("router.start", start_json_))
     throw nats_error{"cannot publish router.start"};
@@ -152,13 +90,6 @@ void nats_core::start() {
       throw nats_error{std::string{"cannot subscribe to "}.append(options_.beacon_subject).append(": ").append(describe(status))};
   }
   flush(options_.connect_timeout); // If this fails, the library subscribes when it is back.
-  std::lock_guard lock{mutex_};
-  started_ = true;
-  if (connected_)
-    handler_.on_connected();
-  else
-    handler_.on_disconnected(); // Since connect(); the library told it before anybody listened.
-  thread_ = std::thread{[this] { run(); }};
 }
 
 void nats_core::stop() noexcept {
@@ -170,6 +101,9 @@ void nats_core::stop() noexcept {
   changed_.notify_all();
   if (thread_.joinable())
     thread_.join();
+  if (dialler_.joinable())
+    dialler_.detach(); // It keeps this object as long as it needs it.
+  dialled_ = {}; // A connection that it still makes ends at once.
   connected_ = false;
   if (connection_)
     close_connection();
@@ -193,9 +127,10 @@ void nats_core::close_connection() noexcept try {
 // -- Publishing and counting
 
 bool nats_core::publish(std::string_view subject, std::string_view payload) noexcept try {
-  if (!connection_)
+  auto* const to = usable_.load();
+  if (to == nullptr)
     return false;
-  return natsConnection_Publish(connection_.get(), std::string{subject}.c_str(), payload.data(),
+  return natsConnection_Publish(to, std::string{subject}.c_str(), payload.data(),
                                 static_cast<int>(payload.size()))
          == NATS_OK;
 } catch (const std::bad_alloc&) {
@@ -213,10 +148,9 @@ bool nats_core::publish_soon(std::string_view subject, std::string_view payload)
 }
 
 bool nats_core::flush(std::chrono::milliseconds patience) noexcept {
-  return connection_
-         && natsConnection_FlushTimeout(connection_.get(),
-                                        std::max<std::int64_t>(patience.count(), 1))
-              == NATS_OK;
+  auto* const to = usable_.load();
+  return to != nullptr
+         && natsConnection_FlushTimeout(to, std::max<std::int64_t>(patience.count(), 1)) == NATS_OK;
 }
 
 std::string nats_core::address() const {
@@ -243,6 +177,8 @@ std::uint64_t nats_core::dropped_messages() const noexcept {
 
 void nats_core::run() noexcept {
   yield_to_loops();
+  if (!connection_ && !arrive())
+    return;
   while (!stopping_) {
     tend(clock::now());
     if (!credit_->take(pull_patience))
@@ -458,7 +394,7 @@ void nats_core::reconnected(natsConnection* connection) noexcept {
   lock.unlock();
   if (announce)
     natsConnection_PublishString(connection, "router.start", start_json_.c_str());
-  auto where = url_of(connection);
+  auto where = server_of(connection);
   lock.lock();
   if (stopping_)
     return;

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -47,11 +48,17 @@ private:
   using clock = std::chrono::steady_clock;
 
   void set_callbacks(natsOptions* client);
-  nats_connection_ptr try_all(natsOptions* client) const;
+  void begin_dialling(int rounds);
+  void end_dialling();
+  void note_failed_dialling(const std::string& why);
+  nats_connection_ptr try_all(natsOptions* client, int rounds);
   void adopt(nats_connection_ptr connection);
+  void begin_to_hear();
 
   // On the bus's thread:
   void run() noexcept;
+  bool arrive() noexcept;
+  void dial_on();
   void tend(clock::time_point now);
   void tend_drops(clock::time_point now);
   void tend_pause(clock::time_point now);
@@ -80,7 +87,11 @@ private:
   const std::string marker_prefix_; // Of the payloads of this router's own markers.
   registry_handler& handler_; // Both only while not stopping_, with the lock held
   component_log& log_;        // (or on the bus's thread, which stop() joins).
-  nats_connection_ptr connection_;
+  nats_connection_ptr connection_; // Set once; by start()'s caller, or after start() by the bus's thread.
+  std::atomic<natsConnection*> usable_{nullptr}; // connection_, once there is one.
+  std::thread dialler_; // Both of whoever sets connection_, and of stop().
+  std::future<nats_connection_ptr> dialled_;
+  std::string dial_error_; // The last one that was logged.
   nats_subscription_ptr subscription_; // Before the connection goes.
   nats_subscription_ptr beacons_;      // So with this. Empty: nobody asked for them.
   std::shared_ptr<nats_credit> credit_;

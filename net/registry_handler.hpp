@@ -35,12 +35,12 @@ public:
   /// but never itself nor the next one.
   virtual void on_connected() noexcept = 0;
 
-  /// The connection was lost and is being sought again. On the client library's thread, or on that
+  /// The connection was lost, or there is none yet, and it is being sought. On the client library's thread, or on that
   /// which called start().
   virtual void on_disconnected() noexcept = 0;
 
   /// No server will ever be tried again (each refused the credentials): the process must end. Not
-  /// called for stop(). On the client library's thread.
+  /// called for stop(). On the client library's thread, or the bus's.
   virtual void on_closed() noexcept = 0;
 };
 

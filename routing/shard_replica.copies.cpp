@@ -217,9 +217,13 @@ void shard_replica::take(const slice_told& m, peer_id from, time_point now) {
                                [from](const auto& each) { return each.from == from; });
   if (at == pulling_.end())
     return;
-  if (at->host)
-    answer(*at->host);
+  const auto host = std::move(at->host);
   pulling_.erase(at);
+  if (!host)
+    return;
+  const bool is_open = asked_.contains(*host) && !certain_ && !slice_.has_routes(*host);
+  if (!is_open || !ask_for(*host, from))
+    answer(*host);
 }
 
 // -- Ageing

@@ -87,7 +87,7 @@ void shard_replica::be_certain_in_time(time_point now) {
 }
 
 void shard_replica::be_certain(time_point now) {
-  certain_ = true;
+  certain_ = was_certain_ = true;
   certain_at_.reset();
   restored_.clear(); // Nobody could be asked, or somebody told all: what is here stays.
   if (upstream_) {
@@ -121,6 +121,12 @@ void shard_replica::see(shard_view view, time_point now) {
     choose_upstream(now);
   if (pull_ && holder(pull_->from) == nullptr)
     lose_source();
+  std::set<peer_id> silent; // Whom loops wait for, though not for ever.
+  for (const auto& each : pulling_)
+    if (each.host && holder(each.from) == nullptr)
+      silent.insert(each.from);
+  for (const auto each : silent)
+    expect_nothing_of(each, now);
   seek_transfer(now);
   if (!ages_)
     return;
@@ -332,13 +338,7 @@ bool shard_replica::want(std::string_view host, time_point) {
   if (asked_.contains(key))
     return false;
   if (holds_) {
-    const auto* source = certain_ || slice_.has_routes(host) ? nullptr : holder_in_sync();
-    if (source == nullptr || asked_.size() >= asked_max)
-      return true;
-    asked_.insert(key);
-    pulling_.push_back({source->peer, key});
-    send(source->peer, slice_pull{{host_hash(host)}});
-    return false;
+    return certain_ || slice_.has_routes(host) || !ask_for(key, std::nullopt);
   }
   if (borrowed_.contains(key))
     return true;
@@ -348,6 +348,30 @@ bool shard_replica::want(std::string_view host, time_point) {
   }
   lease(key); // Loops bound how many they wait for.
   return false;
+}
+
+/// A holder to ask about what is not known here: one in sync; if there is none, each in turn, in the order of placement.
+std::optional<peer_id> shard_replica::knows_better(std::optional<peer_id> before) const {
+  if (const auto* sure = holder_in_sync())
+    return before ? std::nullopt : std::optional{sure->peer};
+  const auto& others = view_.others;
+  auto next = others.begin();
+  if (before) {
+    next = std::find_if(next, others.end(), [before](const auto& each) { return each.peer == *before; });
+    next += next != others.end();
+  }
+  return next == others.end() ? std::nullopt : std::optional{next->peer};
+}
+
+/// False: there is nobody who may know better.
+bool shard_replica::ask_for(const std::string& host, std::optional<peer_id> before) {
+  const auto whom = knows_better(before);
+  if (!whom || asked_.size() >= asked_max)
+    return false;
+  asked_.insert(host);
+  pulling_.push_back({*whom, host});
+  send(*whom, slice_pull{{host_hash(host)}});
+  return true;
 }
 
 void shard_replica::release(std::string_view host, time_point now) {

@@ -61,6 +61,9 @@ public:
   bool in_sync() const;
   /// Whether this node's copy is in sync as a holder's; what peers are told.
   bool holds_in_sync() const { return holds_ && certain_; }
+  /// Whether a loop that asks learns all that can be known now, here or anywhere: in sync, or, in a process that began
+  /// without NATS and was never in sync, a copy of all that a holder in sync has.
+  bool has_caught_up() const { return in_sync() || (holds_ && !was_certain_ && transferred_ && !hears_all()); }
   /// Whether `tick` may make it so, since everybody had time to register.
   bool is_certain_at(time_point now) const { return certain_at_ && now >= *certain_at_; }
   const replica_counters& counters() const { return counters_; }
@@ -178,6 +181,8 @@ private:
   void send(peer_id to, replica_message what) { outgoing_.push_back({to, std::move(what)}); }
   const shard_view::holder* holder(peer_id peer) const;
   const shard_view::holder* holder_in_sync() const;
+  std::optional<peer_id> knows_better(std::optional<peer_id> before) const;
+  bool ask_for(const std::string& host, std::optional<peer_id> before);
   void notice_pause(time_point now);
   bool hears_all() const { return nats_connected_ && !nats_drops_ && api_followed_; }
   void be_certain(time_point now);
@@ -252,6 +257,7 @@ private:
 
   // In sync or not.
   bool certain_ = true; ///< As a holder.
+  bool was_certain_ = false;
   bool sync_told_ = true;
   std::uint64_t doubts_ = 0;
   time_point doubted_at_{};

@@ -127,6 +127,20 @@ TEST_F(RouteShardRestored, ShowsAllOfItWhenItIsListed) {
   EXPECT_TRUE(kept->left.empty());
 }
 
+TEST_F(RouteShardRestored, ReadsWhatAPeerAsksForBeforeItAnswers) {
+  const auto ask = [&](routing::replica_message what) {
+    tell(shard, from_peer{2, std::make_shared<const routing::replica_message>(std::move(what))});
+  };
+  ask(routing::slice_digest{7});
+  EXPECT_EQ(kept->left.size(), 600u);
+  ask(routing::lease_start{.lease = 1, .hosts = {"1.example", "2.example"}});
+  EXPECT_EQ(kept->left.size(), 598u);
+  ask(routing::lease_more{"7.example"});
+  EXPECT_EQ(kept->left.size(), 597u);
+  ask(routing::slice_pull{{1}}); // By a hash, of whatever name.
+  EXPECT_TRUE(kept->left.empty());
+}
+
 TEST_F(RouteShardRestored, TakesWhatItHearsForNewer) {
   tell(shard, batch_of({routing::registration::make(
                 true, kept->left.at("7.example").paths.at(0).members.at(0).target, "7.example")}));

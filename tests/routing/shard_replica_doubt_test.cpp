@@ -92,5 +92,53 @@ TEST_F(Replicas, CompareHostsInMessagesOfBoundedSize) {
   EXPECT_EQ(told.size(), hosts); // All had their turn.
 }
 
+// -- Nobody hears NATS, and a node starts anew.
+
+TEST_F(Replicas, AskEachOtherHolderInTurnWhileNobodyIsInSync) {
+  make(3);
+  put(2, "a.com", 7); // The others have not heard it, or forgot it.
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    at(i).nats(false, false, now);
+  EXPECT_EQ(pool(0, "a.com"), "gone");
+  EXPECT_EQ(ask(0, "a.com"), "7");
+  EXPECT_EQ(ask(0, "nobody.com"), "gone"); // All were asked, and none knows.
+  EXPECT_FALSE(at(0).in_sync());
+}
+
+TEST_F(Replicas, WaitForNoneWhoFellSilent) {
+  make(3);
+  put(2, "a.com", 7);
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    at(i).nats(false, false, now);
+  EXPECT_FALSE(at(0).want("a.com", now));
+  (void)at(0).take_outgoing(); // Lost on its way to node 1, which stands still.
+  auto without = view_of(0);
+  std::erase_if(without.others, [](const auto& each) { return each.peer == 2; });
+  at(0).see(without, now);
+  run();
+  EXPECT_EQ(answered.erase({0, "a.com"}), 1u);
+  EXPECT_EQ(pool(0, "a.com"), "7");
+}
+
+TEST_F(Replicas, HaveCaughtUpWithOneInSyncThoughTheyBeganWithoutNats) {
+  make(1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ASSERT_TRUE(at(0).in_sync());
+  add(true);
+  at(1).nats(false, false, now);
+  EXPECT_FALSE(at(1).has_caught_up());
+  see_all();
+  EXPECT_TRUE(at(1).has_caught_up());
+  EXPECT_FALSE(at(1).in_sync()); // What comes to be from now on it does not hear.
+  EXPECT_EQ(pool(1, "a.com"), "1");
+  at(1).nats(true, false, now);
+  EXPECT_FALSE(at(1).has_caught_up());
+  advance(2s);
+  EXPECT_TRUE(at(1).in_sync());
+  at(1).nats(false, false, now);
+  EXPECT_FALSE(at(1).has_caught_up()); // It may have missed something, as any other.
+}
+
 } // namespace
 } // namespace shunt::routing::testing
