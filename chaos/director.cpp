@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <thread>
 
 namespace shunt::chaos {
@@ -92,7 +93,8 @@ void director::perform(const step& todo) {
       break;
     case action::await_confirmation: is_over_ = [this] { return !asked_; }; break;
     case action::await_placement:
-    case action::await_order: hold_up(todo); break;
+    case action::await_order:
+    case action::await_snapshots: hold_up(todo); break;
     default: perform_on(choose(todo), todo);
   }
 }
@@ -207,14 +209,18 @@ void director::heed_answer() {
 
 /// Until nodes stand as they should. Asks seldom, so that the rest goes on.
 void director::hold_up(const step& todo) {
-  const bool order = todo.what == action::await_order;
-  is_over_ = [this, order, todo, begin = clients_.now(), next = nanoseconds{0}]() mutable {
+  is_over_ = [this, todo, begin = clients_.now(), since = std::filesystem::file_time_type::clock::now(),
+              next = nanoseconds{0}]() mutable {
     const auto now = clients_.now();
     if (now < next)
       return false;
     next = now + 100ms;
-    const auto wrong = order ? world_.out_of_order(in_order()) : world_.out_of_place(in_order());
-    const auto name = order ? "in order" : "placed";
+    const auto wrong = todo.what == action::await_order       ? world_.out_of_order(in_order())
+                       : todo.what == action::await_placement ? world_.out_of_place(in_order())
+                                                              : world_.without_snapshot(in_order(), since);
+    const std::string name = todo.what == action::await_order       ? "in order"
+                             : todo.what == action::await_placement ? "placed"
+                                                                    : "kept in snapshots";
     if (wrong.empty() && now - begin <= todo.within)
       notes.note(-1, name + (" after " + seconds_text(now - begin)));
     else if (now - begin > todo.within)

@@ -81,6 +81,7 @@ scenario scenario_of(const std::string& name, const YAML::Node& root) {
              {"quick", flag(read.quick)},
              {"nodes", number(read.nodes, 1, 9)},
              {"cluster", flag(read.cluster)},
+             {"snapshot", flag(read.snapshot)},
              {"shards", number(read.shards, 1, 4096)},
              {"holders", holders},
              {"suspect_after", text(read.suspect_after)},

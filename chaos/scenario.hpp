@@ -45,6 +45,7 @@ enum class action {
   await_confirmation, ///< Of the change that was asked for with `confirm: later`.
   await_placement,    ///< Each shard has all its holders among the nodes that are in order.
   await_order,        ///< Besides, these hear NATS and say 404 to what nobody mapped.
+  await_snapshots,    ///< Each node in order has written its snapshot since this began.
 };
 
 /// Whether a change of routes is sent as a request, which is answered when all nodes route by it.
@@ -78,6 +79,7 @@ struct scenario {
 
   int nodes = 3;
   bool cluster = true; ///< false: routers that know nothing of each other.
+  bool snapshot = false; ///< Each node keeps what it knows in a file, `cluster.snapshot`.
   int shards = 256;
   int holders = 3; ///< 0: all.
   std::string suspect_after = "1s", remove_after = "5s", rebalance_after = "60s";

@@ -33,6 +33,7 @@ constexpr std::array actions = {
   std::pair{action::await_confirmation, "await_confirmation"},
   std::pair{action::await_placement, "await_placement"},
   std::pair{action::await_order, "await_order"},
+  std::pair{action::await_snapshots, "await_snapshots"},
 };
 
 action action_of(const std::string& text) {
@@ -57,7 +58,8 @@ subject subject_of(action what) {
     case action::resume_emitter: return subject::world;
     case action::await_confirmation:
     case action::await_placement:
-    case action::await_order: return subject::wait;
+    case action::await_order:
+    case action::await_snapshots: return subject::wait;
     default: return subject::node;
   }
 }
@@ -76,7 +78,7 @@ std::vector<int> routes_of(const YAML::Node& node, const scenario& whole) {
 }
 
 /// What must stand in a step depends on what it does.
-void check_step(const step& read, bool node_given) {
+void check_step(const step& read, bool node_given, const scenario& whole) {
   const auto name = name_of(read.what);
   const auto about = subject_of(read.what);
   if ((read.instance >= 0) != (about == subject::routes || about == subject::instance))
@@ -95,7 +97,9 @@ void check_step(const step& read, bool node_given) {
     throw scenario_error{name + ": delay_peers, and nothing else, needs `by`"};
   if (read.excused.count() > 0 && read.what != action::go_on)
     throw scenario_error{name + ": only after continue is a node excused"};
-  const bool must_end = read.what == action::await_placement || read.what == action::await_order;
+  const bool must_end = about == subject::wait && read.what != action::await_confirmation;
+  if (read.what == action::await_snapshots && !whole.snapshot)
+    throw scenario_error{name + ": needs `snapshot: true`"};
   if (must_end && read.within.count() == 0)
     throw scenario_error{name + ": needs `within`"};
   if (read.within.count() > 0 && !must_end && !confirms)
@@ -143,7 +147,7 @@ step step_of(const YAML::Node& node, const std::string& where, nanoseconds begin
   read.at += begin;
   if (read.at >= whole.length)
     throw scenario_error{where + "at: must be before the end"};
-  check_step(read, node_given);
+  check_step(read, node_given, whole);
   return read;
 }
 

@@ -15,6 +15,7 @@ namespace {
 
 constexpr auto ready_limit = std::chrono::seconds{60};
 constexpr int routes_sampled = 200;
+constexpr const char* snapshot_name = "routes.snapshot";
 
 std::string seconds_text(nanoseconds time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + "ms";
@@ -49,12 +50,12 @@ std::vector<int> first_instances(const scenario& plan, int route) {
   return chosen;
 }
 
-world::world(const scenario& plan, const std::string& directory) : plan_{plan} {
+world::world(const scenario& plan, const std::string& directory) : plan_{plan}, directory_{directory} {
   for (int i = 0; i < plan_.nodes; ++i)
     ports_.push_back(reserve_ports());
   start_instances();
   start_relays();
-  start_nodes(directory);
+  start_nodes();
   map_routes();
   wait_until_ready();
 }
@@ -154,6 +155,8 @@ nlohmann::json world::settings_of(int number) const {
       all["cluster"]["holders"] = "all";
     else
       all["cluster"]["holders"] = plan_.holders;
+    if (plan_.snapshot)
+      all["cluster"]["snapshot"] = files_of(number) + "/" + snapshot_name;
   }
   all.merge_patch(plan_.router);
   return all;
@@ -171,9 +174,13 @@ std::string world::redirects_of(int number) const {
   return all;
 }
 
-void world::start_nodes(const std::string& directory) {
+std::string world::files_of(int number) const {
+  return directory_ + "/router-" + std::to_string(number);
+}
+
+void world::start_nodes() {
   for (int i = 0; i < plan_.nodes; ++i) {
-    const auto files = directory + "/router-" + std::to_string(i);
+    const auto files = files_of(i);
     std::filesystem::remove_all(files);
     std::filesystem::create_directories(files);
     nodes_.push_back(std::make_unique<node>(node_options{i, files, settings_of(i), redirects_of(i)},
@@ -241,6 +248,16 @@ std::string world::out_of_place(const std::vector<int>& nodes, bool all_hear_nat
   }
   auto wrong = unsettled(pages);
   return wrong.empty() && all_hear_nats ? deaf(pages) : wrong;
+}
+
+std::string world::without_snapshot(const std::vector<int>& nodes, std::filesystem::file_time_type since) const {
+  for (const int number : nodes) {
+    std::error_code missing;
+    const auto written = std::filesystem::last_write_time(files_of(number) + "/" + snapshot_name, missing);
+    if (missing || written < since)
+      return "router-" + std::to_string(number) + " has written no snapshot";
+  }
+  return {};
 }
 
 std::string world::out_of_order(const std::vector<int>& nodes) {

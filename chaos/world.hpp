@@ -9,6 +9,7 @@
 #include "tests/process/harness/backend.hpp"
 #include "tests/process/harness/nats_server.hpp"
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,18 +41,22 @@ public:
   std::string out_of_place(const std::vector<int>& nodes, bool all_hear_nats = false);
   /// The same; besides, they hear NATS and say 404 to what nobody mapped.
   std::string out_of_order(const std::vector<int>& nodes);
+  /// Which of these has written no snapshot since then. Empty: none.
+  std::string without_snapshot(const std::vector<int>& nodes, std::filesystem::file_time_type since) const;
 
 private:
   nlohmann::json settings_of(int number) const;
+  std::string files_of(int number) const;
   std::string redirects_of(int number) const;
   void start_instances();
   void start_relays();
-  void start_nodes(const std::string& directory);
+  void start_nodes();
   void map_routes();
   void wait_until_ready();
   std::string missing_at(node& one);
 
   const scenario& plan_;
+  const std::string directory_;
   relay_loop loop_;
   std::vector<node_ports> ports_;
   std::vector<std::unique_ptr<relay>> nats_relays_;

@@ -56,6 +56,8 @@ TEST(Scenario, AllMeansTheRoutesThatAreMappedFromTheBeginning) {
 TEST(Scenario, RefusesWhatWouldProveSomethingElse) {
   EXPECT_NE(refusal_of(good + "node: 3").find("node: there is no such key"), std::string::npos);
   EXPECT_NE(refusal_of("seconds: 3").find("proves"), std::string::npos);
+  EXPECT_NE(refusal_of(good + "steps: [{at: 1s, do: await_snapshots, within: 3s}]").find("needs `snapshot"), std::string::npos);
+  EXPECT_NE(refusal_of(good + "snapshot: true\nsteps: [{at: 1s, do: await_snapshots}]").find("needs `within`"), std::string::npos);
   EXPECT_NE(refusal_of("proves: x").find("seconds"), std::string::npos);
   EXPECT_NE(refusal_of(good + "nodes: 0").find("nodes: expected 1 to 9"), std::string::npos);
   EXPECT_NE(refusal_of(good + "expect: {settled: 1s}").find("expect.settled"), std::string::npos);
