@@ -87,6 +87,8 @@ public:
                         [this](std::chrono::nanoseconds wait) {
                           self_->delayed_send(self_, wait, announce_demand{});
                         }});
+    if (metrics_ != nullptr)
+      metrics_->forget_pools(); // A predecessor's.
     count_routes();
     if (options_.board)
       s.counted_before = options_.board->counted(options_.index);
@@ -490,6 +492,8 @@ private:
     if (metrics_ == nullptr || !action)
       return;
     metrics_->registered(heard.target->tag("component"), *action);
+    if (result.route_added)
+      metrics_->route_registered();
     metrics_->heard(now);
     if (const auto stamp = heard.target->updated_at_ns();
         stamp != 0 && result.outcome == routing::register_outcome::added)
@@ -501,12 +505,17 @@ private:
     if (metrics_ == nullptr || result.outcome == routing::unregister_outcome::not_accepted)
       return;
     metrics_->unregistered(heard.target->tag("component"));
+    if (result.route_emptied || result.route_gone)
+      metrics_->route_unregistered();
     metrics_->heard(now);
   }
 
   void count_routes() const {
-    if (metrics_ != nullptr)
-      metrics_->holds(table().route_count(), table().endpoint_count());
+    if (metrics_ == nullptr)
+      return;
+    metrics_->holds(table().route_count(), table().endpoint_count());
+    for (const auto& pool : table().take_hash_pools())
+      metrics_->pool(pool.uri, pool.endpoints);
   }
 
   /// Before a push: routes that are not checked any more lose their verdicts here.

@@ -43,6 +43,12 @@ void add_registry(family_list& to, const metrics_snapshot& s) {
   for (const auto& [component, counted] : s.registry.components)
     if (counted.unregistered > 0)
       family_list::count(unregistered, {{"component", component}}, counted.unregistered);
+  to.counter("routes_registered", "Routes that got a first endpoint", s.registry.routes_registered);
+  to.counter("routes_unregistered", "Routes whose last endpoint was unregistered",
+             s.registry.routes_unregistered);
+  auto& pools = to.add("endpoints_per_pool", "Endpoints of the routes that are balanced by hash", MetricType::Gauge);
+  for (const auto& [uri, endpoints] : s.registry.pools)
+    family_list::set(pools, {{"lb_algorithm", "hash"}, {"route", uri}}, static_cast<double>(endpoints));
   to.counter("routes_pruned", "Endpoints that were not heard of for too long", s.registry.pruned);
   to.gauge("total_routes", "Routes in the table", static_cast<double>(s.registry.routes));
   to.gauge("shunt_endpoints", "Endpoints in the table, once for each of their routes",

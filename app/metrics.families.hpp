@@ -43,6 +43,12 @@ public:
     metric.counter.value = static_cast<double>(value);
   }
 
+  static void set(prometheus::MetricFamily& to, labels with, double value) {
+    auto& metric = to.metric.emplace_back();
+    metric.label = std::move(with);
+    metric.gauge.value = value;
+  }
+
   static void observe(prometheus::MetricFamily& to, labels with, const std::vector<double>& bounds,
                       const net::histogram_values& values) {
     auto& metric = to.metric.emplace_back();

@@ -14,10 +14,8 @@ struct inert_key {
 };
 
 constexpr std::string_view no_envelopes = "nothing is sent to Loggregator yet";
-constexpr std::string_view unread = "the router does not act on it yet";
 
 constexpr std::array keys{
-  inert_key{"enable_http1_concurrent_read_write", unread},
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
   inert_key{"debug_addr", "the debug server is not served yet"},
   inert_key{"logging.loggregator_enabled", no_envelopes},

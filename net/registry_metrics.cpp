@@ -34,6 +34,35 @@ void registry_metrics::unregistered(std::string_view component, std::uint64_t ur
   add_alone(of(component).unregistered, uris);
 }
 
+void registry_metrics::pool(std::string_view uri, std::uint64_t endpoints) {
+  const std::lock_guard lock{pools_mutex_};
+  auto at = pools_.find(uri);
+  if (endpoints == 0) {
+    if (at == pools_.end())
+      return;
+    rules_.pools_shown -= at->second.shown;
+    pools_.erase(at);
+    return;
+  }
+  if (at == pools_.end())
+    at = pools_.emplace(uri, pool_cell{.shown = uri.size() <= label_table::text_bytes_max && reserve_pool()}).first;
+  at->second.endpoints = endpoints;
+}
+
+bool registry_metrics::reserve_pool() {
+  if (rules_.pools_shown.fetch_add(1) < pool_labels_max)
+    return true;
+  --rules_.pools_shown;
+  return false;
+}
+
+void registry_metrics::forget_pools() {
+  const std::lock_guard lock{pools_mutex_};
+  for (const auto& [uri, pool] : pools_)
+    rules_.pools_shown -= pool.shown;
+  pools_.clear();
+}
+
 void registry_metrics::add_to(registry_totals& sum) const {
   components_.for_each([&](std::string_view name, const cell& counted) {
     auto& component = sum.components[std::string{name}];
@@ -41,7 +70,14 @@ void registry_metrics::add_to(registry_totals& sum) const {
       component.registered[i] += counted.registered[i].load(std::memory_order_relaxed);
     component.unregistered += counted.unregistered.load(std::memory_order_relaxed);
   });
+  {
+    const std::lock_guard lock{pools_mutex_};
+    for (const auto& [uri, pool] : pools_)
+      sum.pools[pool.shown ? uri : std::string{label_table::other_text}] += pool.endpoints;
+  }
   sum.latency += latency_.read();
+  sum.routes_registered += routes_registered_.load(std::memory_order_relaxed);
+  sum.routes_unregistered += routes_unregistered_.load(std::memory_order_relaxed);
   sum.pruned += pruned_.load(std::memory_order_relaxed);
   sum.routes += routes_.load(std::memory_order_relaxed);
   sum.endpoints += endpoints_.load(std::memory_order_relaxed);

@@ -113,6 +113,7 @@ void slice::add(slice_route& r, slice_member joining, std::string_view spelling)
   const auto& m = r.members.append(std::move(joining));
   r.joined(*m.target, spelling);
   note_check(r, *m.target);
+  note_pool(r, *m.target);
   ++endpoints_;
   schedule(r, m);
   if (history_)
@@ -160,6 +161,8 @@ void slice::replace(slice_route& r, slice_member& m, const endpoint_ptr& by,
                     std::string_view spelling) {
   note_check(r, *m.target);
   note_check(r, *by);
+  note_pool(r, *m.target);
+  note_pool(r, *by);
   r.left(*m.target);
   if (history_)
     history_->left(r.host().text(), r.path(), *m.target);
@@ -243,6 +246,7 @@ unregister_result slice::take_out(const registration& r, time_point now, std::op
 void slice::remove_member(slice_route& r, slice_member* m) {
   const endpoint_ptr target = m->target;
   note_check(r, *target);
+  note_pool(r, *target);
   const bool guarded =
     !target->route_service_url().empty() || target->has_policy() || target->has_route_options();
   if (r.members.size() == 1 && (guarded || r.derivation))

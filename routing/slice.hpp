@@ -78,6 +78,11 @@ public:
   /// A verdict; nothing follows from one that rests on something older than `take_checks` said last.
   void judge(const judgement& said);
 
+  // -- Pools that are balanced by hash
+
+  /// The routes whose number of such endpoints may have changed since the last call, each as it is now.
+  std::vector<hash_pool> take_hash_pools();
+
   // -- Ageing
 
   /// Removes what is stale and forgets empty routes whose time is over.
@@ -266,6 +271,9 @@ private:
 
   /// `e` joined, left or replaced another: if the route is, or was, one to be checked, that is told.
   void note_check(const slice_route& r, const endpoint& e);
+  /// The same for the size of a pool that is, or was, balanced by hash.
+  void note_pool(const slice_route& r, const endpoint& e);
+  void note_pool(const slice_route& r, const reservation& said);
   checked_route checked(const std::pair<std::string, std::string>& route);
   void clear_verdicts(slice_route& r);
 
@@ -312,6 +320,8 @@ private:
   std::vector<slice_host*> dirty_;     ///< Hosts with something to tell.
   std::set<std::pair<std::string, std::string>> changed_checks_; ///< Hosts and paths of routes.
   std::uint64_t check_version_ = 0;
+  std::set<std::pair<std::string, std::string>> changed_pools_; ///< So too.
+  std::set<std::pair<std::string, std::string>> hash_pools_;    ///< That were told, and not as empty.
   std::set<std::pair<time_point, slice_route*>> reserved_; ///< By when they end.
   std::vector<slice_host*> wildcards_; ///< All wildcard hosts that are known.
   slice_host* pinned_ = nullptr;

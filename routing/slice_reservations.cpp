@@ -12,6 +12,7 @@ bool slice::reserve(const reservation& asked, time_point now) {
   slice_route& route = make_route(h, asked.path);
   auto& held = route.deriving().reserved;
   if (held) {
+    note_pool(route, held->said);
     reserved_.erase({held->said.until, &route});
   } else {
     held = std::make_unique<route_derivation::living_reservation>();
@@ -22,6 +23,7 @@ bool slice::reserve(const reservation& asked, time_point now) {
   if (made)
     route.members.vacancy().touch(now, false);
   held->said = asked;
+  note_pool(route, asked);
   reserved_.emplace(asked.until, &route);
   if (auto* dirt = dirt_of(route))
     dirt->traits = true;
@@ -41,6 +43,7 @@ bool slice::unreserve(std::string_view host, std::string_view path, time_point n
 bool slice::end_reservation(slice_route& r, time_point now) {
   const auto ended = std::move(r.derivation->reserved);
   reserved_.erase({ended->said.until, &r});
+  note_pool(r, ended->said);
   if (auto* dirt = dirt_of(r))
     dirt->traits = true;
   if (!r.members.empty())

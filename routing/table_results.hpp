@@ -46,6 +46,13 @@ struct prune_result {
   std::size_t routes_gone = 0; ///< Routes forgotten altogether, kept ones that timed out included.
 };
 
+/// A route whose endpoints are chosen by hash.
+struct hash_pool {
+  std::string uri;           ///< The key: "host/path".
+  std::size_t endpoints = 0; ///< 0: none, or they are chosen otherwise now.
+  bool operator==(const hash_pool&) const = default;
+};
+
 enum class failure_report : std::uint8_t { unknown, marked, pruned };
 
 } // namespace shunt::routing

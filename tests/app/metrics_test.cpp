@@ -32,6 +32,7 @@ metrics_snapshot full_snapshot() {
   component.latency = {{0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 2001.5};
   s.requests.http_latency["app-1"] = {{1, 0, 0, 0, 0, 0, 0, 0, 0, 1}, 30.05};
   s.registry.components["route-emitter"] = {.registered = {1, 2, 3, 4}, .unregistered = 5};
+  s.registry.pools["app.example.com/v2"] = 7;
   return s;
 }
 
@@ -63,6 +64,9 @@ const std::vector<double> for_milliseconds = {1, 2, 4, 6, 8, 10, 20, 40, 50, 100
 const std::vector<metric_row> gorouters = {
   {"registry_message", MetricType::Counter, {"action", "component"}},
   {"unregistry_message", MetricType::Counter, {"component"}},
+  {"routes_registered", MetricType::Counter},
+  {"routes_unregistered", MetricType::Counter},
+  {"endpoints_per_pool", MetricType::Gauge, {"lb_algorithm", "route"}},
   {"routes_pruned", MetricType::Counter},
   {"total_routes", MetricType::Gauge},
   {"ms_since_last_registry_update", MetricType::Gauge},
@@ -127,6 +131,13 @@ TEST(Metrics, AreOthersThanGoroutersOnlyUnderANameOfOurs) {
     EXPECT_TRUE(seen.insert(family.name).second) << family.name << " twice";
     EXPECT_TRUE(known.contains(family.name) || family.name.starts_with("shunt_")) << family.name;
   }
+}
+
+TEST(Metrics, NameTheRoutesThatAreBalancedByHash) {
+  const auto pool = family_of(metric_families(full_snapshot()), "endpoints_per_pool").metric.at(0);
+  EXPECT_EQ(pool.label.at(0).value, "hash");
+  EXPECT_EQ(pool.label.at(1).value, "app.example.com/v2");
+  EXPECT_EQ(pool.gauge.value, 7);
 }
 
 TEST(Metrics, NameTheValuesOfTheirLabels) {
@@ -235,6 +246,12 @@ route_registration_latency_bucket{le="+Inf"} 0
 # HELP routes_pruned Endpoints that were not heard of for too long
 # TYPE routes_pruned counter
 routes_pruned 0
+# HELP routes_registered Routes that got a first endpoint
+# TYPE routes_registered counter
+routes_registered 0
+# HELP routes_unregistered Routes whose last endpoint was unregistered
+# TYPE routes_unregistered counter
+routes_unregistered 0
 # HELP shunt_connections Open client connections
 # TYPE shunt_connections gauge
 shunt_connections 0

@@ -262,6 +262,9 @@ TEST(RegistryMetrics, SumsItsWriters) {
   shard.unregistered("");
   shard.registered_after(1500us);
   shard.pruned(4);
+  shard.route_registered();
+  shard.route_registered();
+  shard.route_unregistered();
   shard.holds(7, 9);
   shard.holds(6, 8);
   shard.heard(start - 1s);
@@ -275,8 +278,48 @@ TEST(RegistryMetrics, SumsItsWriters) {
   EXPECT_EQ(totals.latency.counts, (counts{0, 0, 0, 1, 0, 0, 0, 0, 0, 0}));
   EXPECT_EQ(totals.latency.sum, 1.5);
   EXPECT_EQ(totals.pruned, 4u);
+  EXPECT_EQ(totals.routes_registered, 2u);
+  EXPECT_EQ(totals.routes_unregistered, 1u);
   EXPECT_EQ(totals.routes, 6u);
   EXPECT_EQ(totals.last_update, start) << "the latest of all";
+}
+
+std::map<std::string, std::uint64_t, std::less<>> pools_of(const registry_metrics& writer) {
+  registry_totals totals;
+  writer.add_to(totals);
+  return totals.pools;
+}
+
+TEST(RegistryMetrics, TellsOfPoolsUntilTheyAreEmpty) {
+  registry_metrics_rules rules{config::settings{}};
+  registry_metrics shard{rules};
+  shard.pool("a.test/x", 3);
+  shard.pool("b.test", 1);
+  shard.pool("a.test/x", 2);
+  shard.pool("b.test", 0);
+  shard.pool("c.test", 0);
+  EXPECT_EQ(pools_of(shard), (std::map<std::string, std::uint64_t, std::less<>>{{"a.test/x", 2}}));
+  shard.forget_pools();
+  EXPECT_TRUE(pools_of(shard).empty());
+  EXPECT_EQ(rules.pools_shown, 0u);
+}
+
+TEST(RegistryMetrics, LetsPoolsBeyondTheBoundShareALabel) {
+  registry_metrics_rules rules{config::settings{}};
+  registry_metrics shard{rules}, other{rules};
+  for (std::size_t i = 0; i < pool_labels_max - 1; ++i)
+    shard.pool(std::to_string(i), 1);
+  other.pool("the last one with a name", 2);
+  other.pool("beyond", 3);
+  shard.pool("beyond, too", 4);
+  EXPECT_EQ(pools_of(other).at("the last one with a name"), 2u);
+  EXPECT_EQ(pools_of(other).at("_other"), 3u);
+  EXPECT_EQ(pools_of(shard).at("_other"), 4u);
+  shard.pool("0", 0);
+  other.pool("newcomer", 5);
+  other.pool(std::string(1000, 'x'), 6);
+  EXPECT_EQ(pools_of(other).at("newcomer"), 5u) << "the place was free again";
+  EXPECT_EQ(pools_of(other).at("_other"), 9u) << "a route that was there keeps its label, as does one that is long";
 }
 
 TEST(RegistryMetrics, KnowsThatNothingWasEverHeard) {

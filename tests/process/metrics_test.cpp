@@ -127,6 +127,60 @@ TEST_F(Metrics, CountRegistrations) {
   EXPECT_LT(value(all, "ms_since_last_registry_update"), 60'000);
 }
 
+TEST_F(Metrics, HaveAllOfGoroutersNames) {
+  const backend app;
+  auto with = tags("emitter-6", "source-6");
+  with["options"] = {{"loadbalancing", "hash"}, {"hash_header", "X-Tenant"}};
+  const auto host = here().mapped(app, with);
+  EXPECT_EQ(here().get(host).status, 200);
+  here().unmap(host, 1, with); // Of which nothing is known, but which counts.
+  EXPECT_TRUE(becomes(labelled("unregistry_message", "component", "emitter-6"), 1));
+  EXPECT_TRUE(becomes(labelled("latency_count", "component", "emitter-6"), 1));
+  const auto all = scrape(here());
+  for (const std::string name :
+       {"registry_message{action=\"added\",component=\"emitter-6\"}", "unregistry_message{component=\"emitter-6\"}",
+        "routes_registered", "routes_unregistered", "routes_pruned", "total_routes", "ms_since_last_registry_update",
+        "route_lookup_time_bucket{le=\"10000\"}", "gorouter_time_bucket{le=\"1\"}",
+        "route_registration_latency_bucket{le=\"0.1\"}", "total_requests{component=\"emitter-6\"}",
+        "rejected_requests", "bad_gateways", "empty_content_length_header", "backend_invalid_id",
+        "backend_invalid_tls_cert", "backend_tls_handshake_failed", "backend_exhausted_conns", "websocket_upgrades",
+        "websocket_failures", "responses{status_group=\"2xx\"}", "responses{status_group=\"xxx\"}",
+        "responses_route_services{status_group=\"5xx\"}", "latency_bucket{component=\"emitter-6\",le=\"1000\"}",
+        "http_latency_seconds_bucket{source_id=\"source-6\",le=\"25.6\"}", "file_descriptors", "buffered_messages",
+        "total_dropped_messages", "promhttp_metric_handler_errors_total{cause=\"gathering\"}"})
+    EXPECT_TRUE(all.contains(name)) << name;
+  EXPECT_EQ(value(all, "endpoints_per_pool{lb_algorithm=\"hash\",route=\"" + host + "\"}"), 1);
+}
+
+TEST_F(Metrics, CountRoutesThatComeAndGo) {
+  const backend app;
+  const auto before = scrape(here());
+  const auto since = [&](const std::string& name) { return value(scrape(here()), name) - value(before, name); };
+  const auto host = here().mapped(app);
+  here().map(host + "/path", app);
+  here().map(host, 1); // A second endpoint is no second route.
+  EXPECT_TRUE(eventually([&] { return since("routes_registered") == 2; })) << since("routes_registered");
+  EXPECT_EQ(since("routes_unregistered"), 0);
+  here().unmap(host, 1);
+  here().unmap(host, app);
+  EXPECT_TRUE(eventually([&] { return since("routes_unregistered") == 1; })) << since("routes_unregistered");
+  EXPECT_EQ(since("routes_registered"), 2);
+}
+
+TEST_F(Metrics, TellHowManyEndpointsArePickedFromByHash) {
+  const auto host = fresh_host();
+  const json by_hash{{"options", {{"loadbalancing", "hash"}, {"hash_header", "X-Tenant"}}}};
+  const auto name = "endpoints_per_pool{lb_algorithm=\"hash\",route=\"" + host + "/v1\"}";
+  here().map(host + "/v1", 1, by_hash);
+  here().map(host + "/v1", 2, by_hash);
+  here().map(host + "/other", 3);
+  EXPECT_TRUE(becomes(name, 2));
+  here().unmap(host + "/v1", 1, by_hash);
+  EXPECT_TRUE(becomes(name, 1));
+  here().unmap(host + "/v1", 2, by_hash);
+  EXPECT_TRUE(eventually([&] { return !scrape(here()).contains(name); }));
+}
+
 TEST_F(Metrics, TellOfTheProcess) {
   const auto all = scrape(here());
   EXPECT_GT(value(all, "file_descriptors"), 5);
