@@ -31,6 +31,7 @@ tls_memory* tls_memory_of(routing::leased_endpoint& endpoint, std::string_view k
     const auto san = about.server_cert_domain_san();
     made->name = san.empty() ? about.host() : san;
     made->pool_key.append(kind).append(about.address()).append(" ").append(made->name);
+    made->http2_pool_key.append("http2 ").append(made->pool_key);
     endpoint.transport = std::move(made);
   }
   return static_cast<tls_memory*>(endpoint.transport.get());

@@ -13,7 +13,8 @@ namespace shunt {
 /// What a loop keeps for a TLS endpoint between attempts.
 struct tls_memory {
   std::string name;     ///< What its certificate must be for.
-  std::string pool_key; ///< Connections are shared among those that expect the same name alone.
+  std::string pool_key; ///< Connections are shared among those that expect the same name alone,
+  std::string http2_pool_key; ///< and, where HTTP/2 was offered, that would speak it, whatever was agreed on.
   net::ssl_session_ptr session; ///< To be resumed.
 };
 
@@ -53,7 +54,11 @@ private:
   bool hairpins() const { return asks_route_service() && of_.hairpinned_; }
   const net::backend_tls* tls_rules() const; ///< By which the endpoint is trusted.
   /// Where its idle connections are kept.
-  std::string_view pool_key() const { return tls_ != nullptr ? tls_->pool_key : address_; }
+  std::string_view pool_key() const {
+    if (tls_ == nullptr)
+      return address_;
+    return wants_http2() ? tls_->http2_pool_key : tls_->pool_key;
+  }
   /// The connection, of which `up_` may be a stream.
   net::wire& carrier() const { return link_ ? *link_->carrier() : *up_; }
   bool wants_http2() const;

@@ -160,6 +160,24 @@ TEST_F(TlsBackends, ArePooledByNameToo) {
   EXPECT_FALSE(there.handshakes().back().resumed) << "that would skip the check of the name";
 }
 
+TEST_F(TlsBackends, AreConnectedToAnewWhenTheirProtocolChanges) {
+  const tls_backend there{behind, {.own = &certificates().good}};
+  const auto host = fresh_host();
+  auto registered = tls_registration(there.port());
+  here().map(host, there.port(), registered);
+  EXPECT_EQ(here().get(host).status, 200);
+  EXPECT_EQ(here().get(host).status, 200);
+  EXPECT_EQ(there.connection_count(), 1u);
+  registered["protocol"] = "http2";
+  here().bus.announce(there.port(), host, registered);
+  EXPECT_TRUE(eventually([&] { return here().get(host).status == 200 && there.connection_count() == 2; }))
+    << "the first connection offered no HTTP/2";
+  EXPECT_EQ(here().get(host).status, 200);
+  EXPECT_EQ(there.connection_count(), 2u) << "it agreed on HTTP/1.1, and is used again";
+  EXPECT_EQ(here().get(host, "/", "Connection: Upgrade\r\nUpgrade: x\r\n").status, 200);
+  EXPECT_EQ(there.connection_count(), 2u) << "an upgrade goes by the first one, which offered none";
+}
+
 TEST_F(TlsBackends, TakeAndGiveLargeBodies) {
   constexpr std::size_t size = 8u << 20;
   std::string body;
