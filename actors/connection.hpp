@@ -34,7 +34,7 @@ struct client_connection {
   net::wire_ptr wire;
   const client_identity* who = nullptr;
   int http_major = 1; ///< 2: `wire` is a stream, for one request.
-  bool idle = true;         ///< Between two requests.
+  bool idle = false;        ///< Between two requests.
   bool close_after = false; ///< The response under way is the last.
   bool unread = false;      ///< A part of the last request was never read.
 };

@@ -66,7 +66,7 @@ bool exchange::is_denied(const routing::leased_pool& pool, const routing::endpoi
   const auto verdict = target == nullptr ? policy->admits(caller) : policy->admits(caller, *target);
   policy_rule_ = verdict.rule;
   if (!verdict.allowed)
-    here_.requests.policy_denied(net::view(id_), head.host, verdict.rule, caller.app);
+    here_.requests.policy_denied(logged(), head.host, verdict.rule, caller.app);
   return !verdict.allowed;
 }
 

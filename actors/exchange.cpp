@@ -12,8 +12,6 @@ using net::router_error;
 
 namespace {
 
-constexpr std::uint64_t drained_bytes_max = 256 * 1024; ///< Of a body that nobody wanted.
-
 std::int64_t wall_clock_ns() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
@@ -32,23 +30,15 @@ void trim(Container& reused) {
 
 net::task<void> exchange::serve(client_connection& client) {
   begin(client);
-  const bool for_health = is_health_check();
-  const bool for_router = for_health || head.form == net::target_form::asterisk;
-  if (for_health) {
-    co_await respond_health();
-  } else if (for_router) {
-    net::error_response answer;
-    answer.status = 200;
-    co_await respond(std::move(answer));
-  } else if (auto refused = check()) {
-    client_->close_after = true;
-    co_await respond(std::move(*refused));
-  } else if (body_is_broken()) {
-    client_->close_after = client_->unread = true;
-    co_await respond(net::describe(router_error::malformed_body, head.host));
-  } else {
-    co_await proxy();
+  const bool for_router = is_health_check() || head.form == net::target_form::asterisk;
+  std::string defect;
+  try {
+    co_await answer();
+  } catch (const std::exception& thrown) {
+    defect.append("panic: ").append(thrown.what());
   }
+  if (!defect.empty())
+    co_await own_up(defect);
   leave_sessions();
   co_await finish_request_body();
   times_.ended = exchange_times::clock::now();
@@ -59,6 +49,24 @@ net::task<void> exchange::serve(client_connection& client) {
   service_ = nullptr;
   held_.reset();
   rules_.reset();
+}
+
+net::task<void> exchange::answer() {
+  if (is_health_check()) {
+    co_await respond_health();
+  } else if (head.form == net::target_form::asterisk) {
+    net::error_response nothing;
+    nothing.status = 200;
+    co_await respond(std::move(nothing));
+  } else if (auto refused = check()) {
+    client_->close_after = true;
+    co_await respond(std::move(*refused));
+  } else if (body_is_broken()) {
+    client_->close_after = client_->unread = true;
+    co_await respond(net::describe(router_error::malformed_body, head.host));
+  } else {
+    co_await proxy();
+  }
 }
 
 std::size_t exchange::extra_bytes() const noexcept {
@@ -117,7 +125,7 @@ void exchange::begin(client_connection& client) {
   backend_.clear();
   local_address_.clear();
   if (has_semicolon())
-    here_.requests.semicolon(net::view(id_));
+    here_.requests.semicolon(logged());
 }
 
 void exchange::keep_head() {
@@ -193,6 +201,9 @@ net::task<void> exchange::proxy() {
   using demand = routing::instance_demand;
   if (wanted_.demand == demand::bad_app || wanted_.demand == demand::bad_process) {
     const bool app = wanted_.demand == demand::bad_app;
+    here_.requests.instance_header_refused(
+      logged(), app ? "X-CF-App-Instance" : "X-CF-Process-Instance",
+      net::value_of(head.fields, app ? net::field_id::x_cf_app_instance : net::field_id::x_cf_process_instance));
     co_await respond(net::describe(app ? router_error::invalid_app_instance
                                        : router_error::invalid_process_instance,
                                    head.host));
@@ -241,7 +252,7 @@ net::task<void> exchange::proxy() {
   }
   if (!lonely && all_overloaded(*found.pool)) {
     loop_counters::add(here_.counters.backend_exhausted_conns);
-    here_.requests.connection_limit_reached(net::view(id_));
+    here_.requests.connection_limit_reached(logged());
     co_await respond(net::describe(router_error::connection_limit, head.host));
     co_return;
   }
@@ -297,7 +308,7 @@ net::task<void> exchange::proxy() {
                      ? nullptr
                      : choose(*found.pool, attempts);
     if (chosen == nullptr) {
-      here_.requests.nothing_to_select(head.host, tried ? std::string_view{last.detail} : nobody);
+      here_.requests.nothing_to_select(logged(), head.host, tried ? std::string_view{last.detail} : nobody);
       break;
     }
     const auto endpoints = candidates(*found.pool);
@@ -374,9 +385,9 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
 
 void exchange::report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint,
                               std::size_t endpoints) {
-  const auto id = net::view(id_);
+  const auto id = logged();
   here_.requests.attempt_failed({.endpoint = endpoint.about(),
-                                 .request_id = id,
+                                 .request = id,
                                  .error = failed.detail,
                                  .local_address = progress_.local_address,
                                  .number = failed_attempts_,
@@ -391,7 +402,7 @@ void exchange::report_failure(const attempt_result& failed, routing::leased_endp
   switch (failed.why) {
     case routing::failure_class::timeout: here_.requests.timed_out(id, failed.detail); break;
     case routing::failure_class::response_header_limits:
-      here_.requests.too_many_response_headers(id, failed.detail);
+      here_.requests.too_many_response_headers(id, failed.detail, false);
       break;
     case routing::failure_class::client_cancelled:
       here_.requests.client_left(id, failed.detail);
@@ -425,75 +436,6 @@ void exchange::judge(const attempt_result& ended) {
     loop_counters::add(here_.counters.ejections);
     here_.requests.ejected(endpoint_->about());
   }
-}
-
-// -- The router's own answers.
-
-net::task<void> exchange::respond(net::error_response answer) {
-  // Requests that could not be routed, not those that were broken off.
-  if (answer.form == net::error_body::plain && (answer.status == 400 || answer.status == 404))
-    loop_counters::add(here_.counters.rejected_requests);
-  status_ = answer.status;
-  router_error_ = answer.router_error;
-  if (answer.status != 404
-      && (answer.form == net::error_body::plain || answer.form == net::error_body::custom))
-    here_.requests.answered_error(net::body_of(answer));
-  here_.dress(answer, net::view(id_), *rules_);
-  own_body_bytes_ = head.method == "HEAD" ? 0 : net::body_of(answer).size();
-  if (client_gone_) {
-    own_body_bytes_ = 0;
-    client_->close_after = true;
-    co_return;
-  }
-  if (!head.keep_alive || here_.draining || head.expect_continue)
-    client_->close_after = true;
-  if (!request_body_.done() && head.content_length > drained_bytes_max)
-    client_->close_after = client_->unread = true;
-  answer_.clear();
-  net::append_response(answer_, answer,
-                       {.request_id = net::view(id_),
-                        .date = here_.date.at(times_.received_unix_ns / 1'000'000'000),
-                        .http_1_0 = head.version_minor == 0,
-                        .keep_alive = !client_->close_after,
-                        .head_request = head.method == "HEAD",
-                        .rewrite = &rules_->rewrite});
-  co_await client_->wire->send(answer_);
-}
-
-net::task<void> exchange::respond_health() {
-  const bool healthy = here_.router.state.load(std::memory_order_relaxed) == health::healthy;
-  if (!head.keep_alive || here_.draining || head.expect_continue || !request_body_.done())
-    client_->close_after = true;
-  status_ = healthy ? 200 : 503;
-  answer_.assign("HTTP/1.1 ").append(std::to_string(status_)).append(" ");
-  answer_.append(net::reason_of(status_));
-  answer_.append("\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nX-Vcap-Request-Id: ");
-  answer_.append(net::view(id_)).append("\r\n");
-  rules_->rewrite.apply(answer_, 0);
-  answer_.append(healthy ? "Content-Length: 3" : "Content-Length: 0");
-  own_body_bytes_ = healthy && head.method != "HEAD" ? 3 : 0;
-  if (client_->close_after)
-    answer_.append("\r\nConnection: close");
-  else if (head.version_minor == 0)
-    answer_.append("\r\nConnection: keep-alive");
-  answer_.append("\r\n\r\n");
-  if (healthy && head.method != "HEAD")
-    answer_.append("ok\n");
-  co_await client_->wire->send(answer_);
-}
-
-/// What the backend, or the router, did not want of the request's body stands before the next
-/// request. A little is read and forgotten; for more, or for a client that waits to be asked, the
-/// connection ends.
-net::task<void> exchange::finish_request_body() {
-  if (request_body_.done() || tunnelled_ || client_->http_major == 2)
-    co_return; // What is left of a stream is nobody's next request.
-  bool read = false;
-  if (!client_->close_after && !head.expect_continue)
-    read = co_await net::discard_body(client_->wire, request_body_, drained_bytes_max,
-                                      rules_->settings.read_body_timeout);
-  if (!read)
-    client_->close_after = client_->unread = true;
 }
 
 } // namespace shunt

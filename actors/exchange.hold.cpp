@@ -59,10 +59,10 @@ net::task<exchange::route> exchange::await_endpoint(route found) {
     // As it should be.
   } else if (how == outcome::refused) {
     loop_counters::add(here_.counters.hold_refusals);
-    here_.requests.not_held(net::view(id_), head.host, "too many requests wait", times_.held);
+    here_.requests.not_held(logged(), head.host, "too many requests wait", times_.held);
   } else if (how == outcome::late) {
     loop_counters::add(here_.counters.hold_timeouts);
-    here_.requests.not_held(net::view(id_), head.host, "no backend registered in time", times_.held);
+    here_.requests.not_held(logged(), head.host, "no backend registered in time", times_.held);
   }
   co_return found;
 }

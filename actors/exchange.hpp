@@ -93,11 +93,13 @@ private:
   };
 
   void begin(client_connection& client);
+  net::task<void> answer();
   /// Copies the head out of the client's buffer, which a tunnel may not keep for hours.
   void keep_head();
   std::optional<net::error_response> check() const;
   std::optional<net::error_response> check_size() const;
   bool body_is_broken() const;
+  logged_request logged() const; ///< For the component log.
   bool has_semicolon() const;
   bool misdirected(std::string_view host) const;
   bool is_denied(const routing::leased_pool& pool, const routing::endpoint* target);
@@ -150,6 +152,7 @@ private:
   net::task<void> answer_failure(const attempt_result& last);
   net::task<void> respond(net::error_response error);
   net::task<void> respond_health();
+  net::task<void> own_up(std::string_view defect);
   net::task<void> finish_request_body();
   void judge(const attempt_result& ended);
   void report_failure(const attempt_result& failed, routing::leased_endpoint& endpoint,

@@ -34,7 +34,13 @@ void exchange::count() {
     here_.metrics.route_service_response(status_);
 }
 
-// -- The access log.
+// -- The logs.
+
+logged_request exchange::logged() const {
+  if (traced())
+    return {net::view(id_), trace_.trace_id(), trace_.span_id()};
+  return {net::view(id_)};
+}
 
 std::string_view exchange::protocol() const {
   if (client_->http_major == 2)

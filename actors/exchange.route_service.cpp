@@ -48,13 +48,16 @@ net::task<std::optional<net::error_response>> exchange::judge_signature(bool bou
     co_return std::nullopt;
   const auto& services = rules_->route_services;
   if (services == nullptr) {
-    if (bound)
-      co_return net::describe(router_error::route_service_unsupported, head.host);
-    co_return std::nullopt;
+    if (!bound)
+      co_return std::nullopt;
+    here_.requests.route_service_unsupported(logged());
+    co_return net::describe(router_error::route_service_unsupported, head.host);
   }
   const auto verdict = here_.route_services.codec(services).verify(
     signature, net::value_of(head.fields, x_cf_proxy_metadata), times_.received_unix_ns,
     rules_->settings.route_services_timeout);
+  if (bound || rules_->settings.route_services.strict_signature_validation)
+    here_.requests.keys_refused(logged(), verdict.current_key_error, verdict.previous_key_error);
   if (verdict.outcome != routing::signature_outcome::valid)
     co_return refuse_signature(verdict, bound);
   // Both make up what vouches for the headers of a client: gorouter asks for both, too.
@@ -97,7 +100,7 @@ net::task<std::optional<net::error_response>> exchange::judge_use(routing::sessi
       refused = net::describe(router_error::route_service_loop, head.host);
       break;
   }
-  here_.requests.signature_refused(net::view(id_), why);
+  here_.requests.signature_refused(logged(), why);
   co_return refused;
 }
 
@@ -106,7 +109,7 @@ exchange::refuse_signature(const routing::signature_verdict& verdict, bool bound
   const bool expired = verdict.outcome == routing::signature_outcome::expired;
   if (!bound && !rules_->settings.route_services.strict_signature_validation)
     return std::nullopt;
-  here_.requests.signature_refused(net::view(id_), verdict.reason);
+  here_.requests.signature_refused(logged(), verdict.reason);
   if (bound)
     return refusal(expired ? 504 : 502, verdict.reason);
   auto answer = refusal(expired ? 504 : 400, verdict.reason);
@@ -133,7 +136,7 @@ net::task<std::optional<net::error_response>> exchange::match_forwarded_url(std:
     reason.append(named.pool->context_path()).append(" does not match the original request URL ").append(uri);
   }
   if (!reason.empty()) {
-    here_.requests.signature_refused(net::view(id_), reason);
+    here_.requests.signature_refused(logged(), reason);
     co_return refusal(502, reason);
   }
   where_ = net::situation::from_route_service;
@@ -192,10 +195,12 @@ void exchange::leave_sessions() {
 net::task<bool> exchange::ask_route_service(std::string url, bool open) {
   const auto& services = rules_->route_services;
   if (services == nullptr) {
+    here_.requests.route_service_unsupported(logged());
     co_await respond(net::describe(router_error::route_service_unsupported, head.host));
     co_return false;
   }
   if (is_websocket() && !rules_->settings.route_services.enable_websockets) {
+    here_.requests.route_service_unsupported(logged());
     co_await respond(net::describe(router_error::route_service_websocket, head.host));
     co_return false;
   }
@@ -224,13 +229,15 @@ net::task<bool> exchange::ask_route_service(std::string url, bool open) {
       last.detail = "route service took too long";
     times_.last_failure = exchange_times::clock::now();
     ++failed_attempts_;
-    here_.requests.route_service_failed(net::view(id_), service_->url.authority, last.detail);
+    here_.requests.route_service_failed(logged(), service_->url.authority, last.detail);
+    if (last.why == routing::failure_class::response_header_limits)
+      here_.requests.too_many_response_headers(logged(), last.detail, true);
     if (!last.rule.retry || body_spent_ || late)
       break;
   }
   answered_ = last.ended == attempt_result::kind::answered;
   if (answered_ && (status_ < 200 || status_ > 299) && status_ != 101)
-    here_.requests.route_service_answered(net::view(id_), service_->url.authority, status_);
+    here_.requests.route_service_answered(logged(), service_->url.authority, status_);
   const auto ended = exchange_times::clock::now();
   service_times_ = session_->facts().times(ended);
   if (open && is_down(last)) {

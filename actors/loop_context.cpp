@@ -47,7 +47,7 @@ loop_context::~loop_context() = default;
 void loop_context::dress(net::error_response& error, std::string_view request_id,
                          const policy& by) {
   if (by.error_page && !net::dress(error, *by.error_page, request_id))
-    requests.page_failed(request_id);
+    requests.page_failed({request_id});
 }
 
 void loop_context::close_idle_upstreams() {

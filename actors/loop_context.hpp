@@ -48,6 +48,7 @@ struct alignas(64) loop_counters {
   std::atomic<std::uint64_t> websocket_upgrades{0};
   std::atomic<std::uint64_t> websocket_failures{0};
   std::atomic<std::size_t> connections{0}; ///< Open now.
+  std::atomic<std::size_t> idle{0};        ///< Of these, the ones that wait for a request.
   std::atomic<std::size_t> arriving{0};    ///< On their way from another loop. Written by any.
 
   /// Cheaper than an atomic increment, since nobody else writes.
@@ -90,11 +91,15 @@ struct router_context {
     sessions.by_loop.resize(loops);
   }
 
-  std::size_t connections() const noexcept {
-    std::size_t open = 0;
+  std::size_t connections() const noexcept { return sum_of(&loop_counters::connections); }
+  std::size_t idle_connections() const noexcept { return sum_of(&loop_counters::idle); }
+
+private:
+  std::size_t sum_of(std::atomic<std::size_t> loop_counters::*which) const noexcept {
+    std::size_t sum = 0;
     for (const auto& each : counters)
-      open += each->connections.load(std::memory_order_relaxed);
-    return open;
+      sum += ((*each).*which).load(std::memory_order_relaxed);
+    return sum;
   }
 };
 

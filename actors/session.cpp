@@ -90,10 +90,17 @@ session::session(loop_context& here, net::wire_ptr stream, const client_identity
 /// However it ends: a read under way would keep it open.
 session::~session() {
   client_.wire->close();
+  set_idle(false);
+}
+
+void session::set_idle(bool idle) {
+  if (client_.idle == idle)
+    return;
+  client_.idle = idle;
+  loop_counters::add(here_.counters.idle, idle ? std::size_t{1} : std::size_t(-1));
 }
 
 net::task<void> session::run() {
-  client_.idle = false;
   const bool fine = co_await greet(here_, *client_.wire, identity_);
   if (!fine) { // With TLS 1.3 a request may be on its way already: see `linger`.
     client_.unread = true;
@@ -150,7 +157,7 @@ net::task<bool> session::wait_for_request() {
   }
   if (here_.draining && served_ > 0)
     co_return false;
-  client_.idle = true;
+  set_idle(true);
   const auto& settings = here_.rules->settings;
   const bool first = served_ == 0 && settings.read_header_timeout.count() > 0;
   std::chrono::nanoseconds patience = settings.frontend_idle_timeout;
@@ -165,7 +172,7 @@ net::task<bool> session::wait_for_request() {
     client_.wire->consume(2);
     failed = co_await client_.wire->receive_idle(patience);
   }
-  client_.idle = false;
+  set_idle(false);
   co_return !failed;
 }
 
@@ -243,7 +250,7 @@ bool session::make_room() {
 net::task<void> session::refuse(net::parse_error error) {
   loop_counters::add(here_.counters.malformed_requests);
   const auto id = here_.ids.next();
-  here_.requests.refused(client_.who->address, net::view(id), net::describe(error));
+  here_.requests.refused(client_.who->address, {net::view(id)}, net::describe(error));
   std::string answer;
   if (here_.rules->error_page) {
     auto refusal = net::describe_refusal(error);
@@ -263,7 +270,7 @@ net::task<void> session::send_last(std::string_view answer) {
 /// The wire's deadline ended it, so only the socket itself can still say why.
 void session::refuse_late() {
   const auto id = here_.ids.next();
-  here_.requests.refused(client_.who->address, net::view(id), "the request head came too slowly");
+  here_.requests.refused(client_.who->address, {net::view(id)}, "the request head came too slowly");
   net::error_response late;
   late.status = 408;
   here_.dress(late, net::view(id), *here_.rules);

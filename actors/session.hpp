@@ -47,6 +47,8 @@ private:
   net::task<void> serve_requests();
   net::task<void> serve_streams();
   void serve_stream(net::wire_ptr stream);
+  /// Of a connection; streams are not counted.
+  void set_idle(bool idle);
 
   loop_context& here_;
   client_identity identity_; ///< Of a client that was accepted.

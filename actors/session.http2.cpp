@@ -44,6 +44,7 @@ net::task<void> session::serve_streams() {
   if (here_.draining)
     link_->shut_down();
   const auto& settings = rules->settings;
+  set_idle(true);
   co_await link_->run({.first = settings.read_header_timeout,
                        .idle = settings.frontend_idle_timeout,
                        .stall = settings.write_timeout});
@@ -53,20 +54,23 @@ net::task<void> session::serve_streams() {
 }
 
 void session::serve_stream(net::wire_ptr stream) {
-  ++streams_;
+  if (++streams_ == 1)
+    set_idle(false);
   loop_counters::add(here_.counters.streams);
   net::start(run_stream_of(here_, identity_, std::move(stream)),
              [this](const std::exception_ptr& thrown) {
                if (thrown)
                  here_.router.log.error(".connection", "stream-failed", {});
-               if (--streams_ == 0 && link_->is_over())
+               if (--streams_ > 0)
+                 return;
+               set_idle(true);
+               if (link_->is_over())
                  streams_ended_.open();
              });
 }
 
 /// Its head is there: nobody would have heard of the stream otherwise.
 net::task<void> session::run_stream() {
-  client_.idle = false;
   co_await serve_one();
 }
 

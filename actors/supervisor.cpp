@@ -104,7 +104,7 @@ public:
       return;
     state().now = serving;
     parts().context->state.store(health::healthy);
-    log().info({}, "gorouter.started", {});
+    log().info(".router", "gorouter.started", {});
   }
 
   // -- Stop.
@@ -115,16 +115,16 @@ public:
       return;
     }
     if (state().now >= draining_wait) {
-      log().info({}, "gorouter.signal.ignored", {});
+      log().info(".router", "gorouter.signal.ignored", {});
       return;
     }
     begin_stop();
     if (!how.drain || state().now < serving) {
-      log().info({}, "gorouter.stopping", {});
+      log().info(".router", "gorouter.stopping", {});
       cut();
       return;
     }
-    log().info({}, "gorouter-draining",
+    log().info(".router", "gorouter-draining",
                {{"wait_seconds", seconds(settings().drain_wait)},
                 {"timeout_seconds", seconds(settings().drain_timeout)}});
     enter(draining_wait, settings().drain_wait);
@@ -142,9 +142,9 @@ public:
         break;
       case draining_wait: drain(); break;
       case draining:
-        log().error({}, "router.drain.timed-out", {});
-        log().error({}, "gorouter-draining-error", {{"error", "router: Drain timeout"}});
-        log().info({}, "gorouter.stopping", {});
+        log().info(".router", "router.drain.timed-out", {});
+        log().error(".router", "gorouter-draining-error", {{"error", "router: Drain timeout"}});
+        log().info(".router", "gorouter.stopping", {});
         cut();
         break;
       case cutting: finish(); break;
@@ -157,7 +157,7 @@ public:
     if (!state().busy_loops.empty())
       return;
     if (state().now == draining) {
-      log().info({}, "gorouter.stopping", {});
+      log().info(".router", "gorouter.stopping", {});
       finish();
     } else if (state().now == cutting) {
       finish();
@@ -255,8 +255,12 @@ private:
 
   void drain() const {
     const auto open = parts().context->connections();
-    log().info(".router",
-               "Draining with " + std::to_string(open) + " outstanding active connections", {});
+    const auto idle = std::min(open, parts().context->idle_connections());
+    const auto say = [this](std::size_t connections, const char* kind) {
+      log().info(".router", "Draining with " + std::to_string(connections) + " outstanding " + kind + " connections", {});
+    };
+    say(open - idle, "active");
+    say(idle, "idle");
     all_loops_busy();
     state().now = draining;
     if (settings().drain_timeout.count() > 0)
@@ -274,7 +278,7 @@ private:
 
   void finish() const {
     state().now = finished;
-    log().info({}, "gorouter.stopped", {{"took", seconds(clock::now() - state().stop_began)}});
+    log().info(".router", "gorouter.stopped", {{"took", seconds(clock::now() - state().stop_began)}});
     parts().finished(state().exit_code);
   }
 

@@ -144,6 +144,8 @@ void add_times(family_list& to, const metrics_snapshot& s) {
 void add_process(family_list& to, const metrics_snapshot& s) {
   to.gauge("file_descriptors", "Open file descriptors", static_cast<double>(s.file_descriptors));
   to.gauge("shunt_connections", "Open client connections", static_cast<double>(s.connections));
+  to.gauge("shunt_idle_connections", "Open client connections that wait for a request",
+           static_cast<double>(s.idle_connections));
   to.counter("shunt_requests_total", "Requests that were read", s.all_requests);
   to.counter("shunt_malformed_requests_total", "Requests that could not be parsed",
              s.malformed_requests);

@@ -70,6 +70,7 @@ struct metrics_snapshot {
 
   // What gorouter does not tell.
   std::uint64_t connections = 0;  ///< Clients', open now.
+  std::uint64_t idle_connections = 0; ///< Of these, the ones that wait for a request.
   std::uint64_t all_requests = 0; ///< Read by the router, whatever became of them.
   std::uint64_t malformed_requests = 0;
   std::uint64_t failed_handshakes = 0; ///< Of clients.

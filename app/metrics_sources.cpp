@@ -35,6 +35,7 @@ void add(metrics_snapshot& sum, const loop_counters& loop) {
   sum.failed_handshakes += read(loop.failed_handshakes);
   sum.shed_requests += read(loop.shed);
   sum.connections += read(loop.connections);
+  sum.idle_connections += read(loop.idle);
   sum.http2_streams += read(loop.streams);
   sum.ejections += read(loop.ejections);
   sum.held_requests += read(loop.held);

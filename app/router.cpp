@@ -230,6 +230,9 @@ int run_router(const config::settings& settings, const std::string& file,
     log.debug({}, "local-az-set", {{"AvailabilityZone", settings.zone}});
   log.info({}, "retrieved-isolation-segments",
            {{"isolation_segments", settings.isolation_segments}});
+  if (settings.max_request_header_bytes > settings.request_header_bytes_max()) // gorouter's spelling.
+    log.warn({}, "innefectual-max-header-bytes-value",
+             {{"error", "Values over " + std::to_string(settings.request_header_bytes_max()) + " are limited"}});
 
   registrar_counters counters;
   health_check_counters health_counters;
@@ -443,7 +446,7 @@ int run_router(const config::settings& settings, const std::string& file,
     api->stop();
   status.close();
   ending.reset();
-  log.info({}, "gorouter.exited", {});
+  log.info(".router", "gorouter.exited", {});
   return code;
 }
 

@@ -286,6 +286,9 @@ shunt_holding_requests 0
 # HELP shunt_http2_streams_total Streams that clients opened
 # TYPE shunt_http2_streams_total counter
 shunt_http2_streams_total 0
+# HELP shunt_idle_connections Open client connections that wait for a request
+# TYPE shunt_idle_connections gauge
+shunt_idle_connections 0
 # HELP shunt_invalid_registry_messages_total NATS messages that could not be understood
 # TYPE shunt_invalid_registry_messages_total counter
 shunt_invalid_registry_messages_total 0

@@ -1,7 +1,10 @@
 // The lines of the component log that operators and their alarms look for, one request each.
 #include "tests/process/harness/stage.hpp"
+#include "tests/process/route_service_kit.hpp"
 
 #include <gmock/gmock.h>
+
+#include <algorithm>
 
 namespace shunt::test {
 namespace {
@@ -44,6 +47,10 @@ TEST_F(ComponentLog, SaysHowFarAFailedAttemptGot) {
              {{"app", "guid"}, {"tags", {{"component", "c"}}}, {"availability_zone", "z"}});
   const auto id = id_of(here().get(host));
   const auto data = data_of("backend-endpoint-failed", "vcap_request_id", id);
+  auto trace = id;
+  trace.erase(std::remove(trace.begin(), trace.end(), '-'), trace.end());
+  EXPECT_EQ(data.at("trace-id"), trace) << "nobody traces it";
+  EXPECT_EQ(data.at("span-id"), trace.substr(16));
   const auto endpoint = data.at("route-endpoint");
   EXPECT_EQ(endpoint.at("ApplicationId"), "guid");
   EXPECT_EQ(endpoint.at("Addr"), there.address());
@@ -112,6 +119,31 @@ TEST_F(ComponentLog, ShowsErrorsOfTheRouterButNoUnknownRoute) {
     EXPECT_EQ(entry.dump().find("unknown-to-the-log"), std::string::npos);
 }
 
+TEST_F(ComponentLog, NamesInstanceHeadersThatCannotBeUnderstood) {
+  const auto host = here().mapped(backend{});
+  const auto app = here().get(host, "/", "X-CF-App-Instance: nobody:0\r\n");
+  EXPECT_EQ(app.status, 400);
+  EXPECT_EQ(data_of("invalid-app-instance-header", "vcap_request_id", id_of(app)).at("error"),
+            "Incorrect X-CF-App-Instance header : nobody:0");
+  const auto process = here().get(host, "/", "X-CF-Process-Instance: :7\r\n");
+  EXPECT_EQ(process.status, 400);
+  EXPECT_EQ(data_of("invalid-process-instance-header", "vcap_request_id", id_of(process)).at("error"),
+            "Incorrect X-CF-Process-Instance header : :7");
+}
+
+TEST_F(ComponentLog, NamesARouteServiceThatNobodyMayAsk) {
+  const backend app;
+  const auto host = here().mapped(app, {{"route_service_url", "https://127.0.0.1:1/"}});
+  const auto answer = here().get(host);
+  EXPECT_EQ(answer.status, 502);
+  EXPECT_EQ(answer.one("X-Cf-RouterError"), "route_service_unsupported");
+  data_of("route-service-unsupported", "vcap_request_id", id_of(answer));
+  const auto back = here().get(host, "/", "X-CF-Proxy-Signature: x\r\n");
+  EXPECT_EQ(back.one("X-Cf-RouterError"), "route_service_unsupported");
+  data_of("route-service-unsupported", "vcap_request_id", id_of(back));
+  EXPECT_EQ(app.request_count(), 0u);
+}
+
 TEST_F(ComponentLog, WarnsOfSemicolonsAsDoesTheAccessLog) {
   const backend there;
   const auto host = here().mapped(there);
@@ -136,6 +168,48 @@ TEST_F(ComponentLog, TellsWhenNothingIsLeftToSelect) {
   EXPECT_EQ(one.response().status, 502);
   const auto data = data_of("select-endpoint-failed", "host", host);
   EXPECT_EQ(data.at("error"), "dial tcp " + stuck.address() + ": i/o timeout");
+}
+
+class RouteServiceLog : public SharedStage<RouteServiceLog> {
+public:
+  static nlohmann::json configuration() {
+    return service_settings({{"route_services_secret_decrypt_only", "an older one"}, {"max_response_headers", 5}});
+  }
+
+protected:
+  static std::string error_of(const std::string& message, const http_response& answer) {
+    std::string error;
+    EXPECT_TRUE(eventually([&] {
+      for (const auto& entry : here().under_test.log())
+        if (entry.value("message", "") == message
+            && entry["data"]["vcap_request_id"] == answer.one("X-Vcap-Request-Id")) {
+          EXPECT_EQ(entry.at("log_level"), 3) << message;
+          error = entry["data"]["error"];
+          return true;
+        }
+      return false;
+    })) << message << "\n" << here().under_test.log_tail();
+    return error;
+  }
+};
+
+TEST_F(RouteServiceLog, NamesWhichSecretDidNotOpenASignature) {
+  const backend app;
+  const auto host = here().mapped(app, bound_to(1));
+  const auto answer = here().get(host, "/", "X-CF-Proxy-Signature: eHg=\r\nX-CF-Proxy-Metadata: e30=\r\n");
+  EXPECT_EQ(answer.status, 502);
+  EXPECT_EQ(error_of("proxy-route-service-current-key", answer), "incorrect nonce length");
+  EXPECT_EQ(error_of("proxy-route-service-previous-key", answer), "incorrect nonce length");
+  EXPECT_EQ(error_of("signature-validation-failed", answer), "incorrect nonce length");
+}
+
+TEST_F(RouteServiceLog, NamesAServiceWithTooManyHeaders) {
+  const backend app;
+  backend logic{answers::ok("x", "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n")};
+  const tls_backend service{logic, {.own = &services_certificate()}};
+  const auto answer = here().get(here().mapped(app, bound_to(service.port())));
+  EXPECT_EQ(answer.status, 502);
+  EXPECT_EQ(error_of("route-service-too-many-response-headers", answer), "Too many response headers");
 }
 
 } // namespace

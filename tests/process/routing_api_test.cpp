@@ -2,6 +2,7 @@
 // tell is not denied, and without it no router starts.
 #include "tests/net/routing_api_server.hpp"
 #include "tests/process/harness/backend.hpp"
+#include "tests/process/harness/log_order.hpp"
 #include "tests/process/harness/stage.hpp"
 
 #include <gmock/gmock.h>
@@ -130,6 +131,13 @@ TEST_F(RoutingApi, KeepsItsRoutesAndDeniesNothingWhileItIsAway) {
   api.kill();
   EXPECT_TRUE(here.eventually_answers("unknown.test", "/", 503)) << "it may exist by now";
   EXPECT_EQ(here.get("kept.test").status, 200);
+}
+
+TEST_F(RoutingApi, IsSetUpBetweenNatsAndTheDoors) {
+  const stage here{settings()};
+  here.under_test.wait_for_log("gorouter.started");
+  expect_in_order(here.under_test, {"Successfully-connected-to-nats", "setting-up-routing-api", "subscriber-starting",
+                                    "tcp-listener-started", "gorouter.started"});
 }
 
 TEST_F(RoutingApi, IsNeededAtTheStart) {
