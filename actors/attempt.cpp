@@ -115,10 +115,13 @@ net::task<attempt_result> attempt::talk() {
   // Throughout, an await stands in a statement of its own: GCC 12 lays the frame out wrongly when
   // one is part of a condition, of ?:, && or ||.
   if (result.ended == attempt_result::kind::answered) {
-    if (of_.response_.status == 101)
+    if (of_.response_.status == 101) {
       result = co_await open_tunnel();
-    else
+    } else {
+      if (websocket_) // As gorouter counts: what was answered did not fail.
+        loop_counters::add(here_.counters.websocket_upgrades);
       result = co_await answer_client();
+    }
   }
   co_await stop_pump();
   co_return result;

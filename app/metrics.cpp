@@ -98,7 +98,7 @@ void add_requests(family_list& to, const metrics_snapshot& s) {
   to.counter("bad_gateways", "Requests that no endpoint could handle", s.bad_gateways);
   to.counter("backend_exhausted_conns", "Requests to routes at their connection limit",
              s.backend_exhausted_conns);
-  to.counter("websocket_upgrades", "Requests that became WebSockets", s.websocket_upgrades);
+  to.counter("websocket_upgrades", "Requests to become a WebSocket that were answered", s.websocket_upgrades);
   to.counter("websocket_failures", "WebSocket requests that failed", s.websocket_failures);
   using enum net::request_event;
   to.counter("empty_content_length_header", "Requests with an empty Content-Length",

@@ -359,7 +359,7 @@ total_routes 0
 # HELP websocket_failures WebSocket requests that failed
 # TYPE websocket_failures counter
 websocket_failures 0
-# HELP websocket_upgrades Requests that became WebSockets
+# HELP websocket_upgrades Requests to become a WebSocket that were answered
 # TYPE websocket_upgrades counter
 websocket_upgrades 0
 )");
