@@ -1,4 +1,5 @@
 // Domains whose clients must show a certificate of the domain's own CAs, beside others that ask for none.
+#include "tests/process/harness/curl.hpp"
 #include "tests/process/harness/stage.hpp"
 #include "tests/process/harness/tls_settings.hpp"
 #include "tests/process/harness/tool.hpp"
@@ -6,10 +7,12 @@
 #include <gmock/gmock.h>
 
 #include <fstream>
+#include <sstream>
 
 namespace shunt::test {
 namespace {
 
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -118,6 +121,73 @@ TEST_F(MtlsDomains, AreNotReachedByASessionOfAnother) {
       run_tool(second, "GET / HTTP/1.1\r\nHost: app.closed.test\r\nConnection: close\r\n\r\n");
     EXPECT_THAT(result.output, Not(HasSubstr("200 OK"))) << version;
   }
+}
+
+// -- What each domain tells its backends of the certificate.
+
+/// A domain for each way to say it.
+class MtlsDomainModes : public SharedStage<MtlsDomainModes> {
+public:
+  static nlohmann::json configuration() {
+    const auto& c = certificates();
+    const auto domain = [&](const char* name, const nlohmann::json& more) {
+      nlohmann::json all{{"name", name}, {"ca_certs", c.ca.pem()}};
+      all.merge_patch(more);
+      return all;
+    };
+    return tls_front({&c.front}, {{"forwarded_client_cert", "always_forward"},
+                                  {"client_cert_validation", "request"},
+                                  {"domains",
+                                   {domain("default.test", nlohmann::json::object()),
+                                    domain("raw.test", {{"xfcc_format", "raw"}}),
+                                    domain("forward.test", {{"forwarded_client_cert", "forward"}}),
+                                    domain("always.test", {{"forwarded_client_cert", "always_forward"}})}}});
+  }
+
+protected:
+  MtlsDomainModes() {
+    write_file(ask.path_of("member.pem"), certificates().member.pem());
+    write_file(ask.path_of("member.key"), certificates().member.key_pem());
+  }
+  /// The field as the backend of that host has it, when the client claims to be somebody.
+  std::vector<std::string> told(const std::string& host) {
+    here().map(host, there);
+    const auto answer = ask.get_tls(host, {"--cert", ask.path_of("member.pem"), "--key", ask.path_of("member.key"),
+                                           "-H", "X-Forwarded-Client-Cert: claimed"});
+    EXPECT_EQ(answer.status, 200) << answer.said;
+    return there.last_request().all("X-Forwarded-Client-Cert");
+  }
+  /// The certificate as `openssl` writes it, without what makes it PEM.
+  static std::string member_in_base64() {
+    std::string text;
+    std::istringstream lines{certificates().member.pem()};
+    for (std::string line; std::getline(lines, line);)
+      if (!line.starts_with("-----"))
+        text += line;
+    return text;
+  }
+
+  const curl ask{here().under_test};
+  backend there;
+};
+
+TEST_F(MtlsDomainModes, AreRawAndTheRoutersOwnByDefault) {
+  EXPECT_THAT(told("default.test"), ElementsAre(member_in_base64()));
+  EXPECT_THAT(told("raw.test"), ElementsAre(member_in_base64()));
+}
+
+TEST_F(MtlsDomainModes, MayBeTheClientsWord) {
+  EXPECT_THAT(told("forward.test"), ElementsAre("claimed"));
+  EXPECT_THAT(told("always.test"), ElementsAre("claimed"));
+}
+
+TEST_F(MtlsDomainModes, AreNotThoseOfOtherDomains) {
+  here().map("elsewhere.test", there);
+  EXPECT_EQ(ask.get_tls("elsewhere.test", {"-H", "X-Forwarded-Client-Cert: claimed"}).status, 200);
+  EXPECT_THAT(there.last_request().all("X-Forwarded-Client-Cert"), ElementsAre("claimed"))
+    << "there the router's own mode holds";
+  const auto without = ask.get_tls("always.test");
+  EXPECT_NE(without.exit_code, 0) << "no mode opens a domain to clients without a certificate";
 }
 
 } // namespace
