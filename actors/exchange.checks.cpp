@@ -10,6 +10,7 @@ namespace {
 
 /// What the parser counts and gorouter's sum does not.
 constexpr std::size_t start_line_extra = 2;
+constexpr std::size_t line_extra = 4; ///< ": " and CRLF.
 
 } // namespace
 
@@ -92,13 +93,20 @@ bool exchange::body_is_broken() const {
   return first.take(client_->wire->bytes()).malformed;
 }
 
-/// gorouter's sum over method, target, version, Host and fields is the head without its last line.
+/// gorouter's sum over method, target, version, Host and fields is the head without its last line, and without
+/// the coding, which is no field to it; HTTP/2 has none anyway.
 std::optional<net::error_response> exchange::check_size() const {
   const auto& settings = rules_->settings;
   const auto bytes_max = static_cast<std::size_t>(settings.request_header_bytes_max());
   const auto fields_max = static_cast<std::size_t>(settings.max_request_headers);
-  const auto fields = head.fields.size() - (head.host.empty() ? 0 : 1);
-  if (head.head_bytes - start_line_extra >= bytes_max || (fields_max > 0 && fields > fields_max))
+  auto bytes = head.head_bytes - start_line_extra;
+  auto fields = head.fields.size() - (head.host.empty() ? 0 : 1);
+  if (head.framing == net::body_framing::chunked) {
+    const auto* coding = net::find_field(head.fields, net::field_id::transfer_encoding);
+    bytes -= coding->name.size() + coding->value.size() + line_extra;
+    --fields;
+  }
+  if (bytes >= bytes_max || (fields_max > 0 && fields > fields_max))
     return net::describe(router_error::header_too_large, head.host);
   return std::nullopt;
 }

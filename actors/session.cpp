@@ -185,7 +185,7 @@ net::task<bool> session::serve_one() {
   if (client_.wire->take_head(request->head_text, request->outline)) {
     const auto status = net::read_request(request->head_text, request->outline, request->head, {});
     if (status.failed()) {
-      co_await refuse(status.error);
+      co_await refuse(status.error, request->head.method == "HEAD");
       co_return false;
     }
   } else {
@@ -247,7 +247,7 @@ bool session::make_room() {
   return true;
 }
 
-net::task<void> session::refuse(net::parse_error error) {
+net::task<void> session::refuse(net::parse_error error, bool head_request) {
   loop_counters::add(here_.counters.malformed_requests);
   const auto id = here_.ids.next();
   here_.requests.refused(client_.who->address, {net::view(id)}, net::describe(error));
@@ -255,9 +255,10 @@ net::task<void> session::refuse(net::parse_error error) {
   if (here_.rules->error_page) {
     auto refusal = net::describe_refusal(error);
     here_.dress(refusal, net::view(id), *here_.rules);
-    net::append_response(answer, refusal, {.request_id = net::view(id), .date = {}});
+    net::append_response(answer, refusal,
+                         {.request_id = net::view(id), .date = {}, .head_request = head_request});
   } else {
-    net::append_rejection(answer, error, net::view(id));
+    net::append_rejection(answer, error, net::view(id), head_request);
   }
   co_await send_last(answer);
 }

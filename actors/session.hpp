@@ -38,7 +38,8 @@ private:
   net::task<bool> read_head(exchange& request);
   net::task<bool> begins_http2();
   bool make_room();
-  net::task<void> refuse(net::parse_error error);
+  /// `head_request` = whose answer has no body; false for what could not be parsed.
+  net::task<void> refuse(net::parse_error error, bool head_request = false);
   void refuse_late();
   net::task<void> shed();
   net::task<void> send_last(std::string_view answer);

@@ -8,9 +8,10 @@ namespace {
 /// The first bytes of a client that knows that it may speak HTTP/2 without TLS (RFC 9113, section 3.3).
 constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-net::http2_limits limits_of(const config::settings& settings) {
+/// Of heads as of those in HTTP/1.1; what the operator allows, an exchange looks at.
+net::http2_limits front_limits() {
   net::http2_limits limits;
-  limits.head_bytes_max = static_cast<std::size_t>(settings.request_header_bytes_max());
+  limits.head_bytes_max = net::head_limits{}.head_bytes_max;
   return limits;
 }
 
@@ -38,7 +39,7 @@ net::task<bool> session::begins_http2() {
 
 net::task<void> session::serve_streams() {
   const auto rules = here_.rules;
-  link_ = new net::http2_link{client_.wire, net::http2_role::server, limits_of(rules->settings),
+  link_ = new net::http2_link{client_.wire, net::http2_role::server, front_limits(),
                               here_.ids.random(),
                               [this](net::wire_ptr stream) { serve_stream(std::move(stream)); }};
   if (here_.draining)

@@ -13,6 +13,8 @@
 
 namespace shunt::net {
 
+enum class parse_error : std::uint8_t;
+
 /// A note of every line of a head that begins where its text begins, or of none.
 class head_outline {
 public:
@@ -27,7 +29,9 @@ public:
   /// Forgets all; the next head may be noted.
   void clear() noexcept {
     lines_.clear();
+    first_bytes_ = second_bytes_ = 0;
     head_bytes_ = 0;
+    refusal_ = {};
   }
   /// A start line whose first word (the method, the version) and second word (the target, the
   /// status) are that long, with one space between them.
@@ -42,7 +46,17 @@ public:
   /// The head is complete, its empty line included. Until then it is not `known`.
   void note_end(std::size_t head_bytes) noexcept { head_bytes_ = head_bytes; }
 
-  bool known() const noexcept { return head_bytes_ > 0; }
+  /// There is no head, for that reason. Of the text counts the first word alone, if one was noted.
+  void note_refusal(parse_error why) noexcept {
+    const auto first_bytes = first_bytes_;
+    clear();
+    first_bytes_ = first_bytes;
+    refusal_ = why;
+  }
+
+  bool known() const noexcept { return head_bytes_ > 0 || refused(); }
+  bool refused() const noexcept { return refusal_ != parse_error{}; }
+  parse_error refusal() const noexcept { return refusal_; }
   std::size_t head_bytes() const noexcept { return head_bytes_; }
   std::string_view first_word(std::string_view text) const noexcept {
     return text.substr(0, first_bytes_);
@@ -64,6 +78,7 @@ private:
   std::uint32_t first_bytes_ = 0;
   std::uint32_t second_bytes_ = 0;
   std::size_t head_bytes_ = 0;
+  parse_error refusal_{}; ///< `none`, as usual.
 };
 
 } // namespace shunt::net

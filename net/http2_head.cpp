@@ -16,6 +16,12 @@ using enum field_id;
 
 constexpr std::size_t line_overhead_bytes = 4; // ": " and CRLF.
 
+/// What a field is in HTTP/1.1. Pseudo-fields have no name there, and together what they have besides (spaces,
+/// the version, `Host`) is as long as if each were a line: 20 bytes.
+std::size_t bytes_in_http1(std::string_view name, std::string_view value) {
+  return (name.starts_with(':') ? 0 : name.size()) + value.size() + line_overhead_bytes;
+}
+
 /// Without an early end, so that the compiler looks at many bytes at once.
 bool is_field_value(std::string_view value) {
   bool refused = false;
@@ -100,9 +106,12 @@ void http2_head_reader::fail(http2_verdict why) {
 }
 
 void http2_head_reader::add(std::string_view name, std::string_view value) {
-  bytes_ += name.size() + value.size() + line_overhead_bytes;
-  if (bytes_ > limits_.bytes_max || ++fields_ > limits_.fields_max)
+  bytes_ += bytes_in_http1(name, value);
+  if (bytes_ > limits_.bytes_max)
     fail(http2_verdict::too_large);
+  const bool is_field = !name.starts_with(':') || name == ":authority";
+  if (is_field && ++fields_ > limits_.fields_max)
+    fail(http2_verdict::too_many);
   if (verdict_ != http2_verdict::good)
     return;
   if (name.starts_with(':'))
@@ -129,7 +138,7 @@ void http2_head_reader::write_request_line() {
   started_ = true;
   if (method_ == "CONNECT") {
     if (protocol_ != "websocket")
-      return fail(http2_verdict::not_implemented);
+      return fail(protocol_.empty() ? http2_verdict::connect_method : http2_verdict::not_implemented);
     method_ = "GET";
     tunnels_ = true;
   } else if (!protocol_.empty()) {

@@ -23,8 +23,10 @@ namespace shunt::net {
 enum class http2_verdict : std::uint8_t {
   good,
   malformed,       ///< RFC 9113, section 8.1.1: a stream error.
-  too_large,       ///< More bytes or fields than allowed: 431.
-  not_implemented, ///< CONNECT, or extended CONNECT to something else than a WebSocket: 501.
+  too_large,       ///< More bytes than allowed.
+  too_many,        ///< More fields than allowed.
+  connect_method,  ///< CONNECT, of RFC 9113.
+  not_implemented, ///< Extended CONNECT to something else than a WebSocket.
 };
 
 /// How the body of a received message follows its head.
@@ -38,6 +40,7 @@ enum class http2_body : std::uint8_t {
 /// Takes the fields of one head after the other, as they are decoded, and appends the text.
 class http2_head_reader {
 public:
+  /// Of what a head would have in HTTP/1.1; pseudo-fields count as what becomes of them.
   struct bounds {
     std::size_t bytes_max;
     std::size_t fields_max;
@@ -65,6 +68,7 @@ public:
     return bytes_;
   } ///< Of all fields, those that were too many included.
   bool asks_for_tunnel() const { return tunnels_; }
+  std::string_view method() const { return method_; } ///< Empty if it was not seen.
   bool request_is_head() const { return method_ == "HEAD"; }
   int status() const { return status_; }
   /// What its texts hold between heads.

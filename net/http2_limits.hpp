@@ -21,8 +21,7 @@ struct http2_limits {
   /// What is kept of a stream's output, beyond heads, while the peer takes no more.
   std::size_t outbound_bytes_max = 64 * 1024;
 
-  /// Of received heads: all names and values, and four bytes a field (what HTTP/1.1 puts between
-  /// them).
+  /// Of received heads, as they would be in HTTP/1.1, without the empty line.
   std::size_t head_bytes_max = 1024 * 1024;
   std::size_t fields_max = 0; ///< 0 = `fields_cap`.
   /// Of all requests of a connection that are under way. Header compression makes a megabyte of three

@@ -10,9 +10,9 @@
 // Servers. A request becomes a head with Host (from `:authority`), then a body by Content-Length,
 // or chunked with its trailers. The owner writes responses: interim ones, then a final one by
 // Content-Length, chunked (trailers stay trailers), or until `end`. Extended CONNECT to a WebSocket
-// (RFC 8441) becomes a GET with `Upgrade: websocket`; after 101 bytes pass as they are. Any other
-// CONNECT is answered 501, a head that is too large 431, and a malformed one with a reset: the
-// owner hears of none of these.
+// (RFC 8441) becomes a GET with `Upgrade: websocket`; after 101 bytes pass as they are. Of a head that
+// is too large, and of any other CONNECT, `take_head` tells why it is refused; the owner answers. A
+// malformed head is answered with a reset, and the owner does not hear of it.
 //
 // Clients. The owner writes one request into each stream that it opened; the response arrives as
 // HTTP/1.1, framed so that it never ends with the connection. `Upgrade: websocket` becomes extended
@@ -133,7 +133,7 @@ public:
   void consume(http2_stream_id id, std::size_t count);
   /// A head waits that `take_head` can take: one that is the first of `inbound`, and whole.
   bool has_head(http2_stream_id id) const;
-  /// Takes such a head with the outline of its text, which spares its reader to parse it. What is
+  /// Takes such a head, or why there is none, with the outline of its text, which spares its reader to parse it. What is
   /// shown of `inbound` afterwards follows it. The memory of the arguments is kept for other heads.
   bool take_head(http2_stream_id id, std::string& text, head_outline& outline);
   /// No more input comes than what waits. Of messages their framing says it; of tunnels only this.

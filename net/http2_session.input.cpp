@@ -18,6 +18,15 @@ http2_session& session_of(void* self) {
   return *static_cast<http2_session*>(self);
 }
 
+parse_error refusal_of(http2_verdict verdict) {
+  switch (verdict) {
+    case http2_verdict::too_large: return parse_error::head_too_large;
+    case http2_verdict::too_many: return parse_error::too_many_fields;
+    case http2_verdict::connect_method: return parse_error::connect_method;
+    default: return parse_error::unsupported_protocol;
+  }
+}
+
 } // namespace
 
 void http2_callbacks::add_input(nghttp2_session_callbacks* to) {
@@ -147,15 +156,14 @@ void http2_session::end_request_head(http2_stream& stream, bool last) {
   if (reader.asks_for_tunnel())
     stream.websocket_key = next_key();
   const auto verdict = reader.finish_request(last, stream.websocket_key);
-  if (verdict != http2_verdict::good) {
-    // Nobody hears of the stream. The library closes it when the answer has been sent.
-    stream.input_done = last;
-    if (verdict == http2_verdict::malformed)
-      return fail_stream(stream, http2_code::protocol_error);
+  if (verdict == http2_verdict::malformed) // Nobody hears of the stream.
+    return fail_stream(stream, http2_code::protocol_error);
+  if (verdict == http2_verdict::good) {
+    stream.head_bytes = stream.inbound.commit_head();
+  } else {
     count_reset(); // An answer costs no less than a reset, which is counted when it is sent.
-    return answer(stream, verdict == http2_verdict::too_large ? 431 : 501);
+    stream.inbound.refuse_head(refusal_of(verdict), reader.method());
   }
-  stream.head_bytes = stream.inbound.commit_head();
   heads_bytes_ += stream.head_bytes;
   if (heads_bytes_ > limits_.heads_bytes_max) {
     stream.inbound.clear();
@@ -163,7 +171,7 @@ void http2_session::end_request_head(http2_stream& stream, bool last) {
   }
   stream.head_read = true;
   stream.was_head = reader.request_is_head();
-  stream.tunnel = reader.body() == http2_body::tunnel;
+  stream.tunnel = reader.body() == http2_body::tunnel; // A refused head has no body that anybody reads.
   stream.inbound.begin_body(reader.body());
   if (stream.tunnel)
     stream.inbound.hold(); // What is sent before the answer must not be read as the next request.

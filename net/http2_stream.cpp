@@ -44,6 +44,13 @@ void byte_queue::clear() {
   begin_ = 0;
 }
 
+void http2_inbound::refuse_head(parse_error why, std::string_view method) {
+  head_open_ = false;
+  head_.assign(method);
+  outline_.note_start(method.size(), 0);
+  outline_.note_refusal(why);
+}
+
 void http2_inbound::append(std::string_view data) {
   make_room();
   if (kind_ == http2_body::chunked && open_chunk_ == none) {
@@ -112,7 +119,7 @@ std::size_t http2_inbound::discard() noexcept {
 std::size_t http2_inbound::consume(std::size_t count) {
   const auto of_head = std::min(count, head_end_ - head_begin_);
   head_begin_ += of_head;
-  if (head_begin_ == head_end_ && !head_open_ && !head_.empty()) { // Its reader has its own copy.
+  if (head_begin_ == head_end_ && !head_open_ && head_end_ > 0) { // Its reader has its own copy.
     empty_out(head_);
     outline_.clear();
     head_begin_ = head_end_ = 0;

@@ -50,6 +50,8 @@ public:
     head_open_ = false;
     return head_.size() - std::exchange(head_end_, head_.size());
   }
+  /// Instead of `commit_head`: of the head only `take_head` tells, and only why it is none, and its method.
+  void refuse_head(parse_error why, std::string_view method);
   void begin_body(http2_body kind) noexcept { kind_ = kind; }
   void append(std::string_view data);
   /// `trailers` are whole field lines.

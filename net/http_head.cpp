@@ -321,9 +321,11 @@ parse_status parse_trailers(std::string_view bytes, std::vector<field>& out,
 parse_status read_request(std::string_view text, const head_outline& outline, request_head& out,
                           const head_limits& limits) {
   clear(out, outline.head_bytes());
+  out.method = outline.first_word(text);
+  if (outline.refused())
+    return status_of(outline.refusal());
   if (too_large(outline, limits))
     return status_of(parse_error::head_too_large);
-  out.method = outline.first_word(text);
   out.target = outline.second_word(text);
   field_reader reader{out.fields, fields_max(limits), false};
   if (const auto error = reader.take(text, outline); error != parse_error::none)

@@ -34,6 +34,7 @@ std::string_view describe(parse_error error) noexcept {
     case parse_error::malformed_transfer_encoding: return "ambiguous Transfer-Encoding";
     case parse_error::unsupported_transfer_encoding: return "unsupported Transfer-Encoding";
     case parse_error::unsupported_expectation: return "unsupported Expect";
+    case parse_error::unsupported_protocol: return "unsupported protocol of a CONNECT";
     case parse_error::head_too_large: return "head too large";
     case parse_error::too_many_fields: return "too many fields";
   }
@@ -65,6 +66,8 @@ rejection rejection_of(parse_error error) noexcept {
       return {400, "", "HTTP/1.0 400 Bad Request\r\n"};
     case parse_error::unsupported_transfer_encoding:
       return SHUNT_REJECTION(501, "501 Not Implemented", "Unsupported transfer encoding");
+    case parse_error::unsupported_protocol:
+      return SHUNT_REJECTION(501, "501 Not Implemented", "Unsupported protocol");
     case parse_error::unsupported_expectation:
       return {417, "",
               "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n"};
@@ -75,12 +78,15 @@ rejection rejection_of(parse_error error) noexcept {
   }
 }
 
-void append_rejection(std::string& out, parse_error error, std::string_view request_id) {
+void append_rejection(std::string& out, parse_error error, std::string_view request_id,
+                      bool head_request) {
   const auto refused = rejection_of(error);
   out.append(refused.head);
   if (!request_id.empty())
     out.append("X-Vcap-Request-Id: ").append(request_id).append("\r\n");
-  out.append("\r\n").append(refused.body);
+  out.append("\r\n");
+  if (!head_request)
+    out.append(refused.body);
 }
 
 } // namespace shunt::net

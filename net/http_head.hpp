@@ -87,6 +87,7 @@ enum class parse_error : std::uint8_t {
   malformed_transfer_encoding,   ///< Ambiguous, repeated, or in HTTP/1.0.
   unsupported_transfer_encoding, ///< A well-formed coding other than chunked.
   unsupported_expectation,       ///< An Expect other than 100-continue.
+  unsupported_protocol,          ///< An extended CONNECT of HTTP/2 to what is no WebSocket.
   head_too_large,                ///< More than `head_bytes_max`.
   too_many_fields,               ///< More than `fields_max`.
 };
@@ -106,8 +107,10 @@ struct rejection {
 };
 rejection rejection_of(parse_error error) noexcept;
 
-/// Appends the whole response; `request_id` (empty = none) is how it is found in the log.
-void append_rejection(std::string& out, parse_error error, std::string_view request_id);
+/// Appends the whole response; `request_id` (empty = none) is how it is found in the log. It has a body unless it
+/// answers a HEAD.
+void append_rejection(std::string& out, parse_error error, std::string_view request_id,
+                      bool head_request = false);
 
 enum class parse_outcome : std::uint8_t {
   complete,  ///< The head is there; consume `head_bytes`.
@@ -151,7 +154,7 @@ void move_views(request_head& head, std::string& text);
 parse_status parse_response(std::string_view bytes, bool request_was_head, response_head& out,
                             const head_limits& limits, head_scratch& scratch);
 
-/// The head that `text` begins with, of which `outline` is known: what its parts say is judged as above,
+/// The head that `text` begins with, of which `outline` is known (or why there is none): what its parts say is judged as above,
 /// by the same code, but nobody looks for where they are. Their bytes are such as a head may have, or
 /// nobody would have written them. A request is one of HTTP/1.1; the reason of a response is left out.
 parse_status read_request(std::string_view text, const head_outline& outline, request_head& out,

@@ -150,11 +150,11 @@ private:
       if (news->opened)
         readers_[news->id] = std::make_unique<message_reader>(true);
       auto& reader = *readers_.at(news->id);
+      if (server_ && news->opened && !take_request(news->id, reader))
+        continue;
       read(news->id, reader);
-      if (server_ && news->opened) {
-        require(reader.head_done());
+      if (server_ && news->opened)
         session_.write(news->id, answers[choice_++ % std::size(answers)]);
-      }
       if (choice_++ % 5 == 0)
         session_.end(news->id);
       if (news->ended || choice_ % 7 == 0) {
@@ -162,6 +162,27 @@ private:
         readers_.erase(news->id);
       }
     }
+  }
+
+  /// False for one whose head is refused: it has been answered.
+  bool take_request(http2_stream_id id, message_reader& reader) {
+    std::string text;
+    head_outline outline;
+    require(session_.take_head(id, text, outline));
+    if (!outline.refused()) {
+      reader.take(text);
+      require(reader.head_done());
+      return true;
+    }
+    request_head head;
+    require(read_request(text, outline, head, {}).failed());
+    std::string answer;
+    append_rejection(answer, outline.refusal(), "id", head.method == "HEAD");
+    session_.write(id, answer);
+    session_.end(id);
+    session_.release(id);
+    readers_.erase(id);
+    return false;
   }
 
   void read(http2_stream_id id, message_reader& reader) {

@@ -1,5 +1,7 @@
 // A server session and clients that break rules, smuggle or stall: frames made by hand.
 #include "net/http2_session.hpp"
+
+#include "net/http_head.hpp"
 #include "tests/net/http2_kit.hpp"
 
 #include <gtest/gtest.h>
@@ -119,30 +121,83 @@ TEST(Http2Defence, ResetsMalformedTrailers) {
   }
 }
 
-TEST(Http2Defence, AnswersWhatItDoesNotDo) {
-  const auto answered = [](const std::string& request) {
-    served server;
-    server.exchange(request);
-    EXPECT_TRUE(server.opened.empty());
-    EXPECT_TRUE(server.session.is_idle());
-    return server.sent.streams[1].heads.empty() ? "" : server.sent.streams[1].heads[0];
-  };
+/// What the owner of a server is told of a head that is refused. It answers, and all is over.
+struct refused_head {
+  parse_error error = parse_error::none;
+  std::string method;
+};
+refused_head refused(const std::string& frames, const http2_limits& limits = {}) {
+  served server{limits};
+  server.exchange(frames);
+  if (server.opened.size() != 1 || !server.session.has_head(0))
+    return {};
+  EXPECT_EQ(server.streams[0].input.find("HTTP/1.1"), std::string::npos) << "a part of a head must look like none";
+  std::string text;
+  head_outline outline;
+  EXPECT_TRUE(server.session.take_head(0, text, outline));
+  request_head head;
+  const auto status = read_request(text, outline, head, {});
+  const refused_head made{status.error, std::string{head.method}};
+  std::string answer;
+  append_rejection(answer, status.error, "some-id", made.method == "HEAD");
+  EXPECT_EQ(server.session.write(0, answer), answer.size());
+  server.session.end(0);
+  server.session.release(0);
+  server.sent.take(server.collect());
+  EXPECT_TRUE(server.session.is_idle());
+  const auto& sent = server.sent.streams[1];
+  EXPECT_TRUE(sent.ended);
+  EXPECT_LE(sent.reset, 0);
+  EXPECT_EQ(sent.heads.at(0), ":status: " + std::to_string(rejection_of(status.error).status)
+                                + "\ncontent-type: text/plain; charset=utf-8\nx-vcap-request-id: some-id\n");
+  EXPECT_EQ(sent.data, made.method == "HEAD" ? "" : rejection_of(status.error).body);
+  return made;
+}
+
+TEST(Http2Defence, TellsWhatHeadsAreRefusedFor) {
   const field_list connect{{":method", "CONNECT"}, {":authority", "a.example:443"}};
-  EXPECT_EQ(answered(frame::headers(1, connect, false)), ":status: 501\ncontent-length: 0\n");
+  EXPECT_EQ(refused(frame::headers(1, connect, false)).error, parse_error::connect_method);
+  EXPECT_EQ(refused(frame::headers(1, connect, true)).error, parse_error::connect_method);
   auto other = frame::websocket();
   other[1].second = "connect-udp";
-  EXPECT_EQ(answered(frame::headers(1, other, false)), ":status: 501\ncontent-length: 0\n");
+  EXPECT_EQ(refused(frame::headers(1, other, false) + frame::data(1, "for nobody")).error,
+            parse_error::unsupported_protocol);
   http2_limits limits;
   limits.head_bytes_max = 1'000;
-  served server{limits};
   auto large = frame::get();
   large.emplace_back("x", std::string(1'000, 'v'));
-  server.exchange(frame::headers(1, large));
-  EXPECT_EQ(server.sent.streams[1].heads.at(0), ":status: 431\ncontent-length: 0\n");
-  limits.fields_max = 5;
+  const auto get = refused(frame::headers(1, large), limits);
+  EXPECT_EQ(get.error, parse_error::head_too_large);
+  EXPECT_EQ(get.method, "GET");
+  large[0].second = "HEAD";
+  EXPECT_EQ(refused(frame::headers(1, large), limits).method, "HEAD");
+  // Before it is known what is asked for, it is not a HEAD.
+  large[0] = {":path", "/" + std::string(1'000, 'p')};
+  large[2] = {":method", "HEAD"};
+  EXPECT_EQ(refused(frame::headers(1, large), limits).method, "");
+  limits = {};
+  limits.fields_max = 2;
+  EXPECT_EQ(refused(frame::headers(1, frame::post({{"a", "1"}, {"b", "2"}})), limits).error,
+            parse_error::too_many_fields);
+}
+
+TEST(Http2Defence, CountsHeadsAsTheyWouldBeInHttp1) {
+  auto fields = frame::get("/somewhere");
+  fields[1].second = "http"; // `https` counts one byte more.
+  fields.emplace_back("x", "value");
+  const std::string text = "GET /somewhere HTTP/1.1\r\nHost: a.example\r\nx: value\r\n";
+  http2_limits limits;
+  limits.head_bytes_max = text.size();
+  served enough{limits};
+  enough.exchange(frame::headers(1, fields));
+  EXPECT_EQ(enough.take_input(0), text + "\r\n");
+  --limits.head_bytes_max;
+  EXPECT_EQ(refused(frame::headers(1, fields), limits).error, parse_error::head_too_large);
+  limits = {};
+  limits.fields_max = 2; // Host is one.
   served few{limits};
-  few.exchange(frame::headers(1, frame::post({{"a", "1"}, {"b", "2"}})));
-  EXPECT_EQ(few.sent.streams[1].heads.at(0), ":status: 431\ncontent-length: 0\n");
+  few.exchange(frame::headers(1, fields));
+  EXPECT_EQ(few.take_input(0), text + "\r\n");
 }
 
 TEST(Http2Defence, ToleratesWhatClientsDo) {

@@ -190,12 +190,12 @@ TEST(Http2Head, RefusesStartLinesThatAreNone) {
 TEST(Http2Head, BoundsBytesAndFields) {
   EXPECT_EQ(read_request(request({{"x", std::string(200, 'v')}}), true, {200, 10}).verdict,
             http2_verdict::too_large);
-  EXPECT_EQ(read_request(request({{"x", "1"}, {"y", "2"}}), true, {2'000, 5}).verdict,
-            http2_verdict::too_large);
-  EXPECT_EQ(read_request(request({{"x", "1"}, {"y", "2"}}), true, {2'000, 6}).verdict,
+  EXPECT_EQ(read_request(request({{"x", "1"}, {"y", "2"}}), true, {2'000, 2}).verdict,
+            http2_verdict::too_many);
+  EXPECT_EQ(read_request(request({{"x", "1"}, {"y", "2"}}), true, {2'000, 3}).verdict, // With Host.
             http2_verdict::good);
-  EXPECT_EQ(read_request(request({{"cookie", "1"}, {"cookie", "2"}}), true, {2'000, 5}).verdict,
-            http2_verdict::too_large);
+  EXPECT_EQ(read_request(request({{"cookie", "1"}, {"cookie", "2"}}), true, {2'000, 2}).verdict,
+            http2_verdict::too_many);
 }
 
 TEST(Http2Head, TurnsExtendedConnectIntoAnUpgrade) {
@@ -216,7 +216,7 @@ TEST(Http2Head, TurnsExtendedConnectIntoAnUpgrade) {
   other[1].second = "connect-udp";
   EXPECT_EQ(read_request(other, false).verdict, http2_verdict::not_implemented);
   EXPECT_EQ(read_request({{":method", "CONNECT"}, {":authority", "a.example:443"}}, false).verdict,
-            http2_verdict::not_implemented);
+            http2_verdict::connect_method);
 }
 
 TEST(Http2Head, FramesResponses) {

@@ -134,6 +134,7 @@ public:
   std::map<std::uint32_t, std::uint64_t> credit;      ///< Windows opened, by stream.
   std::map<int, std::uint32_t> settings;
   int pings = 0, ping_acks = 0;
+  std::size_t settings_frames = 0; ///< Without acknowledgements.
 
 private:
   std::uint32_t number(std::size_t at, std::size_t size, std::string_view in) const {
@@ -162,6 +163,7 @@ private:
         goaways.emplace_back(number(0, 4, payload), static_cast<int>(number(4, 4, payload)));
         break;
       case NGHTTP2_SETTINGS:
+        settings_frames += (flags & 1) == 0;
         for (std::size_t at = 0; at + 6 <= payload.size(); at += 6)
           settings[static_cast<int>(number(at, 2, payload))] = number(at + 2, 4, payload);
         break;

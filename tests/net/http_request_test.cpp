@@ -367,6 +367,8 @@ TEST(HttpRequest, AnswersRefusalsAsGorouterDoes) {
     {parse_error::head_too_large, 431, "431 Request Header Fields Too Large", ""},
     {parse_error::unsupported_transfer_encoding, 501, "Unsupported transfer encoding",
      text("501 Not Implemented", "Unsupported transfer encoding")},
+    {parse_error::unsupported_protocol, 501, "Unsupported protocol",
+     text("501 Not Implemented", "Unsupported protocol")},
     {parse_error::unsupported_expectation, 417, "",
      "HTTP/1.1 417 Expectation Failed\r\nConnection: close\r\nContent-Length: 0\r\n"
      "X-Vcap-Request-Id: some-id\r\n\r\n"},
