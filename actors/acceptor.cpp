@@ -131,9 +131,10 @@ private:
   /// TLS that would take a handshake, which is what there is no room for.
   void shed(const adopt_connection& accepted) const {
     const auto id = here_->ids.next();
+    auto overloaded = net::describe(net::router_error::overloaded, {});
+    here_->dress(overloaded, net::view(id), *here_->rules);
     std::string answer;
-    net::append_response(answer, net::describe(net::router_error::overloaded, {}),
-                         {.request_id = net::view(id), .date = {}});
+    net::append_response(answer, overloaded, {.request_id = net::view(id), .date = {}});
     loop_counters::add(here_->counters.shed);
     if (!accepted.tls)
       ::send(accepted.descriptor, answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

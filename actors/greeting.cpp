@@ -17,8 +17,22 @@ using namespace std::chrono_literals;
 /// As in gorouter: whoever is silent for longer has no header to send.
 constexpr auto proxy_header_patience = 100ms;
 
-constexpr std::string_view plain_http_answer =
-  "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+constexpr std::string_view plain_http = "Client sent an HTTP request to an HTTPS server.";
+
+/// As gorouter's library answers it, unless the operator has a page for errors.
+std::string plain_http_answer(loop_context& here, const policy& rules) {
+  if (!rules.error_page)
+    return std::string{"HTTP/1.0 400 Bad Request\r\n\r\n"}.append(plain_http).append("\n");
+  const auto id = here.ids.next();
+  net::error_response refused;
+  refused.status = 400;
+  refused.form = net::error_body::plain;
+  refused.message = plain_http;
+  here.dress(refused, net::view(id), rules);
+  std::string answer;
+  net::append_response(answer, refused, {.request_id = net::view(id), .date = {}, .http_1_0 = true});
+  return answer;
+}
 
 void name_client(client_identity& who, const net::tcp::endpoint& peer) {
   auto ip = peer.address();
@@ -113,10 +127,12 @@ net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity
   const auto& engine = *wire.tls();
   if (failed) {
     loop_counters::add(here.counters.failed_handshakes);
-    const bool plain = engine.heard_plain_http();
-    if (!plain)
+    if (engine.heard_plain_http()) {
+      wire.answer_in_plain(plain_http_answer(here, *rules));
+    } else {
       report_failed_handshake(here, who, engine, failed);
-    wire.answer_in_plain(plain ? plain_http_answer : std::string_view{});
+      wire.answer_in_plain({});
+    }
     co_return false;
   }
   who.speaks_http2 = net::speaks_http2(engine.session());
