@@ -16,6 +16,12 @@ bool refused_stream(error_code ended) {
   return ended == asio::error::connection_refused;
 }
 
+/// Whether the connection goes on that a stream came by: then what went wrong with the stream says nothing about
+/// its age, and another would fare no better.
+bool goes_on(const net::http2_link_ptr& connection) {
+  return connection && connection->can_open();
+}
+
 } // namespace
 
 bool attempt::may_resend() const {
@@ -24,7 +30,7 @@ bool attempt::may_resend() const {
   // What the backend said before it stayed open, it meant.
   const auto ended = up_->ended();
   return ended != asio::error::timed_out
-         && (!written_ || refused_stream(ended) || (ended && idempotent()));
+         && (!written_ || refused_stream(ended) || (ended && idempotent() && !goes_on(link_)));
 }
 
 bool attempt::idempotent() const {
@@ -120,6 +126,8 @@ attempt_result attempt::receive_failure(error_code code) const {
                   up_->bytes().empty() ? "EOF" : "unexpected EOF");
   if (code == asio::error::timed_out)
     return failed(timeout, "context deadline exceeded");
+  if (goes_on(link_))
+    return failed(other, "http2: stream error");
   return failed(reset_on_read, peer_text("read", code));
 }
 

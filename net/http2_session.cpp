@@ -137,7 +137,7 @@ bool http2_session::receive(std::string_view bytes, time_point now) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   const auto taken = nghttp2_session_mem_recv(library(), data, bytes.size());
   if (taken < 0) {
-    const bool flood = taken == NGHTTP2_ERR_FLOODED;
+    const bool flood = taken == NGHTTP2_ERR_FLOODED || taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
     nghttp2_session_terminate_session(library(),
                                       flood ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
     abandon(flood ? http2_code::enhance_your_calm : http2_code::protocol_error);

@@ -12,6 +12,7 @@ namespace shunt::test {
 class gate {
 public:
   void open() const { *open_ = true; }
+  bool is_open() const { return *open_; }
   /// For scripts: until it is open, or their backend stops because the test failed.
   void wait(backend_session& session) const;
 

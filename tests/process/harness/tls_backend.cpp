@@ -7,9 +7,8 @@
 namespace shunt::test {
 namespace {
 
-net::ssl_ctx_ptr context_of(const tls_backend_options& o) {
-  auto context = tls_kit::server_context(
-    {.min = o.min, .max = o.max, .ciphers = o.suites, .own = o.own, .asks_for = o.asks_for});
+net::ssl_ctx_ptr context_of(const tls_backend_options& o, const tls_kit::peer_options& shown) {
+  auto context = tls_kit::server_context(shown);
   SSL_CTX_set_session_id_context(context.get(), reinterpret_cast<const unsigned char*>("b"), 1);
   if (o.asks_for != nullptr) {
     const auto& trusted = o.trusts != nullptr ? *o.trusts : *o.asks_for;
@@ -22,10 +21,16 @@ net::ssl_ctx_ptr context_of(const tls_backend_options& o) {
 
 } // namespace
 
-tls_backend::tls_backend(const backend& behind, const tls_backend_options& options)
+tls_backend::tls_backend(std::uint16_t behind, const tls_backend_options& options)
   : behind_{behind},
     options_{options},
-    context_{context_of(options)},
+    shown_{.min = options.min,
+           .max = options.max,
+           .ciphers = options.suites,
+           .own = options.own,
+           .alpn = options.alpn,
+           .asks_for = options.asks_for},
+    context_{context_of(options_, shown_)},
     listener_{bound_socket()},
     port_{listener_.local_port()} {
   if (listen(listener_.descriptor(), 512) != 0)
@@ -65,7 +70,7 @@ void tls_backend::welcome(stream_socket accepted) {
     }
   } else {
     bridges_.emplace_back(tls_kit::serve_with(context_.get()), std::move(accepted),
-                          [this] { return stream_socket::connected_to(behind_.port()); });
+                          [this] { return stream_socket::connected_to(behind_); });
   }
 }
 

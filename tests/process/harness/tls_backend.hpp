@@ -18,6 +18,7 @@ struct tls_backend_options {
   int min = TLS1_2_VERSION;
   int max = TLS1_3_VERSION;
   std::string suites = "ALL";                ///< Of TLS 1.2.
+  std::string alpn = {};                     ///< The one protocol that it agrees on, if that is offered.
   const tls_kit::minted* asks_for = nullptr; ///< Demands a certificate, it says of this CA,
   const tls_kit::minted* trusts = nullptr;   ///< and accepts one of that. None: of the same.
   bool stalls = false;                       ///< Accepts, and never says a word.
@@ -26,7 +27,8 @@ struct tls_backend_options {
 
 class tls_backend {
 public:
-  tls_backend(const backend& behind, const tls_backend_options& options);
+  tls_backend(const backend& behind, const tls_backend_options& options) : tls_backend{behind.port(), options} {}
+  tls_backend(std::uint16_t behind, const tls_backend_options& options);
   ~tls_backend();
 
   tls_backend(const tls_backend&) = delete;
@@ -44,8 +46,9 @@ private:
   void accept_all();
   void welcome(stream_socket accepted);
 
-  const backend& behind_;
+  std::uint16_t behind_;
   tls_backend_options options_;
+  tls_kit::peer_options shown_; ///< Outlives the context.
   net::ssl_ctx_ptr context_;
   mutable std::mutex mutex_;
   std::list<tls_bridge> bridges_;
