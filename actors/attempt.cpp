@@ -2,6 +2,7 @@
 
 #include "net/backend_tls.hpp"
 #include "net/client_cert_header.hpp"
+#include "net/http2_head.hpp"
 #include "net/tls_engine.hpp"
 #include "net/tunnel.hpp"
 
@@ -16,7 +17,6 @@ namespace asio = net::asio;
 
 namespace {
 
-constexpr auto continue_wait = 1s; ///< For a backend's 100 (gorouter's value).
 constexpr auto no_memory_for_head = "the router has no memory left for so large a response head";
 constexpr int interim_max = 64;    ///< 1xx responses before a final one; more is abuse.
 
@@ -117,6 +117,8 @@ net::task<attempt_result> attempt::talk() {
   if (result.ended == attempt_result::kind::answered) {
     if (of_.response_.status == 101) {
       result = co_await open_tunnel();
+    } else if (opens_no_tunnel()) {
+      result.ended = attempt_result::kind::bad_upgrade;
     } else {
       if (websocket_) // As gorouter counts: what was answered did not fail.
         loop_counters::add(here_.counters.websocket_upgrades);
@@ -218,32 +220,6 @@ net::task<void> attempt::pump_request() {
     client_.wire->listen(); // To hear of its end.
   else if (pumped_.end != net::relay_end::sink_failed)
     up_->abort(asio::error::operation_aborted); // Half a request is none: nobody waits for more.
-}
-
-/// Gives the backend a second to ask for the body, or to refuse it, before it is asked for anyway.
-net::task<void> attempt::await_go_ahead() {
-  net::deadline limit{here_.home.events().deadlines(),
-                      [](void* latch) { static_cast<net::latch*>(latch)->open(); }, &go_ahead_};
-  limit.expires_after(continue_wait);
-  co_await go_ahead_;
-  if (passing_interim_) // Nor may a 100 be mixed with what is being sent.
-    co_await interim_passed_;
-  if (final_ || told_continue_)
-    co_return;
-  told_continue_ = telling_continue_ = true;
-  const auto unheard = co_await client_.wire->send("HTTP/1.1 100 Continue\r\n\r\n");
-  if (unheard) {
-    of_.client_gone_ = true;
-    up_->abort(asio::error::operation_aborted);
-  }
-  telling_continue_ = false;
-  continue_told_.open();
-}
-
-/// Before another message to the client: the two must not be mixed.
-net::task<void> attempt::await_continue_told() {
-  if (telling_continue_)
-    co_await continue_told_;
 }
 
 net::task<void> attempt::stop_pump() {
@@ -352,28 +328,6 @@ bool attempt::charge_taken_head() {
   return true;
 }
 
-/// 100 and other informational responses go to the client as they come, if it understands them.
-net::task<error_code> attempt::pass_interim() {
-  const bool go_ahead = of_.response_.status == 100;
-  error_code code;
-  if (of_.head.version_minor == 1 && !(go_ahead && told_continue_)) {
-    told_continue_ = told_continue_ || go_ahead;
-    co_await await_continue_told();
-    of_.answer_.clear();
-    net::append_interim_head(of_.answer_, of_.response_, &of_.rules_->rewrite);
-    interim_passed_ = {};
-    passing_interim_ = true;
-    code = co_await client_.wire->send(of_.answer_);
-    passing_interim_ = false;
-    interim_passed_.open();
-  }
-  if (!head_taken_)
-    up_->consume(of_.response_.head_bytes);
-  if (go_ahead)
-    go_ahead_.open();
-  co_return code;
-}
-
 net::task<attempt_result> attempt::answer_client() {
   final_ = true;
   co_await await_continue_told();
@@ -453,9 +407,25 @@ void attempt::hand_back(bool response_complete) {
   up_ = nullptr;
 }
 
+/// In a stream any 2xx would say that there is a tunnel (RFC 8441, section 5); this one was not asked for.
+bool attempt::opens_no_tunnel() const {
+  return websocket_ && client_.http_major == 2 && of_.response_.status / 100 == 2;
+}
+
+/// Whether what the backend switched to is what it was asked for. A client of HTTP/2 does not see the handshake, which
+/// tells a WebSocket from a server that takes everything for one, so here it is checked for it.
+bool attempt::switched_as_asked() const {
+  const auto& asked = of_.head;
+  const auto& given = of_.response_;
+  if (!asked.upgrade || !given.upgrade || !net::iequals(asked.upgrade_protocol, given.upgrade_protocol))
+    return false;
+  return client_.http_major != 2
+         || net::value_of(given.fields, "sec-websocket-accept")
+              == net::websocket_accept(net::value_of(asked.fields, "sec-websocket-key"));
+}
+
 net::task<attempt_result> attempt::open_tunnel() {
-  if (!of_.head.upgrade || !of_.response_.upgrade
-      || !net::iequals(of_.head.upgrade_protocol, of_.response_.upgrade_protocol)) {
+  if (!switched_as_asked()) {
     // Spelt out: with a temporary here, GCC 12 lays out this coroutine's frame in two ways, and it
     // never starts.
     attempt_result refused;

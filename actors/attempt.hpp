@@ -46,6 +46,8 @@ private:
   bool charge_taken_head();
   net::task<net::error_code> pass_interim();
   net::task<attempt_result> answer_client();
+  bool opens_no_tunnel() const;
+  bool switched_as_asked() const;
   net::task<attempt_result> open_tunnel();
   net::task<void> stop_pump();
   void hand_back(bool response_complete);

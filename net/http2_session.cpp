@@ -316,7 +316,7 @@ bool http2_session::take_head(http2_stream_id id, std::string& text, head_outlin
 
 bool http2_session::input_ended(http2_stream_id id) const {
   const auto& stream = at(id);
-  return stream.ended || (stream.tunnel && stream.input_done);
+  return stream.ended || (stream.tunnel && stream.input_done && !stream.inbound.held());
 }
 
 const http2_ending& http2_session::ending(http2_stream_id id) const {

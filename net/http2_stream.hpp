@@ -59,6 +59,7 @@ public:
   /// Shows nothing of the body until `unhold`.
   void hold() noexcept { held_ = true; }
   void unhold() noexcept { held_ = false; }
+  bool held() const noexcept { return held_; }
   /// Forgets the body. Returns how much DATA it was.
   std::size_t discard() noexcept;
 

@@ -8,11 +8,11 @@ import { digest, installed, pattern, run } from './scenario.mjs';
 const { Receiver, Sender } = installed('ws');
 
 /** Opens a WebSocket at `path`; `status` says whether it is one. */
-async function open(session, { host }, path) {
+async function open(session, { host, ca }, path) {
   const stream = session.request({
     ':method': 'CONNECT',
     ':protocol': 'websocket',
-    ':scheme': 'https',
+    ':scheme': ca ? 'https' : 'http',
     ':path': path,
     ':authority': host,
     'sec-websocket-version': '13',
@@ -100,7 +100,7 @@ await run({
   async refused(options) {
     const session = await connected(options);
     const forbidden = await open(session, options, '/forbidden');
-    const nobody = await open(session, { host: options.unknown_host }, '/');
+    const nobody = await open(session, { ...options, host: options.unknown_host }, '/');
     return { forbidden: forbidden.status, nobody: nobody.status };
   },
 });

@@ -1,5 +1,6 @@
 // A backend made of `ws`. What it does on a connection is decided by the path of the request.
 import http from 'node:http';
+import http2 from 'node:http2';
 import https from 'node:https';
 import { installed, pattern, run, tell } from './scenario.mjs';
 
@@ -24,9 +25,18 @@ const conversations = {
 };
 
 await run({
-  /** Over TLS if there is a certificate. Tells its port, and how each connection ended. */
-  async serve({ certificate, key }) {
-    const server = certificate ? https.createServer({ cert: certificate, key }) : http.createServer();
+  /**
+   * Over TLS if there is a certificate, and then in HTTP/2 as well if `h2`, for all that is no WebSocket: that is
+   * answered with the version it came in. Tells its port, and how each connection ended.
+   */
+  async serve({ certificate, key, h2 }) {
+    const own = { cert: certificate, key };
+    const answer = (request, response) => response.end(request.httpVersion);
+    const server = h2
+      ? http2.createSecureServer({ ...own, allowHTTP1: true }, answer)
+      : certificate
+        ? https.createServer(own, answer)
+        : http.createServer(answer);
     const sockets = new WebSocketServer({
       server,
       maxPayload: 64 << 20,

@@ -392,6 +392,19 @@ TEST(Http2Session, ShowsNoBytesOfATunnelThatWasRefused) {
   EXPECT_EQ(server.take_input(0), "");
 }
 
+TEST(Http2Session, KeepsWhatATunnelWasSentBeforeItIsOpen) {
+  owner server{http2_role::server};
+  server.receive(frame::preface() + frame::headers(1, frame::websocket(), false) + frame::data(1, "all of it", true));
+  const auto asked = server.take_input(0);
+  EXPECT_FALSE(server.session.input_ended(0)) << "its end comes behind what is not shown yet";
+  server.session.write(0, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                          "Sec-WebSocket-Accept: "
+                            + websocket_accept(asked.substr(asked.find("Sec-WebSocket-Key: ") + 19, 24)) + "\r\n\r\n");
+  server.listen();
+  EXPECT_EQ(server.take_input(0), "all of it");
+  EXPECT_TRUE(server.session.input_ended(0));
+}
+
 TEST(Http2Session, KeepsWebSocketsFromPeersThatTakeNone) {
   http2_limits limits;
   limits.websocket = false;

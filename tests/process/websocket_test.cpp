@@ -16,6 +16,7 @@ struct way {
   const char* name;
   bool client_tls;
   bool backend_tls;
+  const char* protocol = "http1"; ///< That the backend registers.
 };
 
 void PrintTo(const way& w, std::ostream* out) {
@@ -36,12 +37,13 @@ protected:
   }
   void map(bool tls) {
     here().map(host, there.port(),
-               tls ? apps_registration(there.port(), "http1") : nlohmann::json::object());
+               tls ? apps_registration(there.port(), GetParam().protocol) : nlohmann::json::object());
   }
+  static bool by_http2() { return GetParam().protocol == std::string{"http2"}; }
   static nlohmann::json serving(bool tls) {
     if (!tls)
       return nlohmann::json::object();
-    return {{"certificate", apps_certificate().pem()}, {"key", apps_certificate().key_pem()}};
+    return {{"certificate", apps_certificate().pem()}, {"key", apps_certificate().key_pem()}, {"h2", by_http2()}};
   }
   nlohmann::json run(const std::string& scenario,
                      const nlohmann::json& more = nlohmann::json::object()) const {
@@ -60,7 +62,8 @@ protected:
 
 INSTANTIATE_TEST_SUITE_P(Over, WebSockets,
                          testing::Values(way{"Plain", false, false}, way{"Tls", true, false},
-                                         way{"TlsBothWays", true, true}),
+                                         way{"TlsBothWays", true, true},
+                                         way{"TlsToABackendOfHttp2", true, true, "http2"}),
                          [](const auto& each) { return each.param.name; });
 
 TEST_P(WebSockets, CarryMessagesAndPings) {
@@ -69,6 +72,14 @@ TEST_P(WebSockets, CarryMessagesAndPings) {
   EXPECT_EQ(facts["same"], all_true(9));
   EXPECT_EQ(facts["pong"], "from the client");
   EXPECT_EQ(facts["told"], "pong: from the backend");
+}
+
+/// To the same endpoint other requests go in what it registered for.
+TEST_P(WebSockets, DoNotDecideForOtherRequests) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(run("messages")["same"], all_true(9));
+    EXPECT_EQ(here().get(host).body, by_http2() ? "2.0" : "1.1");
+  }
 }
 
 TEST_P(WebSockets, MayBeCompressed) {
@@ -115,7 +126,10 @@ protected:
 };
 
 INSTANTIATE_TEST_SUITE_P(Over, Http2WebSockets,
-                         testing::Values(way{"Tls", true, false}, way{"TlsBothWays", true, true}),
+                         testing::Values(way{"PriorKnowledge", false, false}, way{"Tls", true, false},
+                                         way{"TlsBothWays", true, true},
+                                         way{"PriorKnowledgeToABackendOfHttp2", false, true, "http2"},
+                                         way{"TlsToABackendOfHttp2", true, true, "http2"}),
                          [](const auto& each) { return each.param.name; });
 
 TEST_P(Http2WebSockets, CarryMessagesAndPings) {
