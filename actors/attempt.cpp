@@ -209,7 +209,7 @@ net::task<attempt_result> attempt::send_request() {
 
 /// The body, beside the coroutine that waits for the response: a backend may answer early.
 net::task<void> attempt::pump_request() {
-  if (of_.head.expect_continue)
+  if (of_.head.expect_continue && of_.head.framing != net::body_framing::none)
     co_await await_go_ahead();
   if (final_ || of_.client_gone_)
     co_return;

@@ -16,15 +16,18 @@ constexpr auto continue_wait = 1s; ///< For a backend's 100 (gorouter's value).
 
 } // namespace
 
-/// Gives the backend a second to ask for the body, or to refuse it, before it is asked for anyway.
+/// Gives the backend a second to ask for the body, or to refuse it. Who says 100 is the backend.
+/// Only when all three would wait for each other, the backend for a body and the client for being
+/// asked, the router says it for a backend that does not know that it should.
 net::task<void> attempt::await_go_ahead() {
+  client_.wire->listen(); // It may send its body without being asked, or leave.
   net::deadline limit{here_.home.events().deadlines(),
                       [](void* latch) { static_cast<net::latch*>(latch)->open(); }, &go_ahead_};
   limit.expires_after(continue_wait);
   co_await go_ahead_;
   if (passing_interim_) // Nor may a 100 be mixed with what is being sent.
     co_await interim_passed_;
-  if (final_ || told_continue_)
+  if (final_ || told_continue_ || of_.client_gone_ || !client_.wire->bytes().empty())
     co_return;
   told_continue_ = telling_continue_ = true;
   const auto unheard = co_await client_.wire->send("HTTP/1.1 100 Continue\r\n\r\n");

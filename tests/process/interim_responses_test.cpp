@@ -1,7 +1,13 @@
 // 1xx responses and the handshake before a body: Expect: 100-continue.
+#include "tests/process/harness/apps_front.hpp"
+#include "tests/process/harness/gate.hpp"
+#include "tests/process/harness/http2_peer.hpp"
 #include "tests/process/harness/stage.hpp"
+#include "tests/process/harness/tool.hpp"
 
 #include <gmock/gmock.h>
+
+#include <fstream>
 
 namespace shunt::test {
 namespace {
@@ -69,6 +75,24 @@ TEST_F(Interim, ContinueOfTheBackendIsRelayed) {
   EXPECT_EQ(answer.body, "body");
 }
 
+TEST_F(Interim, ContinueIsNotSaidBeforeTheBackendDoes) {
+  gate held;
+  const backend there{[held](backend_session& session) {
+    session.send("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n");
+    held.wait(session);
+    session.send("HTTP/1.1 100 Continue\r\n\r\n");
+    answers::echo()(session);
+  }};
+  const auto host = here().mapped(there);
+  client one{port()};
+  one.send(expecting(host));
+  EXPECT_EQ(one.response().status, 103) << "what the backend says is passed on, and nothing else is said";
+  held.open();
+  EXPECT_EQ(one.response().status, 100);
+  one.send("body");
+  EXPECT_EQ(one.response("POST").body, "body");
+}
+
 TEST_F(Interim, ContinueThatNobodyAskedForIsRelayedOnce) {
   const backend there{[](backend_session& session) {
     session.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n");
@@ -110,10 +134,37 @@ TEST_F(Interim, AClientThatDoesNotWaitIsServedAllTheSame) {
   const auto host = here().mapped(there);
   client one{port()};
   one.send(expecting(host) + "body");
-  auto answer = one.response("POST");
-  while (answer.status == 100)
-    answer = one.response("POST");
+  const auto answer = one.response("POST");
+  EXPECT_EQ(answer.status, 200) << "who sends its body need not be told to";
   EXPECT_EQ(answer.body, "body");
+}
+
+TEST_F(Interim, AnExpectationWithoutABodyIsNoneToWaitFor) {
+  gate held;
+  const backend there{[held](backend_session& session) {
+    held.wait(session);
+    answers::ok("hello")(session);
+  }};
+  const auto host = here().mapped(there);
+  client one{port()};
+  one.send(get_request(host, "/", "Expect: 100-continue\r\n"));
+  ASSERT_TRUE(there.wait_for_requests(1));
+  EXPECT_THROW(one.socket().receive(1, 1500ms / slowness()), socket_error) << "there is nothing to go on with";
+  held.open();
+  EXPECT_EQ(one.response().body, "hello");
+}
+
+TEST_F(Interim, AClientThatLeavesBeforeItSendsIsNoticed) {
+  gate never;
+  backend there{[never](backend_session& session) { never.wait(session); }};
+  const auto host = here().mapped(there);
+  {
+    client one{port()};
+    one.send(expecting(host));
+    ASSERT_TRUE(there.wait_for_requests(1));
+  }
+  EXPECT_THAT(here().under_test.wait_for_access("\"POST / HTTP/1.1\" 499"), testing::HasSubstr(host));
+  never.open();
 }
 
 TEST_F(Interim, AnEarlyResponseReachesAClientThatIsStillSending) {
@@ -127,6 +178,90 @@ TEST_F(Interim, AnEarlyResponseReachesAClientThatIsStillSending) {
   const auto answer = one.response("POST");
   EXPECT_EQ(answer.status, 401);
   EXPECT_EQ(answer.body, "no");
+}
+
+// -- As curl does it, which waits for a 100 as long as it is told to.
+
+class CurlExpects : public SharedStage<CurlExpects> {
+public:
+  static nlohmann::json configuration() { return apps_front(); }
+
+protected:
+  CurlExpects() {
+    std::ofstream{files.path_of("body")} << body;
+    std::ofstream{files.path_of("ca.pem")} << apps_certificate().pem();
+  }
+  /// What it did, and the answer with everything around it.
+  tool_result upload(const std::string& version, const backend& to) {
+    const auto host = apps_name("expects-" + std::to_string(to.port()));
+    here().map(host, to);
+    const auto at = host + ":" + std::to_string(here().under_test.tls_port());
+    return run_tool({"curl", "-sSv", version, "--max-time", "25", "--expect100-timeout", "20", "--cacert",
+                     files.path_of("ca.pem"), "--resolve", at + ":127.0.0.1", "-H", "Expect: 100-continue",
+                     "--data-binary", "@" + files.path_of("body"), "-w", "\n|%{http_code}|%{size_upload}|",
+                     "https://" + at + "/"});
+  }
+  static std::size_t count(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (auto at = text.find(part); at != text.npos; at = text.find(part, at + 1))
+      ++found;
+    return found;
+  }
+
+  static void refusing(backend_session& session) {
+    session.send("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig");
+    session.wait_for_close();
+  }
+
+  const std::string body = std::string(300'000, 'b');
+  temporary_directory files;
+  const std::vector<std::pair<std::string, std::string>> versions{{"--http1.1", "< HTTP/1.1 100"},
+                                                                  {"--http2", "< HTTP/2 100"}};
+};
+
+TEST_F(CurlExpects, ToBeAskedByTheBackend) {
+  for (const auto& [version, asked] : versions) {
+    backend there{[](backend_session& session) {
+      session.send("HTTP/1.1 100 Continue\r\n\r\n");
+      answers::ok(std::to_string(session.read_body().size()))(session);
+    }};
+    const auto result = upload(version, there);
+    EXPECT_EQ(count(result.output, asked), 1u) << result.output;
+    EXPECT_THAT(result.output, testing::HasSubstr("300000\n|200|300000|"));
+    EXPECT_EQ(there.last_request().one("Expect"), "100-continue");
+  }
+}
+
+TEST_F(CurlExpects, ToBeRefusedBeforeItSends) {
+  const backend there{refusing};
+  const auto result = upload("--http1.1", there);
+  EXPECT_EQ(count(result.output, "< HTTP/1.1 100"), 0u) << result.output;
+  EXPECT_THAT(result.output, testing::HasSubstr("big\n|413|0|"));
+  EXPECT_EQ(there.bytes_received(), there.last_request().raw_head.size());
+}
+
+/// Frame by frame: curl 7.88 loses an answer behind which its upload is broken off.
+TEST_F(CurlExpects, ToBeRefusedInHttp2AsWell) {
+  const backend there{refusing};
+  const auto host = here().mapped(there);
+  auto peer = http2_peer::client_of(port());
+  peer.send(frame::headers(
+    1, http2_request("POST", host, "/", {{"content-length", "300000"}, {"expect", "100-continue"}}), false));
+  const auto& answer = peer.finished(1);
+  EXPECT_EQ(answer.heads.size(), 1u) << "no 100 comes before it";
+  EXPECT_THAT(answer.heads.front(), testing::StartsWith(":status: 413\n"));
+  EXPECT_EQ(answer.data, "big");
+  EXPECT_EQ(there.bytes_received(), there.last_request().raw_head.size());
+}
+
+/// Many backends do not know the expectation. Without anybody's word both would wait.
+TEST_F(CurlExpects, ToBeAskedByTheRouterIfTheBackendNeverDoes) {
+  for (const auto& [version, asked] : versions) {
+    backend there{[](backend_session& session) { answers::ok(std::to_string(session.read_body().size()))(session); }};
+    const auto result = upload(version, there);
+    EXPECT_EQ(count(result.output, asked), 1u) << result.output;
+    EXPECT_THAT(result.output, testing::HasSubstr("300000\n|200|300000|"));
+  }
 }
 
 } // namespace
