@@ -186,8 +186,11 @@ std::optional<node_news> membership::news_for(peer_id id, time_point now) {
     return {};
   to->told = now;
   node_news news;
+  const auto is_worth_a_word = [&](const peer& p) { // Of whom this node has lately forgotten, others may know too much.
+    return p.placed || (p.hello.incarnation != 0 && now - p.heard < 2 * rules_.rebalance_after);
+  };
   for (const auto& p : peers_)
-    if (p.placed && &p != to && &p != &peers_.front())
+    if (&p != to && &p != &peers_.front() && is_worth_a_word(p))
       news.nodes.push_back({p.hello.node, p.hello.zone, p.hello.address, p.hello.incarnation,
                             p.sequence, std::max(now - p.heard, nanoseconds{0}), p.left});
   return news;
@@ -200,10 +203,15 @@ void membership::told(const node_news& news, time_point now) {
 
 void membership::hear_of(const told_node& news, time_point now) {
   if (news.node == self_.node || !is_sound(news.node, news.zone, news.address)
-      || news.age < nanoseconds{0} || news.age >= rules_.rebalance_after)
+      || news.age < nanoseconds{0})
     return;
   const auto heard = now - news.age;
   const auto known = numbers_.find(news.node);
+  if (news.age >= rules_.rebalance_after) { // It is forgotten there. So it is here, unless there was a later word.
+    if (known != numbers_.end())
+      correct(peers_[known->second], news, heard);
+    return;
+  }
   auto* const p = known == numbers_.end() ? add(news.node, heard) : &peers_[known->second];
   if (p == nullptr || news.incarnation < p->hello.incarnation)
     return;
@@ -222,14 +230,20 @@ void membership::hear_of(const told_node& news, time_point now) {
   }
   if (!is_new && news.sequence < p->sequence)
     return; // An echo, perhaps of this node's own words.
-  if (!is_new && news.sequence == p->sequence) {
-    p->heard = std::min(p->heard, heard); // Whoever was stopped has read its last words late.
-    return;
-  }
+  if (!is_new && news.sequence == p->sequence)
+    return correct(*p, news, heard);
   p->sequence = news.sequence;
-  p->heard = std::max(p->heard, heard);
+  p->heard = heard; // Even if this node has heard an earlier word later: then it was stopped meanwhile.
   put(*p, true);
   judge(*p, now);
+}
+
+/// Whoever was stopped has read the last words of others late: there was the same one, or a later one, before that.
+void membership::correct(peer& p, const told_node& news, time_point heard) {
+  if (news.incarnation != p.hello.incarnation || news.sequence < p.sequence)
+    return;
+  p.sequence = news.sequence;
+  p.heard = std::min(p.heard, heard);
 }
 
 // -- Peers, one by one.

@@ -86,7 +86,8 @@ struct told_node {
 
 /// Told when a link opens, and while the views of both ends differ.
 struct node_news {
-  std::vector<told_node> nodes; ///< All that have a place but the two; fewer than `peers_max`.
+  /// All that have a place, and those that have lost it lately, but the two; fewer than `peers_max`.
+  std::vector<told_node> nodes;
 
   bool operator==(const node_news&) const = default;
 };
@@ -183,6 +184,7 @@ private:
   void renew(peer& p, std::uint64_t incarnation);
   void hear(peer& p, time_point now);
   void hear_of(const told_node& news, time_point now);
+  static void correct(peer& p, const told_node& news, time_point heard);
   void set_zone(peer& p, const std::string& zone);
   void turn(peer& p, peer_state state);
   void judge(peer& p, time_point now);

@@ -388,6 +388,23 @@ TEST_F(Membership, NoEchoKeepsTheDeadAlive) {
     EXPECT_EQ(world.state("d", name), "unknown") << name;
 }
 
+TEST_F(Membership, WhoReadLastWordsLateForgetsWithTheOthers) {
+  start({"a", "b", "c"});
+  const auto last = world["c"].heartbeat();
+  world["a"].heard(world.nodes.at("a").links.at("c"), last, world.now);
+  world["a"].heard(world.nodes.at("a").links.at("c"), world["c"].heartbeat(), world.now); // It is lost for the other.
+  world.cut("a", "b");
+  world.pass(50s, {"b", "c"});
+  world["b"].heard(world.nodes.at("b").links.at("c"), last, world.now); // It was stopped until now.
+  world.pass(12s, {"c"});
+  ASSERT_EQ(world.state("c", "a"), "unknown");
+  ASSERT_EQ(world.state("c", "b"), "dead");
+  world.link("a", "b");
+  world.pass(3s, {"c"});
+  EXPECT_EQ(world.state("c", "b"), "unknown");
+  EXPECT_EQ(world["a"].view_hash(), world["b"].view_hash());
+}
+
 TEST_F(Membership, ALateEchoRevivesNobody) {
   start({"a", "b", "c"});
   const auto number = world.nodes.at("b").links.at("a");
