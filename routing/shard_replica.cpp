@@ -56,9 +56,10 @@ const shard_view::holder* shard_replica::holder_in_sync() const {
 // -- Doubt
 
 void shard_replica::nats(bool connected, bool dropped, time_point now) {
+  const bool heard_all = nats_connected_ && !nats_drops_;
   nats_drops_ = dropped;
   if (!dropped) {
-    if (connected && !nats_connected_)
+    if (connected && !heard_all)
       nats_since_ = now;
     nats_connected_ = connected;
   }

@@ -79,6 +79,21 @@ TEST_F(Replicas, PruneNothingWithoutNats) {
   EXPECT_FALSE(at(1).may_prune(now));
 }
 
+TEST_F(Replicas, PruneNothingSoonAfterTheyHadLostMessages) {
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  for (const bool dropped : {true, false}) { // The registrations since then were among these, on both nodes.
+    for (const std::size_t i : {0, 1})
+      at(i).nats(true, dropped, now);
+    EXPECT_FALSE(at(0).may_prune(now));
+    advance(dropped ? 150s : 110s);
+  }
+  EXPECT_FALSE(at(0).may_prune(now));
+  advance(20s);
+  EXPECT_TRUE(at(0).may_prune(now));
+}
+
 TEST_F(Replicas, DoNotGiveEachOtherBackWhatAnotherOneHadPruned) {
   make(3);
   put_all("a.com", 1);
