@@ -10,6 +10,7 @@ using namespace routing;
 namespace {
 
 constexpr auto register_every = 4s;
+constexpr std::size_t first_port = 1000;
 constexpr std::int64_t wall_ns = 1'700'000'000'000'000'000;
 
 } // namespace
@@ -19,7 +20,8 @@ constexpr std::int64_t wall_ns = 1'700'000'000'000'000'000;
 void world::emit(std::size_t r) {
   if (routes_[r].registered)
     publish(r, false);
-  time_.in(register_every, [this, r] { emit(r); });
+  if (!routes_[r].by_api) // The others are listed.
+    time_.in(register_every, [this, r] { emit(r); });
 }
 
 /// Everything about it may change but where it is.
@@ -30,31 +32,73 @@ endpoint_ptr world::make_version(std::size_t r) const {
   const endpoint_spec::tag_view tags[]{{"version", number}, {"component", "app"}};
   endpoint_spec spec;
   spec.host = "10.0.0.1";
-  spec.port = static_cast<std::uint16_t>(1000 + r);
+  spec.port = static_cast<std::uint16_t>(first_port + r);
   spec.app = app;
   spec.tags = tags;
   if (r % 8 >= 6)
     spec.route_service_url = service;
-  if (r % 4 == 1)
+  const auto guid = std::string{"life-"}.append(std::to_string(routes_[r].lives));
+  if (routes_[r].by_api) {
+    spec.modification_guid = guid;
+    spec.modification_index = static_cast<std::uint32_t>(routes_[r].versions.size());
+  } else if (r % 4 == 1)
     spec.updated_at_ns = wall_ns + time_.now().count();
   return endpoint::make(spec);
 }
 
 void world::publish(std::size_t r, bool unregister) {
+  if (routes_[r].by_api)
+    return publish_by_api(r, unregister);
   if (!unregister)
     routes_[r].published = time_.now();
   if (nats_down_ > 0)
     return;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    if (!nodes_[i].up || !nodes_[i].has_nats)
+    if (!nodes_[i].up || !nodes_[i].has_nats || loses(i))
       continue;
-    // In order: the same delay for all that one node hears.
-    time_.in(std::chrono::microseconds{500 + 300 * (i % 7)},
-             [this, i, r, unregister, life = nodes_[i].life, what = routes_[r].target()] {
-               if (nodes_[i].life == life)
-                 when_running(i, [=, this] { hear(i, r, what, unregister); });
-             });
+    publish_to(i, r, unregister);
+    if (nodes_[i].to_double > 0) {
+      --nodes_[i].to_double;
+      publish_to(i, r, unregister);
+    }
   }
+}
+
+/// In order: the same delay for all that one node hears.
+void world::publish_to(std::size_t i, std::size_t r, bool unregister) {
+  time_.in(std::chrono::microseconds{500 + 300 * (i % 7)},
+           [this, i, r, unregister, life = nodes_[i].life, what = routes_[r].target()] {
+             if (nodes_[i].life == life)
+               when_running(i, [=, this] { hear(i, r, what, unregister); });
+           });
+}
+
+bool world::loses(std::size_t i) {
+  auto& n = nodes_[i];
+  const bool one = n.to_lose > 0;
+  if (one)
+    --n.to_lose;
+  else if (nats_drops_[i] == 0 || dice_.below(2) == 0)
+    return false;
+  missed_at_ = time_.now();
+  if (!one && !std::exchange(n.knows_of_loss, true)) // The client counts what it had to drop.
+    tell_of_loss(i, true);
+  return true;
+}
+
+void world::tell_of_loss(std::size_t i, bool dropped) {
+  const auto wait = dropped ? std::chrono::milliseconds{50 + dice_.below(200)} : std::chrono::milliseconds{1'000};
+  time_.in(wait, [this, i, dropped, life = nodes_[i].life] {
+    if (nodes_[i].life == life)
+      when_running(i, [=, this] {
+        auto& n = nodes_[i];
+        if (dropped != n.knows_of_loss || !n.has_nats)
+          return;
+        for (auto& r : n.replicas)
+          r->nats(true, dropped, local(i));
+        settle(i);
+      });
+  });
 }
 
 void world::hear(std::size_t i, std::size_t r, const endpoint_ptr& what, bool unregister) {
@@ -64,13 +108,14 @@ void world::hear(std::size_t i, std::size_t r, const endpoint_ptr& what, bool un
   if (!replica.holds())
     return;
   const auto heard = registration::make(unregister, what, app.host);
+  const auto waited_since = app.by_api ? std::nullopt : n.waited_since;
   if (unregister) {
-    replica.table().unregister_endpoint(heard, local(i), n.waited_since);
+    replica.table().unregister_endpoint(heard, local(i), waited_since);
     n.sightings[r].unregistered = time_.now();
   } else {
-    replica.table().register_endpoint(heard, local(i), wall_ns + time_.now().count(), n.waited_since);
+    replica.table().register_endpoint(heard, local(i), wall_ns + (time_.now() + n.wall_skew).count(), waited_since);
     n.sightings[r].unregistered = -1ns;
-    app.heard = std::max(app.heard, n.waited_since ? n.paused_since : time_.now());
+    app.heard = std::max(app.heard, waited_since ? n.paused_since : time_.now());
   }
   replica.applied(local(i));
   observe_route(i, r);
@@ -114,9 +159,89 @@ void world::change_route(const fault& f) {
     return;
   r.registered = registered;
   r.since = time_.now();
-  r.by_word = f.kind == fault_kind::unregister;
-  if (f.kind != fault_kind::vanish)
+  r.by_word = f.kind == fault_kind::unregister || r.by_api;
+  if (r.by_api && registered) {
+    ++r.lives;
+    r.versions.push_back(make_version(f.a));
+  }
+  if (f.kind != fault_kind::vanish || r.by_api)
     publish(f.a, !registered);
+}
+
+// -- The Routing API
+
+/// Whoever has the stream of changes open is told by it.
+void world::publish_by_api(std::size_t r, bool unregister) {
+  for (std::size_t i = 0; i < nodes_.size(); ++i)
+    if (nodes_[i].up && nodes_[i].follows_api)
+      time_.in(std::chrono::microseconds{800 + 200 * (i % 5)},
+               [this, i, r, unregister, life = nodes_[i].life, what = routes_[r].target()] {
+                 if (nodes_[i].life != life)
+                   return;
+                 when_running(i, [=, this] {
+                   const auto heard = registration::make(unregister, what, routes_[r].host);
+                   if (unregister)
+                     nodes_[i].listed->deleted(heard);
+                   else
+                     nodes_[i].listed->upserted(heard);
+                   hear(i, r, what, unregister);
+                 });
+               });
+}
+
+/// A list says how it was when it was asked for, and what changes meanwhile comes before it.
+void world::list_again(std::size_t i) {
+  const auto life = nodes_[i].life;
+  const auto later = [this, i, life](nanoseconds delay) {
+    time_.in(delay, [this, i, life] {
+      if (nodes_[i].life == life)
+        when_running(i, [=, this] { list_again(i); });
+    });
+  };
+  if (!nodes_[i].up)
+    return;
+  if (api_cut_[i] > 0)
+    return later(500ms);
+  nodes_[i].follows_api = true;
+  nodes_[i].listed->begin_list();
+  std::vector<std::pair<std::size_t, endpoint_ptr>> all;
+  for (std::size_t r = 0; r < routes_.size(); ++r)
+    if (routes_[r].by_api && routes_[r].registered && time_.now() > 3s)
+      all.emplace_back(r, routes_[r].target());
+  time_.in(std::chrono::milliseconds{2 + dice_.below(50)}, [this, i, life, later, all = std::move(all)] {
+    if (nodes_[i].life != life)
+      return;
+    when_running(i, [=, this] {
+      if (nodes_[i].follows_api)
+        take_list(i, all);
+      later(register_every);
+    });
+  });
+}
+
+void world::take_list(std::size_t i, const std::vector<std::pair<std::size_t, endpoint_ptr>>& all) {
+  auto& listed = *nodes_[i].listed;
+  for (const auto& [r, what] : all)
+    if (listed.list(registration::make(false, what, routes_[r].host)))
+      hear(i, r, what, false);
+  for (const auto& gone : listed.end_list())
+    hear(i, gone.target->port() - first_port, gone.target, true);
+  set_api(i, true);
+}
+
+void world::set_api(std::size_t i, bool followed) {
+  nodes_[i].follows_api = followed;
+  const auto wait = followed ? 0ms : std::chrono::milliseconds{50 + dice_.below(200)};
+  time_.in(wait, [this, i, followed, life = nodes_[i].life] {
+    if (nodes_[i].life == life)
+      when_running(i, [=, this] {
+        if (nodes_[i].follows_api != followed || std::exchange(nodes_[i].knows_of_api, followed) == followed)
+          return;
+        for (auto& r : nodes_[i].replicas)
+          r->routing_api(followed, local(i));
+        settle(i);
+      });
+  });
 }
 
 // -- Faults
@@ -152,6 +277,16 @@ void world::begin(const fault& f) {
         for (std::size_t i = 0; i < nodes_.size(); ++i)
           update_nats(i);
         break;
+      case fault_kind::nats_drops:
+        nats_drops_[f.a] += begins ? 1 : -1;
+        if (nats_drops_[f.a] == 0 && std::exchange(nodes_[f.a].knows_of_loss, false))
+          tell_of_loss(f.a, false);
+        break;
+      case fault_kind::api_cut:
+        api_cut_[f.a] += begins ? 1 : -1;
+        if (begins && nodes_[f.a].follows_api)
+          set_api(f.a, false);
+        break;
       default: break;
     }
   };
@@ -179,6 +314,8 @@ void world::begin(const fault& f) {
         settle(f.a);
       }
       break;
+    case fault_kind::nats_lose: ++nodes_[f.a].to_lose; break;
+    case fault_kind::nats_double: ++nodes_[f.a].to_double; break;
     case fault_kind::unregister:
     case fault_kind::vanish:
     case fault_kind::reregister:

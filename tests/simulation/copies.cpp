@@ -15,6 +15,9 @@ constexpr auto answered_in = 3s; ///< While nothing is broken.
 /// unnoticed, a slow node at both ends, and the time between two looks.
 constexpr auto known_for = 1s + 2 * 500ms + 250ms;
 
+/// Who missed something without knowing learns it by digests: of two rounds, and what follows.
+constexpr auto repaired_in = 5s;
+
 std::string seconds(nanoseconds time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + "ms";
 }
@@ -174,7 +177,7 @@ void world::judge_answer(std::size_t i, std::size_t h) {
   const auto& replica = *n.replicas[routes_[2 * h].shard];
   if (!replica.in_sync() || replica.table().has_routes(host))
     return;
-  const auto long_ago = time_.now() - known_for;
+  const auto long_ago = time_.now() - known_for - (time_.now() - missed_at_ < repaired_in ? repaired_in : 0s);
   const auto stands = [&](const route& r) { return r.registered && r.since <= long_ago; };
   if (!stands(routes_[2 * h]) && (2 * h + 1 >= routes_.size() || !stands(routes_[2 * h + 1])))
     return;

@@ -14,8 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 using routing::rng;
 
-constexpr std::array names{"crash", "leave", "pause",    "cut",       "cut-one-way", "split", "slow",
-                           "reset", "nats-cut", "nats-down", "unregister",  "vanish", "reregister", "change"};
+constexpr std::array names{"crash",     "leave",       "pause",      "cut",     "cut-one-way", "split",
+                           "slow",      "reset",       "nats-cut",   "nats-down", "nats-lose", "nats-double",
+                           "nats-drops", "api-cut",    "unregister", "vanish",  "reregister",  "change"};
 
 nanoseconds between(rng& dice, std::chrono::milliseconds low, std::chrono::milliseconds high) {
   return low + std::chrono::milliseconds{dice.below(static_cast<std::uint64_t>((high - low).count()) + 1)};
@@ -35,13 +36,38 @@ fault draw_fault(rng& dice, const history& h) {
     f.kind = fault_kind::cut;
   if (f.kind == fault_kind::crash && dice.below(4) == 0)
     f.lasts = 0s;
-  if (f.kind == fault_kind::nats_cut || f.kind == fault_kind::nats_down)
+  if (f.kind >= fault_kind::nats_cut && f.kind <= fault_kind::api_cut)
     f.lasts += 1s; // A shorter one nobody notices, and nothing is lost in it.
   if (f.kind >= fault_kind::unregister)
     f.a = dice.below(h.routes), f.lasts = 0s;
-  if (f.kind == fault_kind::reset)
+  if (f.kind == fault_kind::reset || f.kind == fault_kind::nats_lose || f.kind == fault_kind::nats_double)
     f.lasts = 0s;
   return f;
+}
+
+/// A single message matters most if it says something new.
+void aim_at_changes(rng& dice, history& h) {
+  std::vector<nanoseconds> changes;
+  for (const auto& f : h.faults)
+    if (f.kind >= fault_kind::unregister)
+      changes.push_back(f.at);
+  for (auto& f : h.faults)
+    if ((f.kind == fault_kind::nats_lose || f.kind == fault_kind::nats_double) && !changes.empty() && dice.below(4) != 0)
+      f.at = changes[dice.below(changes.size())] - 1ns;
+}
+
+/// One node has no NATS for longer than tombstones live, and perhaps nobody to tell it either, while apps go on changing.
+void cut_off_for_long(rng& dice, history& h) {
+  fault cut{.at = 10s, .kind = fault_kind::nats_cut, .a = dice.below(h.nodes), .lasts = between(dice, 605s, 640s)};
+  for (auto& f : h.faults)
+    if (f.kind >= fault_kind::unregister)
+      f.at = between(dice, 4s, 645s);
+  h.faults.push_back(cut);
+  if (h.nodes > 64 || dice.below(2) == 0)
+    return;
+  cut.kind = fault_kind::split;
+  cut.mask = std::uint64_t{1} << cut.a;
+  h.faults.push_back(cut);
 }
 
 } // namespace
@@ -60,6 +86,7 @@ history draw_history(std::uint64_t seed, std::size_t nodes, std::size_t routes) 
   h.holders = holders[dice.below(holders.size())];
   h.rebalance_after = dice.below(2) == 0 ? 12s : 60s;
   h.zones = dice.below(2) == 0 ? 0 : 2 + dice.below(2);
+  h.has_api = dice.below(3) == 0;
   const auto count = 1 + dice.below(12 + nodes / 10);
   for (std::size_t i = 0; i < count; ++i)
     h.faults.push_back(draw_fault(dice, h));
@@ -70,6 +97,9 @@ history draw_history(std::uint64_t seed, std::size_t nodes, std::size_t routes) 
     f.lasts = 0s;
     h.faults.push_back(f);
   }
+  if (routes > 0 && dice.below(64) == 0)
+    cut_off_for_long(dice, h);
+  aim_at_changes(dice, h);
   std::stable_sort(h.faults.begin(), h.faults.end(), [](const fault& x, const fault& y) { return x.at < y.at; });
   return h;
 }

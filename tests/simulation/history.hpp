@@ -24,6 +24,10 @@ enum class fault_kind : std::uint8_t {
   reset,       ///< The link between `a` and `b` breaks once.
   nats_cut,    ///< `a` has no NATS.
   nats_down,   ///< Nobody has.
+  nats_lose,   ///< `a` misses the next message, and does not know.
+  nats_double, ///< It hears the next one twice.
+  nats_drops,  ///< It misses many, and is soon told that there were some.
+  api_cut,     ///< `a` does not reach the Routing API.
   unregister,  ///< The app behind route `a` says that it goes.
   vanish,      ///< It goes without a word.
   reregister,  ///< It comes back.
@@ -47,6 +51,7 @@ struct history {
   std::size_t holders = 3; ///< 0 = all.
   nanoseconds rebalance_after{0};
   std::size_t zones = 0;
+  bool has_api = false; ///< Some of the routes come by the Routing API instead of NATS.
   std::vector<fault> faults{};
 
   nanoseconds last_fault() const; ///< The end of whatever ends last.

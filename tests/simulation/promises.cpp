@@ -138,8 +138,7 @@ void world::check_places(std::size_t i) {
   if (ranks_.empty()) {
     std::vector<placed_node> all;
     for (std::size_t other = 0; other < nodes_.size(); ++other)
-      all.push_back({nodes_[other].name,
-                     history_.zones == 0 ? "" : "z" + std::to_string(other % history_.zones)});
+      all.push_back({nodes_[other].name, zone_of(other)});
     for (std::size_t s = 0; s < history_.shards; ++s)
       ranks_.push_back(rank_holders("prod", s, all));
   }

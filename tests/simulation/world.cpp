@@ -19,11 +19,13 @@ constexpr auto keep_every = 5s; ///< Snapshots.
 
 world::world(const history& h)
   : history_{h}, dice_{h.seed ^ 0x5a17}, network_{time_, dice_, h.nodes}, nodes_(h.nodes),
-    nats_cut_(h.nodes), last_fault_{h.last_fault()} {
+    nats_cut_(h.nodes), nats_drops_(h.nodes), api_cut_(h.nodes), last_fault_{h.last_fault()} {
   for (std::size_t i = 0; i < h.nodes; ++i) {
     auto& n = nodes_[i];
     n.name = "router-" + std::to_string(i);
     n.skew = std::chrono::milliseconds{dice_.below(1'000'000)};
+    n.drift_ppm = static_cast<std::int64_t>(dice_.below(1'001)) - 500;
+    n.wall_skew = std::chrono::milliseconds{dice_.below(140'000)} - 70s;
     n.links.resize(h.nodes);
   }
   routes_of_.resize(h.shards);
@@ -31,6 +33,7 @@ world::world(const history& h)
     route r;
     r.host = "app-" + std::to_string(i / 2) + ".example.com"; // Two endpoints each.
     r.shard = shard_of(r.host, h.shards);
+    r.by_api = h.has_api && i % 5 == 3;
     routes_of_[r.shard].push_back(i);
     routes_.push_back(std::move(r));
     routes_.back().versions.push_back(make_version(i));
@@ -63,7 +66,7 @@ void world::start(std::size_t i) {
   rules.rebalance_after = history_.rebalance_after;
   node_hello self;
   self.node = n.name;
-  self.zone = history_.zones == 0 ? "" : "z" + std::to_string(i % history_.zones);
+  self.zone = zone_of(i);
   self.address = n.name + ":7946";
   self.incarnation = 1 + static_cast<std::uint64_t>(time_.now().count() / 1'000'000);
   n.members.emplace(rules, self);
@@ -87,6 +90,17 @@ void world::start(std::size_t i) {
         n.replicas.back()->nats(false, false, local(i));
     }
   n.members->set_hears_nats(n.has_nats);
+  n.knows_of_loss = false;
+  n.follows_api = false;
+  n.knows_of_api = true;
+  n.listed = std::make_unique<listed_routes>();
+  if (history_.has_api && !routes_.empty()) {
+    set_api(i, false);
+    time_.in(std::chrono::milliseconds{50 + dice_.below(400)}, [this, i, life = n.life] {
+      if (nodes_[i].life == life)
+        list_again(i);
+    });
+  }
   settle(i);
   const auto life = n.life;
   n.unread = n.kept;
@@ -143,7 +157,7 @@ void world::pause(std::size_t i, nanoseconds lasts) {
     if (--n.pauses > 0 || !n.up)
       return;
     if (time_.now() - n.paused_since > pause_noticed)
-      n.waited_since = time_point{1000s + n.paused_since + n.skew};
+      n.waited_since = local_at(i, n.paused_since);
     for (auto& each : std::exchange(n.waiting, {}))
       each();
     n.waited_since.reset();

@@ -25,6 +25,7 @@
 #include "network.hpp"
 #include "schedule.hpp"
 
+#include "routing/listed_routes.hpp"
 #include "routing/membership.hpp"
 #include "routing/shard_replica.hpp"
 
@@ -94,6 +95,13 @@ private:
     bool leaving = false;
     bool has_nats = true; ///< Its subscription stands.
     nanoseconds skew{0}, started{0}, stopped{0};
+    std::int64_t drift_ppm = 0;   ///< Of its clock.
+    nanoseconds wall_skew{0};     ///< Of the clock by which stamps are judged.
+    std::size_t to_lose = 0, to_double = 0; ///< Of the next messages.
+    bool knows_of_loss = false;
+    bool follows_api = false;     ///< The stream of changes is open.
+    bool knows_of_api = true;     ///< What its shards believe of that.
+    std::unique_ptr<routing::listed_routes> listed;
     std::optional<routing::membership> members;
     std::vector<std::unique_ptr<routing::shard_replica>> replicas;
     std::vector<link_end> links;
@@ -125,6 +133,8 @@ private:
     nanoseconds heard{-1h}; ///< By any holder.
     nanoseconds published{-1h}; ///< Its latest registration.
     bool by_word = false; ///< Unregistered by a message.
+    bool by_api = false;  ///< Told by the Routing API, and not over NATS.
+    std::size_t lives = 1; ///< How often it was created there.
   };
 
   // Nodes.
@@ -133,7 +143,10 @@ private:
   void turn(std::size_t i);   ///< What a node does ten times a second.
   void settle(std::size_t i); ///< What follows from what it was told.
   void tell_news(std::size_t i);
-  time_point local(std::size_t i) const { return time_point{1000s + time_.now() + nodes_[i].skew}; }
+  time_point local(std::size_t i) const { return local_at(i, time_.now()); }
+  time_point local_at(std::size_t i, nanoseconds when) const {
+    return time_point{1000s + when + nodes_[i].skew + when / 1'000'000 * nodes_[i].drift_ppm};
+  }
   void when_running(std::size_t i, std::function<void()> what);
   void pause(std::size_t i, nanoseconds lasts);
   bool has_snapshots() const { return history_.seed % 2 == 0; }
@@ -149,12 +162,19 @@ private:
   void close(std::size_t a, std::size_t b);
   void lose(std::size_t a, std::size_t b);
 
-  // NATS and apps.
+  // NATS, the Routing API, and apps.
   routing::endpoint_ptr make_version(std::size_t route) const;
   void publish(std::size_t route, bool unregister);
+  void publish_to(std::size_t i, std::size_t route, bool unregister);
+  void publish_by_api(std::size_t route, bool unregister);
   void hear(std::size_t i, std::size_t route, const routing::endpoint_ptr& what, bool unregister);
   void emit(std::size_t route);
   void update_nats(std::size_t i);
+  bool loses(std::size_t i);
+  void tell_of_loss(std::size_t i, bool dropped);
+  void list_again(std::size_t i);
+  void take_list(std::size_t i, const std::vector<std::pair<std::size_t, routing::endpoint_ptr>>& all);
+  void set_api(std::size_t i, bool followed);
   void change_route(const fault& f);
 
   // Faults.
@@ -185,6 +205,9 @@ private:
   void check_sync();
   void fail(const char* name, std::string detail);
   std::vector<std::size_t> live() const;
+  std::string zone_of(std::size_t i) const {
+    return history_.zones == 0 ? "" : std::string{"z"}.append(std::to_string(i % history_.zones));
+  }
   static std::size_t number_of(const std::string& name) { return std::stoul(name.substr(name.rfind('-') + 1)); }
 
   history history_;
@@ -198,7 +221,8 @@ private:
   std::vector<std::vector<std::size_t>> routes_of_; ///< Shards.
   std::uint64_t epochs_ = 0;
   int nats_down_ = 0;
-  std::vector<int> nats_cut_;
+  std::vector<int> nats_cut_, nats_drops_, api_cut_;
+  nanoseconds missed_at_{-1h}; ///< When somebody missed something without knowing.
   nanoseconds last_fault_;
   /// Of something that is to be so at some time in a while, since it may just be changing when one looks.
   struct expectation {
