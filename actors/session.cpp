@@ -12,8 +12,6 @@ namespace {
 using net::error_code;
 using namespace std::chrono_literals;
 
-constexpr std::uint64_t lingering_bytes_max = 256 * 1024;
-constexpr auto lingering_time_max = 2s;
 /// After a burst the rest goes back to the heap.
 constexpr std::size_t spare_exchanges_max = 1024;
 constexpr auto first_request_patience = 1s; ///< For connections accepted just before a drain.

@@ -8,12 +8,19 @@
 #include "net/http_fields.hpp"
 #include "net/latch.hpp"
 
+#include <chrono>
+#include <cstdint>
+
 namespace shunt {
 
 class exchange;
 
 class session {
 public:
+  /// What a client that was answered too early may still send, and for how long, before it is closed to.
+  static constexpr std::uint64_t lingering_bytes_max = 256 * 1024;
+  static constexpr std::chrono::seconds lingering_time_max{2};
+
   /// For a client that was accepted.
   session(loop_context& here, net::wire_ptr wire, const adopt_connection& accepted);
   /// For one stream of a client, whose identity outlives it.
@@ -44,6 +51,7 @@ private:
   net::task<void> shed();
   net::task<void> send_last(std::string_view answer);
   net::task<void> linger();
+  net::task<void> linger_in_stream();
 
   net::task<void> serve_requests();
   net::task<void> serve_streams();

@@ -73,6 +73,29 @@ void session::serve_stream(net::wire_ptr stream) {
 /// Its head is there: nobody would have heard of the stream otherwise.
 net::task<void> session::run_stream() {
   co_await serve_one();
+  co_await linger_in_stream();
+}
+
+/// A client that was answered before it had sent its request goes on sending for a moment. Some, curl 7.88 among them,
+/// lose the answer when their stream is closed at that very moment, so it stays open for a little while, as a
+/// connection of HTTP/1.1 does.
+net::task<void> session::linger_in_stream() {
+  auto& wire = *client_.wire;
+  if (wire.ended() || !client_.unread)
+    co_return;
+  wire.shutdown_send();
+  wire.unpin();
+  wire.receive_within(std::chrono::nanoseconds{0});
+  net::deadline patience{here_.home.events().deadlines(),
+                         [](void* w) { static_cast<net::wire*>(w)->interrupt(); }, &wire};
+  patience.expires_after(lingering_time_max); // Without failing the wire: the answer may be on its way yet.
+  for (std::uint64_t read = 0; read <= lingering_bytes_max;) {
+    read += wire.bytes().size();
+    wire.consume(wire.bytes().size());
+    const auto failed = co_await wire.receive();
+    if (failed)
+      break;
+  }
 }
 
 } // namespace shunt

@@ -340,6 +340,8 @@ void http2_session::release(http2_stream_id id) {
   const bool complete = stream.output_done && (is_server() || stream.input_done);
   if (!complete)
     fail_stream(stream, break_code());
+  else
+    http2_callbacks::stop_request(*this, stream);
 }
 
 std::size_t http2_session::reset_stalled() {

@@ -123,10 +123,16 @@ int http2_callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame
   return 0;
 }
 
-/// A client that still sends its request is told to stop (RFC 9113, section 8.1).
 void http2_session::sent_last_frame(http2_stream& stream) {
-  if (is_server() && !stream.input_done && !std::exchange(stream.doomed, true))
-    nghttp2_submit_rst_stream(library(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_NO_ERROR);
+  stream.output_sent = true;
+  http2_callbacks::stop_request(*this, stream);
+}
+
+void http2_callbacks::stop_request(http2_session& session, http2_stream& stream) {
+  const bool unread = stream.released || stream.phase == outbound_phase::discard;
+  if (session.is_server() && stream.output_sent && unread && !stream.input_done
+      && !std::exchange(stream.doomed, true))
+    nghttp2_submit_rst_stream(session.library(), NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_NO_ERROR);
 }
 
 // -- HTTP/1.1.

@@ -26,6 +26,10 @@ inline constexpr std::uint8_t news_ended = 8;
 struct http2_callbacks {
   static const nghttp2_session_callbacks* all();
 
+  /// Tells a client that still sends its request, of which nobody will read more, to stop, once it has the whole
+  /// response (RFC 9113, section 8.1).
+  static void stop_request(http2_session& session, http2_stream& stream);
+
   static void add_input(nghttp2_session_callbacks* to);
   static void add_output(nghttp2_session_callbacks* to);
 

@@ -192,7 +192,7 @@ void http2_stream::clear() {
   empty_out(head_text);
   scratch.reset();
   length_left = 0;
-  output_done = deferred = wants_room = has_trailers = moved = false;
+  output_done = output_sent = deferred = wants_room = has_trailers = moved = false;
 }
 
 } // namespace shunt::net

@@ -147,6 +147,7 @@ struct http2_stream {
   chunked_decoder decoder;
   std::uint64_t length_left = 0;
   bool output_done = false;  ///< Nothing follows what is in `outbound`, but trailers.
+  bool output_sent = false;  ///< The last frame has been collected.
   bool deferred = false;     ///< The library was told to wait for data.
   bool wants_room = false;   ///< A write was cut short.
   bool has_trailers = false; ///< `decoder` has read this body.

@@ -215,7 +215,10 @@ TEST(Http2Session, StopsAClientThatSendsOnAfterTheResponse) {
   const auto id = pair.ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello");
   pair.answer("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(pair.client.take_input(id), "HTTP/1.1 413 \r\ncontent-length: 0\r\n\r\n");
-  EXPECT_TRUE(pair.client.streams[id].ended && pair.server.streams[pair.asked()].ended);
+  EXPECT_FALSE(pair.client.streams[id].ended) << "the server still reads";
+  pair.server.session.release(pair.asked());
+  pair.pump();
+  EXPECT_TRUE(pair.client.streams[id].ended && pair.server.session.is_idle());
   EXPECT_EQ(pair.client.session.ending(id).code, http2_code::no_error);
   EXPECT_TRUE(pair.client.session.ending(id).input_complete);
   EXPECT_EQ(pair.client.session.write(id, "world"), 0u);
@@ -313,6 +316,27 @@ TEST(Http2Session, OpensNoMoreThanThePeerTakes) {
   pair.answer("HTTP/1.1 204 No Content\r\n\r\n");
   pair.client.session.release(last);
   EXPECT_TRUE(pair.client.session.can_open());
+}
+
+TEST(Http2Session, StopsARequestWhenItIsAnsweredAndNobodyReadsItAnyMore) {
+  served server;
+  const auto ask = [&](std::uint32_t stream) {
+    server.exchange(frame::headers(stream, frame::post(), false));
+    server.session.write(server.opened.back(), "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    return server.opened.back();
+  };
+  const auto read = ask(1);
+  server.exchange(frame::data(1, "more"));
+  EXPECT_TRUE(server.sent.streams[1].ended);
+  EXPECT_EQ(server.sent.streams[1].reset, -1) << "it is still read";
+  server.session.release(read);
+  server.sent.take(server.collect());
+  EXPECT_EQ(server.sent.streams[1].reset, NGHTTP2_NO_ERROR);
+  server.session.release(ask(3)); // Before the answer has left.
+  server.sent.take(server.collect());
+  EXPECT_TRUE(server.sent.streams[3].ended);
+  EXPECT_EQ(server.sent.streams[3].reset, NGHTTP2_NO_ERROR);
+  EXPECT_TRUE(server.session.is_idle());
 }
 
 // -- WebSockets.

@@ -4,12 +4,14 @@
 #include "tests/process/harness/http2_peer.hpp"
 #include "tests/process/harness/scrape.hpp"
 #include "tests/process/harness/stage.hpp"
+#include "tests/process/harness/temporary_directory.hpp"
 #include "tests/process/harness/tool.hpp"
 
 #include <gmock/gmock.h>
 
 #include <algorithm>
 #include <cctype>
+#include <fstream>
 
 namespace shunt::test {
 namespace {
@@ -107,6 +109,24 @@ TEST_F(Http2Errors, AHeadBeyondTheOperatorsLimitIsToldAndLoggedAsInHttp1) {
     }
   }
   EXPECT_EQ(there.request_count(), 0u);
+}
+
+/// The answer comes while the client sends its body. It must see that all the same.
+TEST_F(Http2Errors, ReachAClientThatIsStillSending) {
+  const temporary_directory files;
+  const auto body = files.path_of("body");
+  for (const std::size_t size : {1'000, 100'000, 200'000}) {
+    std::ofstream{body, std::ios::binary} << std::string(size, 'b');
+    for (const auto& version : versions)
+      for (int i = 0; i < 5; ++i) {
+        const auto known =
+          curl(version, apps_name("nobody"), {"-H", "Expect:", "--data-binary", "@" + body});
+        EXPECT_THAT(known.output, HasSubstr("unknown_route")) << version << " " << size;
+        const auto piped =
+          curl(version, apps_name("nobody"), {"-H", "Expect:", "-X", "POST", "-T", body});
+        EXPECT_THAT(piped.output, HasSubstr("unknown_route")) << version << " " << size;
+      }
+  }
 }
 
 TEST_F(Http2Errors, AnUnknownRouteIsOneWhateverTheSizeOfTheHead) {

@@ -1,7 +1,6 @@
 // 1xx responses and the handshake before a body: Expect: 100-continue.
 #include "tests/process/harness/apps_front.hpp"
 #include "tests/process/harness/gate.hpp"
-#include "tests/process/harness/http2_peer.hpp"
 #include "tests/process/harness/stage.hpp"
 #include "tests/process/harness/tool.hpp"
 
@@ -233,25 +232,13 @@ TEST_F(CurlExpects, ToBeAskedByTheBackend) {
 }
 
 TEST_F(CurlExpects, ToBeRefusedBeforeItSends) {
-  const backend there{refusing};
-  const auto result = upload("--http1.1", there);
-  EXPECT_EQ(count(result.output, "< HTTP/1.1 100"), 0u) << result.output;
-  EXPECT_THAT(result.output, testing::HasSubstr("big\n|413|0|"));
-  EXPECT_EQ(there.bytes_received(), there.last_request().raw_head.size());
-}
-
-/// Frame by frame: curl 7.88 loses an answer behind which its upload is broken off.
-TEST_F(CurlExpects, ToBeRefusedInHttp2AsWell) {
-  const backend there{refusing};
-  const auto host = here().mapped(there);
-  auto peer = http2_peer::client_of(port());
-  peer.send(frame::headers(
-    1, http2_request("POST", host, "/", {{"content-length", "300000"}, {"expect", "100-continue"}}), false));
-  const auto& answer = peer.finished(1);
-  EXPECT_EQ(answer.heads.size(), 1u) << "no 100 comes before it";
-  EXPECT_THAT(answer.heads.front(), testing::StartsWith(":status: 413\n"));
-  EXPECT_EQ(answer.data, "big");
-  EXPECT_EQ(there.bytes_received(), there.last_request().raw_head.size());
+  for (const auto& [version, asked] : versions) {
+    const backend there{refusing};
+    const auto result = upload(version, there);
+    EXPECT_EQ(count(result.output, asked), 0u) << result.output;
+    EXPECT_THAT(result.output, testing::HasSubstr("big\n|413|0|"));
+    EXPECT_EQ(there.bytes_received(), there.last_request().raw_head.size());
+  }
 }
 
 /// Many backends do not know the expectation. Without anybody's word both would wait.
