@@ -115,8 +115,8 @@ void world::observe_lease(std::size_t i, std::size_t r) {
     return;
   const auto from = n.by_number[*lender];
   const auto& other = nodes_[from];
-  if (!other.up)
-    return;
+  if (!other.up || other.life != n.links[from].life)
+    return; // What it said before its end.
   if (seen.lender != from || seen.life != other.life) {
     seen.lender = from;
     seen.life = other.life;
@@ -147,7 +147,7 @@ void world::ask_some(std::size_t i) {
     const auto h = dice_.below(hosts_.size());
     auto& replica = *n.replicas[routes_[2 * h].shard];
     if (const auto known = n.asked.find(h); known != n.asked.end()) {
-      if (known->second.answered && dice_.below(3) == 0) {
+      if (known->second.answered && !is_wildcard(hosts_[h]) && dice_.below(3) == 0) {
         n.asked.erase(known);
         replica.release(hosts_[h], local(i));
         observe_host(i, hosts_[h]);

@@ -31,7 +31,7 @@ world::world(const history& h)
   routes_of_.resize(h.shards);
   for (std::size_t i = 0; i < h.routes; ++i) {
     route r;
-    r.host = "app-" + std::to_string(i / 2) + ".example.com"; // Two endpoints each.
+    r.host = std::string{i / 2 % 10 == 9 ? "*." : ""}.append("app-").append(std::to_string(i / 2)).append(".example.com");
     r.shard = shard_of(r.host, h.shards);
     r.by_api = h.has_api && i % 5 == 3;
     routes_of_[r.shard].push_back(i);
@@ -79,6 +79,9 @@ void world::start(std::size_t i) {
   n.known_since.assign(hosts_.size(), -1ns);
   n.sightings.assign(routes_.size(), {});
   n.asked.clear();
+  for (std::size_t h = 0; h < hosts_.size(); ++h)
+    if (is_wildcard(hosts_[h]))
+      n.asked[h] = {true, time_.now()}; // All of them are everywhere, unasked.
   n.waiting.clear();
   n.has_nats = nats_cut_[i] == 0 && nats_down_ == 0;
   if (!routes_.empty())
@@ -309,6 +312,7 @@ void world::greet(std::size_t a, std::size_t b) {
     return fail("view", n.name + " refuses " + nodes_[b].name + ": " + welcome.refusal);
   link.number = *welcome.peer;
   link.heard = time_.now();
+  link.life = nodes_[b].life;
   if (n.by_number.size() <= link.number)
     n.by_number.resize(link.number + 1u, a);
   n.by_number[link.number] = b;

@@ -71,6 +71,7 @@ private:
   struct link_end {
     std::uint64_t epoch = 0; ///< 0: there is none.
     nanoseconds heard{0};
+    std::uint64_t life = 0; ///< Of the node at the other one.
     routing::peer_id number = 0;
   };
   /// What one node's copy of one endpoint was when last looked at.
@@ -123,7 +124,7 @@ private:
     bool runs() const { return up && pauses == 0; }
   };
   struct route {
-    std::string host;
+    std::string host; ///< Of two routes each; a tenth are wildcards.
     std::size_t shard = 0;
     std::vector<routing::endpoint_ptr> versions; ///< Of what it says of itself; the last one counts.
     const routing::endpoint_ptr& target() const { return versions.back(); }
