@@ -7,6 +7,10 @@
 
 namespace shunt::net {
 
+void check_nats_options(const nats_options& options) {
+  make_client_options(options);
+}
+
 nats_bus::nats_bus(nats_options options, registry_handler& handler, component_log& log)
   : core_(std::make_shared<nats_core>(std::move(options), handler, log)) {
 }
@@ -25,6 +29,14 @@ void nats_bus::start() {
 
 void nats_bus::stop() noexcept {
   core_->stop();
+}
+
+void nats_bus::use(nats_options options) {
+  core_->use(std::move(options));
+}
+
+bool nats_bus::announce() noexcept {
+  return core_->announce();
 }
 
 bool nats_bus::connected() const noexcept {

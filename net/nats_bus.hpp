@@ -25,6 +25,14 @@ public:
   using runtime_error::runtime_error;
 };
 
+/// A server is there, and takes neither these credentials nor this TLS. It would say the same again.
+struct nats_refusal : nats_error {
+  using nats_error::nats_error;
+};
+
+/// Throws nats_error if they cannot work, for example because a certificate is not one.
+void check_nats_options(const nats_options& options);
+
 class nats_bus {
 public:
   /// Does nothing yet. `handler` and `log` outlive the bus.
@@ -47,9 +55,17 @@ public:
   /// or not; harmless when repeated. Neither from a handler nor from two threads at once.
   void stop() noexcept;
 
+  /// From any thread, after start(). Connections that are made from now on go by these options. If they differ in more
+  /// than what the router says of itself, a second connection is made beside the first, and takes its place
+  /// once it has heard the same for a while, so that nothing is lost or heard twice; as long as none can be made, the
+  /// first stays, and the log says why.
+  void use(nats_options options);
+
   // From any thread, between connect() and stop():
 
   bool connected() const noexcept;
+  /// Publishes `router.start`: everybody is to register again. May wait as publish() does.
+  bool announce() noexcept;
   /// False if the message cannot even be buffered. Waits while the client library dials a server
   /// that does not answer, so never call it on a loop.
   bool publish(std::string_view subject, std::string_view payload) noexcept;

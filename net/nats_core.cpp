@@ -1,12 +1,10 @@
-// The library holds the connection's lock while it dials, for seconds if a server does not answer,
-// and most of its functions take that lock. Hence: what must answer at once is kept here, closing
-// happens on a thread that can be left behind, and this object's own lock is never held while the
-// library is called, but for adopting a connection that nobody else knows yet.
+// The bus's thread, and what is heard of its link. This object's own lock is never held while the library is called.
 #include "net/nats_core.hpp"
 
 #include "net/background_thread.hpp"
 #include "net/component_log.hpp"
 #include "net/nats_bus.hpp"
+#include "net/request_id.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -20,7 +18,6 @@ using namespace std::chrono_literals;
 
 constexpr auto pull_patience = 200ms; // Also how soon stop() and a disconnection are noticed.
 constexpr auto gather_time = 4ms; // Handing over wakes the registrar, and it all shards.
-constexpr auto close_patience = 500ms;
 constexpr std::string_view log_source = ".nats";
 constexpr std::string_view marker_subject = "router.marker"; // Comes back to who sent it, behind what waited.
 constexpr std::size_t reservation_batches_max = 4; // Alive; whoever takes them waits for a disk.
@@ -28,39 +25,32 @@ constexpr std::size_t reservations_waiting_max = 20'000;
 constexpr std::size_t reservation_bytes_max = std::size_t{32} << 20; // Waiting.
 constexpr auto loss_line_every = 1s;
 constexpr std::size_t published_soon_max = 16; // That wait for the bus's thread.
-constexpr int beacons_waiting_max = 256;
-constexpr int beacon_bytes_waiting_max = 256 * 1024;
 constexpr int beacons_together = 64;
-
-std::string last_error(natsConnection* connection) {
-  const char* text = nullptr;
-  const auto status = natsConnection_GetLastError(connection, &text);
-  return text != nullptr && *text != '\0' ? text : natsStatus_GetText(status);
-}
 
 } // namespace
 
 nats_core::nats_core(nats_options options, registry_handler& handler, component_log& log)
   : options_(std::move(options)),
-    start_json_(to_json(options_.start)),
     marker_prefix_(std::string{options_.start.id}.append(1, ' ')),
     handler_(handler),
     log_(log),
     credit_(std::make_shared<nats_credit>(std::max<std::size_t>(options_.batches_alive_max, 1))),
     reservation_credit_(std::make_shared<nats_credit>(reservation_batches_max)),
-    drops_(options_.drops_over_after) {
+    drops_(options_.drops_over_after),
+    overlap_(request_ids{}.random()),
+    start_json_(to_json(options_.start)) {
 }
 
 // -- Starting and stopping
 
 void nats_core::start() {
-  if (started_ || !(connection_ || options_.starts_without))
+  if (thread_.joinable() || !(link() || options_.starts_without))
     throw nats_error{"start() comes once, after connect()"};
-  if (connection_)
+  if (link())
     begin_to_hear();
   std::lock_guard lock{mutex_};
   started_ = true;
-  if (connected_)
+  if (link_ && link_->connected())
     handler_.on_connected();
   else
     handler_.on_disconnected(); // Not yet; or since connect(), and the library told it before anybody listened.
@@ -69,27 +59,9 @@ void nats_core::start() {
 
 void nats_core::begin_to_hear() {
   // Announced first, as gorouter does: who hears it registers a moment later, and finds an ear.
-  if (!publish("router.start", start_json_))
+  if (!announce())
     throw nats_error{"cannot publish router.start"};
-  natsSubscription* raw = nullptr;
-  // One subscription for all: two would not keep a register and an unregister in order.
-  auto status = natsConnection_SubscribeSync(&raw, connection_.get(), "router.*");
-  subscription_.reset(raw);
-  if (status == NATS_OK)
-    status = natsSubscription_SetPendingLimits(raw, options_.pending_messages_max,
-                                               options_.pending_bytes_max);
-  if (status != NATS_OK)
-    throw nats_error{"cannot subscribe to router.*: " + describe(status)};
-  counted_ = raw;
-  if (!options_.beacon_subject.empty()) {
-    status = natsConnection_SubscribeSync(&raw, connection_.get(), options_.beacon_subject.c_str());
-    beacons_.reset(raw);
-    if (status == NATS_OK)
-      status = natsSubscription_SetPendingLimits(raw, beacons_waiting_max, beacon_bytes_waiting_max);
-    if (status != NATS_OK)
-      throw nats_error{std::string{"cannot subscribe to "}.append(options_.beacon_subject).append(": ").append(describe(status))};
-  }
-  flush(options_.connect_timeout); // If this fails, the library subscribes when it is back.
+  link()->subscribe();
 }
 
 void nats_core::stop() noexcept {
@@ -101,40 +73,32 @@ void nats_core::stop() noexcept {
   changed_.notify_all();
   if (thread_.joinable())
     thread_.join();
-  if (dialler_.joinable())
-    dialler_.detach(); // It keeps this object as long as it needs it.
-  dialled_ = {}; // A connection that it still makes ends at once.
-  connected_ = false;
-  if (connection_)
-    close_connection();
-}
-
-void nats_core::close_connection() noexcept try {
-  std::thread closer{
-    [self = shared_from_this()] { natsConnection_Close(self->connection_.get()); }};
-  std::unique_lock lock{mutex_};
-  const bool done =
-    changed_.wait_for(lock, close_patience, [this] { return library_done_.load(); });
-  lock.unlock();
-  if (done)
-    closer.join();
-  else
-    closer.detach(); // Dialling just now; it keeps this object as long as it needs it.
-} catch (const std::system_error&) { // No thread to be had.
-  natsConnection_Close(connection_.get());
+  if (next_ && next_->opened() != nats_link::opening::failed)
+    next_->close_soon();
+  if (const auto last = link())
+    last->close();
 }
 
 // -- Publishing and counting
 
-bool nats_core::publish(std::string_view subject, std::string_view payload) noexcept try {
-  auto* const to = usable_.load();
-  if (to == nullptr)
-    return false;
-  return natsConnection_Publish(to, std::string{subject}.c_str(), payload.data(),
-                                static_cast<int>(payload.size()))
-         == NATS_OK;
-} catch (const std::bad_alloc&) {
-  return false;
+std::shared_ptr<nats_link> nats_core::link() const {
+  const std::lock_guard lock{mutex_};
+  return link_;
+}
+
+std::string nats_core::start_json() const {
+  const std::lock_guard lock{mutex_};
+  return start_json_;
+}
+
+bool nats_core::connected() const noexcept {
+  const auto over = link();
+  return over && over->connected();
+}
+
+bool nats_core::publish(std::string_view subject, std::string_view payload) noexcept {
+  const auto over = link();
+  return over && over->publish(subject, payload);
 }
 
 bool nats_core::publish_soon(std::string_view subject, std::string_view payload) noexcept try {
@@ -148,36 +112,31 @@ bool nats_core::publish_soon(std::string_view subject, std::string_view payload)
 }
 
 bool nats_core::flush(std::chrono::milliseconds patience) noexcept {
-  auto* const to = usable_.load();
-  return to != nullptr
-         && natsConnection_FlushTimeout(to, std::max<std::int64_t>(patience.count(), 1)) == NATS_OK;
+  const auto over = link();
+  return over && over->flush(patience);
 }
 
 std::string nats_core::address() const {
-  std::lock_guard lock{mutex_};
-  return connected_ ? address_ : std::string{};
+  const auto over = link();
+  return over && over->connected() ? over->address() : std::string{};
 }
 
 std::uint64_t nats_core::buffered_messages() const noexcept {
-  int messages = 0;
-  int bytes = 0;
-  if (auto* from = counted_.load())
-    natsSubscription_GetPending(from, &messages, &bytes);
-  return static_cast<std::uint64_t>(std::max(messages, 0));
+  const auto over = link();
+  return over ? over->buffered_messages() : 0;
 }
 
 std::uint64_t nats_core::dropped_messages() const noexcept {
-  std::int64_t messages = 0;
-  if (auto* from = counted_.load())
-    natsSubscription_GetDropped(from, &messages);
-  return std::max(static_cast<std::uint64_t>(messages), dropped_seen_.load());
+  const auto over = link();
+  const auto now = dropped_before_.load() + (over ? over->dropped_messages() : 0);
+  return std::max(now, dropped_seen_.load());
 }
 
 // -- The bus's thread
 
 void nats_core::run() noexcept {
   yield_to_loops();
-  if (!connection_ && !arrive())
+  if (!link() && !arrive())
     return;
   while (!stopping_) {
     tend(clock::now());
@@ -211,7 +170,12 @@ void nats_core::tend(clock::time_point now) {
   hand_over_reservations();
   publish_waiting();
   hear_beacons();
-  if (connected_ || library_done_) {
+  tend_renewal(now);
+  tend_absence(now);
+}
+
+void nats_core::tend_absence(clock::time_point now) {
+  if (link_ && (link_->connected() || link_->ended())) {
     away_ = false;
   } else if (!std::exchange(away_, true)) {
     next_notice_ = now + options_.ping_interval;
@@ -224,7 +188,7 @@ void nats_core::tend(clock::time_point now) {
 void nats_core::tend_pause(clock::time_point now) {
   if (!options_.notice_pauses)
     return;
-  const auto seen = pause_.look(now, connected_);
+  const auto seen = pause_.look(now, link_->connected());
   if (seen.stood_still)
     log_.warn(log_source, "stood-still",
               {{"milliseconds", std::chrono::duration_cast<std::chrono::milliseconds>(*seen.stood_still).count()},
@@ -274,18 +238,18 @@ void nats_core::ask_again(clock::time_point now) {
   asking_is_due_ = false;
   ask_not_before_ =
     now + std::max<clock::duration>(options_.start.register_interval, options_.drops_over_after);
-  if (!connected_)
+  if (!link_->connected())
     return; // Whoever is asked is asked when the connection is back.
-  publish("router.start", start_json_);
+  announce();
   std::lock_guard lock{mutex_};
-  if (connected_ && !stopping_)
+  if (link_->connected() && !stopping_)
     handler_.on_connected();
 }
 
 /// Waits a little for the first message, for the others not at all.
 void nats_core::pull(std::vector<nats_message>& into) {
   natsMsg* raw = nullptr;
-  auto* from = subscription_.get();
+  auto* from = link_->registrations();
   const auto status = natsSubscription_NextMsg(&raw, from, pull_patience.count());
   if (status == NATS_TIMEOUT)
     return;
@@ -301,6 +265,8 @@ void nats_core::pull(std::vector<nats_message>& into) {
 }
 
 void nats_core::take(nats_message message, std::vector<nats_message>& into) {
+  if (overlap_.repeats(message))
+    return;
   const auto subject = message.subject();
   if (subject == "router.register" || subject == "router.unregister")
     into.push_back(std::move(message));
@@ -309,7 +275,7 @@ void nats_core::take(nats_message message, std::vector<nats_message>& into) {
   else if (subject == marker_subject)
     hear_marker(message.payload());
   else if (subject == "router.greet" && !message.reply().empty())
-    publish(message.reply(), start_json_);
+    publish(message.reply(), start_json());
 }
 
 void nats_core::hear_marker(std::string_view payload) {
@@ -354,7 +320,7 @@ void nats_core::publish_waiting() {
     const std::lock_guard lock{mutex_};
     all.swap(to_publish_);
   }
-  if (connected_)
+  if (link_ && link_->connected())
     for (const auto& [subject, payload] : all)
       publish(subject, payload);
 }
@@ -362,8 +328,9 @@ void nats_core::publish_waiting() {
 /// Those that have arrived, some at a time: registrations wait meanwhile.
 void nats_core::hear_beacons() {
   natsMsg* raw = nullptr;
-  for (int i = 0; beacons_ && i < beacons_together; ++i) {
-    if (natsSubscription_NextMsg(&raw, beacons_.get(), 0) != NATS_OK)
+  auto* from = link_->beacons();
+  for (int i = 0; from != nullptr && i < beacons_together; ++i) {
+    if (natsSubscription_NextMsg(&raw, from, 0) != NATS_OK)
       return;
     const nats_message message{raw};
     handler_.on_beacon(message.payload());
@@ -377,63 +344,55 @@ void nats_core::pause(std::chrono::milliseconds time) {
 
 // -- The library's threads
 
-void nats_core::disconnected(natsConnection*) noexcept {
+void nats_core::link_lost(nats_link& which) noexcept {
   std::lock_guard lock{mutex_};
-  if (stopping_)
+  which.note_connected(false);
+  if (stopping_ || &which != link_.get())
     return;
-  connected_ = false;
-  log_.info(log_source, "nats-connection-disconnected",
-            {{"nats-host", address_}, {"nats-addr", address_}});
+  const auto where = which.address();
+  log_.info(log_source, "nats-connection-disconnected", {{"nats-host", where}, {"nats-addr", where}});
   if (started_)
     handler_.on_disconnected();
 }
 
-void nats_core::reconnected(natsConnection* connection) noexcept {
+void nats_core::link_is_back(nats_link& which) noexcept {
   std::unique_lock lock{mutex_};
-  const bool announce = started_ && !stopping_;
+  const bool announces = started_ && !stopping_ && &which == link_.get();
+  const auto json = start_json_;
   lock.unlock();
-  if (announce)
-    natsConnection_PublishString(connection, "router.start", start_json_.c_str());
-  auto where = server_of(connection);
+  if (announces)
+    which.publish("router.start", json);
+  const auto where = which.address();
   lock.lock();
-  if (stopping_)
+  which.note_connected(true);
+  if (stopping_ || &which != link_.get())
     return;
-  address_ = std::move(where);
-  connected_ = true;
-  log_.info(log_source, "nats-connection-reconnected",
-            {{"nats-host", address_}, {"nats-addr", address_}});
+  log_.info(log_source, "nats-connection-reconnected", {{"nats-host", where}, {"nats-addr", where}});
   if (started_)
     handler_.on_connected();
 }
 
-void nats_core::closed(natsConnection* connection) noexcept {
-  const auto error = last_error(connection);
-  std::shared_ptr<nats_core> last_hold; // Released after the lock.
-  {
-    std::lock_guard lock{mutex_};
-    library_done_ = true;
-    connected_ = false;
-    last_hold = std::move(kept_alive_);
-    if (!stopping_) {
-      log_.error(log_source, "nats-connection-closed",
-                 {{"error", "unexpected close"}, {"last_error", error}, {"nats-host", address_}});
-      handler_.on_closed();
-    }
-    changed_.notify_all();
-  }
+void nats_core::link_ended(nats_link& which, const std::string& error) noexcept {
+  const std::lock_guard lock{mutex_};
+  which.note_connected(false);
+  if (stopping_ || &which != link_.get())
+    return;
+  const auto where = which.address();
+  log_.error(log_source, "nats-connection-closed",
+             {{"error", "unexpected close"}, {"last_error", error}, {"nats-host", where}});
+  if (!renewing_ && !wished_) // Otherwise another connection is to take its place anyway.
+    handler_.on_closed();
 }
 
-void nats_core::on_error(natsConnection* connection, natsSubscription*, natsStatus status,
-                         void* self) noexcept {
+void nats_core::link_failed(nats_link& which, natsStatus status, const std::string& error) noexcept {
   if (status == NATS_SLOW_CONSUMER) // The bus's thread makes one line of many of these.
     return;
-  const auto error = last_error(connection);
-  auto& here = *static_cast<nats_core*>(self);
-  std::lock_guard lock{here.mutex_};
   // Not being allowed to subscribe comes this way too, and leaves the router deaf.
-  if (!here.stopping_)
-    here.log_.error(log_source, "nats-error",
-                    {{"error", error}, {"status", natsStatus_GetText(status)}});
+  if (status == NATS_NOT_PERMITTED)
+    which.note_refused();
+  const std::lock_guard lock{mutex_};
+  if (!stopping_ && !which.unwanted())
+    log_.error(log_source, "nats-error", {{"error", error}, {"status", natsStatus_GetText(status)}});
 }
 
 } // namespace shunt::net

@@ -12,6 +12,7 @@ namespace shunt::net {
 struct nats_host {
   std::string hostname;
   std::uint16_t port = 4222;
+  bool operator==(const nats_host&) const = default;
 };
 
 /// What `router.start` and the answer to `router.greet` say.
@@ -20,6 +21,7 @@ struct router_start {
   std::string host;
   std::chrono::seconds register_interval{20};
   std::chrono::seconds prune_threshold{120};
+  bool operator==(const router_start&) const = default;
 };
 
 struct nats_options {
@@ -48,7 +50,10 @@ struct nats_options {
   bool starts_without = false; ///< If no server can be reached at first, the bus starts and goes on trying.
   bool notice_pauses = false; ///< Of the process; batches then tell what waited for it.
   std::chrono::milliseconds drops_over_after{10'000}; ///< Without a drop: the episode has ended.
+  std::chrono::milliseconds overlap{1000}; ///< Of a connection and the one that takes its place.
+  std::chrono::milliseconds renew_again{5000}; ///< After that one could not be made.
   router_start start;
+  bool operator==(const nats_options&) const = default;
 };
 
 /// RouterStart as JSON.

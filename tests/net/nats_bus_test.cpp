@@ -1,11 +1,8 @@
 // The bus against real servers: what it says, what it hands over, and what becomes of it when
 // servers fail, refuse, or fall silent.
-#include "net/nats_bus.hpp"
 #include "net/nats_pause.hpp"
 
-#include "log_capture.hpp"
-#include "nats_server.hpp"
-#include "recording_handler.hpp"
+#include "nats_bus_fixture.hpp"
 #include "silent_listener.hpp"
 #include "test_certificates.hpp"
 
@@ -18,47 +15,7 @@
 namespace shunt::net {
 namespace {
 
-using namespace std::chrono_literals;
 using testing::HasSubstr;
-
-nats_options options_for(std::initializer_list<std::uint16_t> ports) {
-  nats_options options;
-  for (const auto port : ports)
-    options.hosts.push_back({"127.0.0.1", port});
-  options.connect_pause = 1ms;
-  options.reconnect_wait = 10ms;
-  options.reconnect_jitter = 1ms;
-  options.reconnect_jitter_tls = 1ms;
-  options.start = {"0-some-uuid", "10.0.1.5", 20s, 120s};
-  return options;
-}
-
-constexpr auto start_message =
-  R"({"id":"0-some-uuid","hosts":["10.0.1.5"],)"
-  R"("minimumRegisterIntervalInSeconds":20,"pruneThresholdInSeconds":120})";
-
-class NatsBus : public testing::Test {
-protected:
-  /// Connected and started.
-  void run(nats_options options) {
-    bus = std::make_unique<nats_bus>(std::move(options), handler, *logged.log);
-    bus->connect();
-    bus->start();
-  }
-  std::string refusal(nats_options options) {
-    nats_bus refused{std::move(options), handler, *logged.log};
-    try {
-      refused.connect();
-    } catch (const nats_error& error) {
-      return error.what();
-    }
-    return {};
-  }
-
-  log_capture logged;
-  recording_handler handler;
-  std::unique_ptr<nats_bus> bus;
-};
 
 TEST_F(NatsBus, AnnouncesTheRouterWhenItStarts) {
   nats_server server;
