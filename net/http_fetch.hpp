@@ -22,6 +22,7 @@ struct http_tls {
   std::string private_key;  ///< PEM
   std::string tls12_suites; ///< In OpenSSL's words; empty: those that libcurl thinks good.
   bool verify = true;       ///< Whether the server's certificate has to be good.
+  bool operator==(const http_tls&) const = default;
 };
 
 struct http_request {

@@ -71,6 +71,42 @@ void routing_api_client::refresh() noexcept {
   transfers_.wake();
 }
 
+void routing_api_client::use(routing_api_options options) {
+  {
+    const std::lock_guard lock{wish_mutex_};
+    wished_ = std::move(options);
+  }
+  transfers_.wake();
+}
+
+void routing_api_client::take_wish() {
+  std::optional<routing_api_options> wish;
+  {
+    const std::lock_guard lock{wish_mutex_};
+    wish.swap(wished_);
+  }
+  if (!wish)
+    return;
+  const bool other_api = wish->url != options_.url;
+  const bool other_token = wish->auth_disabled != options_.auth_disabled || wish->token_url != options_.token_url
+                           || wish->client_name != options_.client_name
+                           || wish->client_secret != options_.client_secret
+                           || wish->token_tls != options_.token_tls;
+  const bool other_peer = other_api || other_token || wish->tls != options_.tls;
+  options_ = std::move(*wish);
+  token_.set_expiry_buffer(options_.token_expiry_buffer);
+  if (other_token)
+    token_.forget();
+  if (other_peer) // Whether they are of use shows at once.
+    list_at_ = clock::now();
+  if (!other_api)
+    return;
+  events_.reset();
+  following_ = false;
+  set_certain(false);
+  subscribe_at_ = clock::now();
+}
+
 void routing_api_client::run() noexcept {
   yield_to_loops();
   log_.debug(log_source, "created-ticker", {{"interval_ms", options_.list_interval.count()}});
@@ -78,6 +114,7 @@ void routing_api_client::run() noexcept {
   running_ = true;
   hand_over(); // What connect() fetched.
   while (!stopping_) {
+    take_wish();
     tend_events(clock::now());
     if (refresh_asked_.exchange(false) || clock::now() >= list_at_)
       refresh_routes();

@@ -19,6 +19,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -66,6 +67,11 @@ public:
   /// Neither from a handler nor from two threads at once.
   void stop() noexcept;
 
+  /// Connections that are made from now on go by these options. The list is fetched by them at once, the stream of
+  /// changes goes on as long as it lasts, or ends if it is another API that is asked. What is known stays. Any
+  /// thread, between start() and stop().
+  void use(routing_api_options options);
+
   /// Has all routes handed over again, soon. Any thread, between start() and stop().
   void refresh() noexcept;
 
@@ -77,6 +83,7 @@ private:
   class list_reader;
 
   void run() noexcept;
+  void take_wish();
   clock::time_point next_due() const;
   void step(clock::time_point until);
   void pause(std::chrono::milliseconds time);
@@ -103,7 +110,7 @@ private:
   void hand_over();
   void set_certain(bool certain);
 
-  const routing_api_options options_;
+  routing_api_options options_; ///< Of the one thread below.
   routing_api_handler& handler_;
   component_log& log_;
   routing_api_counters counters_;
@@ -127,6 +134,8 @@ private:
   log_limiter rejections_{10};
   log_limiter event_lines_{10};
 
+  std::mutex wish_mutex_;
+  std::optional<routing_api_options> wished_; ///< Not seen by that thread yet.
   std::atomic<bool> refresh_asked_{false};
   std::atomic<bool> stopping_{false};
   std::thread thread_;

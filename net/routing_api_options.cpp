@@ -2,7 +2,12 @@
 
 #include "config/settings.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
 
 namespace shunt::net {
 
@@ -31,6 +36,13 @@ void set_token_source(routing_api_options& options, const config::settings& sett
 }
 
 } // namespace
+
+void check_routing_api_options(const routing_api_options& options) {
+  const auto& file = options.token_tls.ca_file;
+  if (!options.auth_disabled && !file.empty() && ::access(file.c_str(), R_OK) != 0)
+    throw std::runtime_error{std::string{"oauth.ca_certs: "}.append(file).append(": ").append(
+      std::error_code{errno, std::generic_category()}.message())};
+}
 
 routing_api_options routing_api_options_of(const config::settings& settings) {
   const auto& api = settings.routing_api;

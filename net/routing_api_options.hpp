@@ -44,6 +44,9 @@ struct routing_api_options {
   std::size_t batches_alive_max = 32;
 };
 
+/// Throws std::runtime_error that names the key at fault, if it can be told without asking anybody.
+void check_routing_api_options(const routing_api_options& options);
+
 /// Only if `settings.routing_api_enabled()`.
 routing_api_options routing_api_options_of(const config::settings& settings);
 

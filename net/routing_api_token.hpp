@@ -30,6 +30,8 @@ public:
 
   /// A token is not used any more so long before it expires.
   explicit token_cache(std::chrono::seconds expiry_buffer) : expiry_buffer_{expiry_buffer} {}
+  /// For tokens that are kept from now on.
+  void set_expiry_buffer(std::chrono::seconds buffer) noexcept { expiry_buffer_ = buffer; }
 
   void keep(routing_api_token token, time_point now);
   /// It was refused.
@@ -38,7 +40,7 @@ public:
   const std::string* find(time_point now) const;
 
 private:
-  const std::chrono::seconds expiry_buffer_;
+  std::chrono::seconds expiry_buffer_;
   std::optional<routing_api_token> token_;
   time_point use_until_{};
 };
