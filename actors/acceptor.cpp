@@ -47,7 +47,7 @@ public:
 
   void accept(const adopt_connection& accepted) const {
     // What the router asks itself for, it let in before.
-    if (!accepted.internal && here_->router.connections() >= here_->router.connections_max) {
+    if (!accepted.internal && here_->router.connections() >= connections_max()) {
       shed(accepted);
       return;
     }
@@ -67,6 +67,8 @@ public:
   void follow(const policy& rules) const {
     here_->rules = boost::make_local_shared<const policy>(rules);
     here_->close_idle_upstreams(); // Backends were verified by the rules of before.
+    here_->follow_idle_limits();
+    here_->router.buffers.set_bytes_max(static_cast<std::size_t>(rules.settings.limits.connection_buffer_bytes));
   }
 
   void drain() const {
@@ -96,6 +98,10 @@ public:
   }
 
 private:
+  std::size_t connections_max() const {
+    return std::min(static_cast<std::size_t>(here_->rules->settings.limits.connections), here_->router.connections_fit);
+  }
+
   void serve(const adopt_connection& accepted) const {
     const auto id = self_->state.next_id++;
     loop_counters::add(here_->counters.connections, std::size_t{1});
@@ -142,7 +148,7 @@ private:
     ::close(accepted.descriptor);
     if (self_->state.pauses.admit())
       here_->router.log.warn(".router", "connections-limit-reached",
-                             {{"connections", here_->router.connections_max}});
+                             {{"connections", connections_max()}});
   }
 
   void paused(net::error_code reason) const {

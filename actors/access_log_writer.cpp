@@ -15,7 +15,7 @@ namespace shunt {
 // -- The queue
 
 access_log_queue::access_log_queue(access_log_limits limits, net::log_trouble trouble)
-  : limits_{limits}, trouble_{std::move(trouble)} {
+  : records_max_{limits.records_max}, bytes_max_{limits.bytes_max}, trouble_{std::move(trouble)} {
   spare_.reserve(spare_batches_max); // So that finished() never allocates.
 }
 
@@ -31,14 +31,15 @@ std::shared_ptr<routing::access_batch> access_log_queue::take() {
   return std::make_shared<routing::access_batch>();
 }
 
-bool access_log_queue::try_submit(std::shared_ptr<routing::access_batch>& batch) {
+bool access_log_queue::try_submit(std::shared_ptr<routing::access_batch>& batch,
+                                  const std::shared_ptr<const routing::access_format>& format) {
   if (batch->empty())
     return true;
   if (!is_open_.load(std::memory_order_acquire) || !admit(batch->records(), batch->bytes())) {
     drop(*batch);
     return false;
   }
-  caf::anon_send(writer_, access_records{std::move(batch)});
+  caf::anon_send(writer_, access_records{std::move(batch), format});
   batch = take();
   return true;
 }
@@ -47,8 +48,7 @@ bool access_log_queue::admit(std::size_t records, std::size_t bytes) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
   const auto records_before = waiting_records_.fetch_add(records, relaxed);
   const auto bytes_before = waiting_bytes_.fetch_add(bytes, relaxed);
-  const bool fits =
-    records_before + records <= limits_.records_max && bytes_before + bytes <= limits_.bytes_max;
+  const bool fits = records_before + records <= records_max_.load(relaxed) && bytes_before + bytes <= bytes_max_;
   // A batch larger than the bound would otherwise never be let in.
   if (fits || records_before == 0)
     return true;
@@ -72,7 +72,7 @@ void access_log_queue::release(std::size_t records, std::size_t bytes) noexcept 
     waiting_records_.fetch_sub(records, std::memory_order_relaxed) - records;
   const auto bytes_left = waiting_bytes_.fetch_sub(bytes, std::memory_order_relaxed) - bytes;
   // Half empty, and not a record less: a queue about its bound is one episode, not hundreds.
-  if (records_left <= limits_.records_max / 2 && bytes_left <= limits_.bytes_max / 2)
+  if (records_left <= records_max_.load(std::memory_order_relaxed) / 2 && bytes_left <= bytes_max_ / 2)
     dropping_.store(false, std::memory_order_relaxed);
 }
 
@@ -130,9 +130,9 @@ struct access_log_writer_state {
       queue->close();
   }
 
-  void write(const routing::access_batch& batch) {
-    batch.for_each([this](const routing::access_record& record) {
-      routing::append_line(lines, record, options.format);
+  void write(const routing::access_batch& batch, const routing::access_format& format) {
+    batch.for_each([&](const routing::access_record& record) {
+      routing::append_line(lines, record, format);
       if (lines.size() >= piece_bytes)
         write_lines();
     });
@@ -182,9 +182,13 @@ access_log_writer_actor::behavior_type access_log_writer(writer_pointer self,
   self->set_exit_handler([self](const caf::exit_msg& m) { end_after_what_waits(self, m.reason); });
   return {
     [self](const access_records& m) {
-      self->state.write(*m.batch);
+      self->state.write(*m.batch, *m.format);
       self->state.queue->finished(m.batch);
       tend_sinks(self);
+    },
+    [self](const use_access_sinks& m) {
+      self->state.flush();
+      self->state.options.sinks = m.sinks;
     },
     [self](const reopen_access_log&) {
       for (const auto& sink : self->state.options.sinks)

@@ -27,6 +27,12 @@ namespace shunt {
 /// which counts what waits. Lost only if the writer is gone, and then so are its records.
 struct access_records {
   std::shared_ptr<routing::access_batch> batch;
+  std::shared_ptr<const routing::access_format> format; ///< Of all of them.
+};
+
+/// What was submitted before goes to the sinks that there were, what comes after to these.
+struct use_access_sinks {
+  std::vector<std::shared_ptr<net::log_sink>> sinks; ///< The writer's alone from now on. None: nothing is written.
 };
 
 /// Goes on in a new file (log rotation, SIGHUP). If lost, the old file is written until the next.
@@ -42,6 +48,7 @@ struct tend_access_log {};
 struct end_access_log {};
 
 using access_log_writer_actor = caf::typed_actor<caf::reacts_to<access_records>,    //
+                                                 caf::reacts_to<use_access_sinks>,  //
                                                  caf::reacts_to<reopen_access_log>, //
                                                  caf::replies_to<flush_access_log>::with<bool>,
                                                  caf::reacts_to<tend_access_log>, //
@@ -67,9 +74,12 @@ public:
   /// An empty batch, used before if there is one.
   std::shared_ptr<routing::access_batch> take();
 
-  /// Sends `batch` to the writer and replaces it by an empty one. False, with the records dropped
-  /// and counted, if that is more than may wait, or if there is no writer (any more).
-  bool try_submit(std::shared_ptr<routing::access_batch>& batch);
+  /// Sends `batch`, to be written in that format, to the writer and replaces it by an empty one. False, with the
+  /// records dropped and counted, if that is more than may wait, or if there is no writer (any more).
+  bool try_submit(std::shared_ptr<routing::access_batch>& batch,
+                  const std::shared_ptr<const routing::access_format>& format);
+  /// `access_log.queue_records`
+  void set_records_max(std::size_t most) noexcept { records_max_.store(most, std::memory_order_relaxed); }
 
   std::size_t waiting_records() const noexcept;
   std::size_t waiting_bytes() const noexcept;
@@ -91,7 +101,8 @@ private:
   void release(std::size_t records, std::size_t bytes) noexcept;
   void drop(routing::access_batch& batch);
 
-  const access_log_limits limits_;
+  std::atomic<std::size_t> records_max_;
+  const std::size_t bytes_max_;
   const net::log_trouble trouble_;
   access_log_writer_actor writer_;
   std::atomic<bool> is_open_{false};
@@ -104,7 +115,6 @@ private:
 };
 
 struct access_log_writer_options {
-  routing::access_format format;
   std::vector<std::shared_ptr<net::log_sink>> sinks; ///< The writer's alone from now on.
   std::chrono::milliseconds tend_every{200};         ///< Between tries to write what waits.
   std::chrono::milliseconds flush_patience{2000};    ///< For each sink, when flushing or ending.

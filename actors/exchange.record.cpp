@@ -49,7 +49,7 @@ std::string_view exchange::protocol() const {
 }
 
 void exchange::log() {
-  if (here_.router.access_log == nullptr)
+  if (!rules_->logs_access || here_.router.access_log == nullptr)
     return;
   const auto ns = [](auto duration) {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
@@ -116,7 +116,7 @@ void exchange::log() {
   record.tx_bytes = tunnelled_ ? 0 : response_body_.bytes_taken() + own_body_bytes_;
   record.failed_attempts = failed_attempts_;
   record.status = static_cast<std::uint16_t>(status_);
-  here_.log_access(record);
+  here_.log_access(record, *rules_);
 }
 
 } // namespace shunt

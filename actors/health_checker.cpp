@@ -103,6 +103,11 @@ public:
     go_on();
   }
 
+  void follow(const policy& rules) const {
+    plan().set_rules(rules_of(rules.settings.health_checks), now());
+    go_on();
+  }
+
   void wake(checks_due due) const {
     if (due.at == state().awake_at)
       state().awake_at = time_point::max();
@@ -206,11 +211,12 @@ private:
 
 health_checker_actor::behavior_type behave(checker_self* self, loop_context* here,
                                            health_check_counters* counters) {
-  self->state.plan.emplace(rules_of(here->router.settings.health_checks), here->ids.random());
+  self->state.plan.emplace(rules_of(here->rules->settings.health_checks), here->ids.random());
   const examiner it{self, here, counters};
   return {
     [it](const check_routes& m) { it.follow(m); },
     [it](const shard_replaced& m) { it.replace(m); },
+    [it](const use_policy& m) { it.follow(*m.rules); },
     [it](checks_due m) { it.wake(m); },
     [it](const check_ended& m) { it.hear(m); },
   };

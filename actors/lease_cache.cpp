@@ -1,5 +1,7 @@
 #include "actors/lease_cache.hpp"
 
+#include "actors/policy.hpp"
+
 #include <caf/send.hpp>
 
 #include <algorithm>
@@ -25,6 +27,7 @@ lease_cache_actor::behavior_type behave(lease_cache_self* self, lease_cache* cac
     [cache](const hosts_changed& message) { cache->changed(message); },
     [cache](const hold_over& message) { cache->held().over(message); },
     [cache](const shard_replaced& message) { cache->shard_replaced_by(message); },
+    [cache](const use_policy& message) { cache->follow(*message.rules); },
     [self, cache](expire_leases again) {
       cache->expire();
       self->delayed_send(self, expire_every, again);
@@ -33,6 +36,17 @@ lease_cache_actor::behavior_type behave(lease_cache_self* self, lease_cache* cac
 }
 
 } // namespace
+
+routing::lease_rules lease_rules_of(const config::settings& settings) {
+  routing::lease_rules rules;
+  rules.legacy = settings.legacy_empty_pools();
+  rules.response_503 = settings.empty_pool_response_code_503.value_or(false);
+  return rules;
+}
+
+void lease_cache::follow(const policy& rules) {
+  table_.set_rules(lease_rules_of(rules.settings));
+}
 
 lease_cache::asked::asked(lease_cache& cache, std::string of)
   : owner{cache},

@@ -7,6 +7,7 @@
 #include "actors/held_requests.hpp"
 #include "actors/loop.hpp"
 #include "actors/protocol.hpp"
+#include "config/settings.hpp"
 #include "net/deadline.hpp"
 
 #include <coroutine>
@@ -20,6 +21,9 @@
 #include <vector>
 
 namespace shunt {
+
+/// What the settings say of routes without endpoints, for a loop that looks routes up.
+routing::lease_rules lease_rules_of(const config::settings& settings);
 
 struct lease_cache_options {
   std::chrono::nanoseconds wait_max = std::chrono::seconds{2}; ///< For a shard's answer.
@@ -62,6 +66,7 @@ public:
   void granted(const host_granted& message);
   void changed(const hosts_changed& message);
   void shard_replaced_by(const shard_replaced& message);
+  void follow(const policy& rules);
   void expire();
 
 private:

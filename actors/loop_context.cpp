@@ -19,8 +19,7 @@ net::upstream_limits upstream_limits_of(const config::settings& settings) {
 
 lease_cache_options lease_options_of(const config::settings& settings, std::uint64_t seed) {
   lease_cache_options options;
-  options.rules.legacy = settings.legacy_empty_pools();
-  options.rules.response_503 = settings.empty_pool_response_code_503.value_or(false);
+  options.rules = lease_rules_of(settings);
   options.seed = seed;
   return options;
 }
@@ -55,7 +54,15 @@ void loop_context::close_idle_upstreams() {
   http2_upstreams.clear();
 }
 
-void loop_context::log_access(const routing::access_record& record) {
+void loop_context::follow_idle_limits() {
+  upstreams.set_limits(upstream_limits_of(rules->settings));
+}
+
+void loop_context::log_access(const routing::access_record& record, const policy& by) {
+  if (batch_format_ != by.access_format) [[unlikely]] {
+    flush_access_log();
+    batch_format_ = by.access_format;
+  }
   batch_->append(record);
   if (batch_->bytes() >= access_log_queue::batch_bytes)
     flush_access_log();
@@ -66,7 +73,7 @@ void loop_context::log_access(const routing::access_record& record) {
 void loop_context::flush_access_log() {
   flush_.disarm();
   if (batch_ && !batch_->empty())
-    router.access_log->try_submit(batch_);
+    router.access_log->try_submit(batch_, batch_format_);
 }
 
 } // namespace shunt

@@ -19,6 +19,7 @@
 #include "routing/hold_queue.hpp"
 
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <random>
 #include <string>
@@ -62,7 +63,7 @@ struct alignas(64) loop_counters {
 struct router_context {
   router_context(const config::settings& from, net::component_log& to, net::buffer_budget& budget)
     : settings{from}, log{to}, buffers{budget},
-      connections_max{static_cast<std::size_t>(from.limits.connections)}, request_metrics{from} {
+      request_metrics{from} {
     std::random_device chance;
     sessions.incarnation = std::uint64_t{chance()} << 32 | chance();
   }
@@ -70,13 +71,13 @@ struct router_context {
   const config::settings& settings; ///< With which the process started.
   net::component_log& log;
   net::buffer_budget& buffers;
-  std::size_t connections_max; ///< `limits.connections`, or what descriptors allow.
-  access_log_queue* access_log = nullptr; ///< Null: no access log.
+  std::size_t connections_fit = std::numeric_limits<std::size_t>::max(); ///< For how many there are descriptors.
+  access_log_queue* access_log = nullptr; ///< Null: no access log, whatever a policy says.
   std::string own_ip;
   std::shared_ptr<routing::hold_room> hold_room = std::make_shared<routing::hold_room>();
   std::optional<internal_listener> internal; ///< Empty: no hairpinning. Set before any request comes.
   std::atomic<health> state{health::initializing};
-  std::atomic<bool> isolated{false}; ///< No other node of the cluster is heard, which is to count as unhealthy.
+  std::atomic<bool> isolated{false}; ///< No other node of the cluster is heard, though there should be some.
   std::vector<std::unique_ptr<loop_counters>> counters; ///< One a loop.
   net::request_metrics request_metrics;                 ///< What the next count, and under which labels.
   std::vector<std::unique_ptr<net::loop_metrics>> metrics; ///< One a loop.
@@ -129,12 +130,15 @@ struct loop_context {
   void close_idle_upstreams();
   /// Gives an error of the router the operator's page, if there is one.
   void dress(net::error_response& error, std::string_view request_id, const policy& by);
+  /// Gives what the pools keep of connections the bounds of these rules.
+  void follow_idle_limits();
   /// Hands what was logged to the writer, now or after a tenth of a second.
-  void log_access(const routing::access_record& record);
+  void log_access(const routing::access_record& record, const policy& by);
   void flush_access_log();
 
 private:
   std::shared_ptr<routing::access_batch> batch_;
+  std::shared_ptr<const routing::access_format> batch_format_; ///< Of all that is in it.
   net::deadline flush_;
 };
 

@@ -91,6 +91,7 @@
   X(tend_cluster) \
   X(to_peer) \
   X(unreserve_routes) \
+  X(use_access_sinks) \
   X(use_cluster_tls) \
   X(use_judged) \
   X(use_policy) \

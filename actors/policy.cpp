@@ -78,6 +78,8 @@ policy::policy(config::settings from)
     blocked_route_services{prefixes_of(settings.route_services.block_CIDRs, "route_services.block_CIDRs")},
     hairpins{hairpins_of(settings)}, balancing{balance_rules_of(settings)}, outliers{outlier_settings_of(settings)},
     attempts_max{static_cast<std::size_t>(settings.backend_attempts_max())},
+    logs_access{!settings.access_log.file.empty() || settings.access_log.enable_streaming},
+    access_format{std::make_shared<const routing::access_format>(access_format_of(settings))},
     logged_headers{access_log_headers(settings)},
     log_local_address{logs(settings, "local_address")},
     log_requested_name{logs(settings, "tls_sni")} {

@@ -10,6 +10,7 @@
 #include "net/stickiness.hpp"
 #include "net/tls_names.hpp"
 #include "net/tracing.hpp"
+#include "routing/access_line.hpp"
 #include "routing/balance.hpp"
 #include "routing/hairpin_allowlist.hpp"
 #include "routing/route_service_signature.hpp"
@@ -59,6 +60,8 @@ struct policy {
   routing::balance_rules balancing;
   routing::outlier_settings outliers;
   std::size_t attempts_max;
+  bool logs_access; ///< There is an access log.
+  std::shared_ptr<const routing::access_format> access_format; ///< Of its lines.
   std::vector<std::string> logged_headers; ///< `extra_headers_to_log`, without duplicates.
   bool log_local_address;                  ///< It costs a system call a request.
   bool log_requested_name;                 ///< `tls_sni`: it costs memory a connection.

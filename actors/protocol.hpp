@@ -25,6 +25,16 @@
 
 namespace shunt {
 
+// -- The configuration file, read again. Goes to the supervisor, who passes it on to everybody else and gives it to
+// successors.
+
+struct policy; // policy.hpp
+
+/// What begins from now on follows these rules; what is under way goes on with those that it began with.
+struct use_policy {
+  std::shared_ptr<const policy> rules;
+};
+
 // -- The lease cache: one a loop. Holds the leases that the loop's connections route by.
 
 /// Answers `lease_host`: all that the shard knows of one host. Lost only with the shard, in which
@@ -61,7 +71,7 @@ struct expire_leases {};
 
 using lease_cache_actor = caf::typed_actor<
   caf::reacts_to<host_granted>, caf::reacts_to<hosts_changed>, caf::reacts_to<hold_over>,
-  caf::reacts_to<shard_replaced>, caf::reacts_to<expire_leases>>;
+  caf::reacts_to<shard_replaced>, caf::reacts_to<use_policy>, caf::reacts_to<expire_leases>>;
 
 // -- The health checker: one a process. Asks the endpoints of routes that want it how they are.
 
@@ -80,7 +90,7 @@ struct check_ended {
 
 using health_checker_actor =
   caf::typed_actor<caf::reacts_to<check_routes>, caf::reacts_to<shard_replaced>,
-                   caf::reacts_to<checks_due>, caf::reacts_to<check_ended>>;
+                   caf::reacts_to<use_policy>, caf::reacts_to<checks_due>, caf::reacts_to<check_ended>>;
 
 // -- The route shard: owns one slice of the table, alone. Everyone else holds leases on copies.
 
@@ -206,6 +216,7 @@ struct route_list {
 /// INTERNAL. One step of pruning; begins a cycle, or goes on with one.
 struct prune_routes {
   bool begin = false;
+  std::uint64_t beat = 0; ///< With `begin`: what is of another beat than the present one is void.
 };
 /// INTERNAL. Sends what was collected for at most 10 ms.
 struct push_changes {};
@@ -303,7 +314,8 @@ struct changes_due {};
 struct confirmer_contacts; // Whom it asks; below.
 using change_confirmer_actor =
   caf::typed_actor<caf::reacts_to<confirmer_contacts>, caf::reacts_to<confirm_change>, caf::reacts_to<change_answered>,
-                   caf::reacts_to<peers_changed>, caf::reacts_to<shard_replaced>, caf::reacts_to<changes_due>>;
+                   caf::reacts_to<peers_changed>, caf::reacts_to<shard_replaced>, caf::reacts_to<use_policy>,
+                   caf::reacts_to<changes_due>>;
 
 /// INTERNAL. Requests that were under way on what was removed may have ended.
 struct look_at_changes {};
@@ -325,7 +337,7 @@ using route_shard_actor = caf::typed_actor<
   caf::reacts_to<push_changes>, caf::reacts_to<shard_tick>, caf::reacts_to<from_peer>,
   caf::reacts_to<shard_view_changed>, caf::reacts_to<peer_gone>, caf::reacts_to<confirm_change>,
   caf::reacts_to<ask_change>, caf::reacts_to<look_at_changes>, caf::reacts_to<restore_slice>,
-  caf::reacts_to<read_slice>, caf::replies_to<tell_slice>::with<slice_piece>>;
+  caf::reacts_to<read_slice>, caf::replies_to<tell_slice>::with<slice_piece>, caf::reacts_to<use_policy>>;
 
 /// The shards are there and know of the confirmer, and it of them from now on.
 struct confirmer_contacts {
@@ -461,7 +473,7 @@ struct registry_routes {
 
 using registrar_actor =
   caf::typed_actor<caf::reacts_to<registry_messages>, caf::reacts_to<registry_routes>,
-                   caf::reacts_to<shard_replaced>>;
+                   caf::reacts_to<shard_replaced>, caf::reacts_to<use_policy>>;
 
 // -- The keeper of reservations: one a process, on a thread of its own, since it waits for the disk.
 
@@ -484,13 +496,11 @@ struct end_reservations {};
 struct write_reservations {};
 
 using reservation_keeper_actor =
-  caf::typed_actor<caf::reacts_to<reservation_messages>, caf::reacts_to<shard_replaced>,
+  caf::typed_actor<caf::reacts_to<reservation_messages>, caf::reacts_to<shard_replaced>, caf::reacts_to<use_policy>,
                    caf::replies_to<await_reservations>::with<reservations_loaded>,
                    caf::reacts_to<end_reservations>, caf::reacts_to<write_reservations>>;
 
 // -- Connections and their doorkeeper: one `acceptor` a loop, one `connection` a client.
-
-struct policy; // policy.hpp
 
 /// Ends an idle connection at once and a busy one after its response.
 struct drain_connection {};
@@ -511,10 +521,6 @@ struct adopt_connection {
   int descriptor = -1;
   bool tls = false;
   bool internal = false; ///< As its listener.
-};
-/// Connections and requests that begin from now on follow these rules; others go on with theirs.
-struct use_policy {
-  std::shared_ptr<const policy> rules;
 };
 /// Stops accepting, after serving what waits to be accepted; drains all connections.
 struct drain_loop {};
@@ -593,7 +599,7 @@ struct table_ready {};
 using supervisor_actor =
   caf::typed_actor<caf::reacts_to<start_router>, caf::reacts_to<stop_router>,
                    caf::reacts_to<loop_quiet>, caf::reacts_to<fatal_failure>,
-                   caf::reacts_to<phase_over>, caf::reacts_to<table_ready>>;
+                   caf::reacts_to<phase_over>, caf::reacts_to<table_ready>, caf::reacts_to<use_policy>>;
 
 } // namespace shunt
 

@@ -1,6 +1,7 @@
 #include "actors/registrar.hpp"
 
 #include "actors/heard_at.hpp"
+#include "actors/policy.hpp"
 #include "actors/registry_log.hpp"
 #include "net/log_limiter.hpp"
 #include "net/payload_hash.hpp"
@@ -68,6 +69,14 @@ public:
         put(std::move(each));
     }
     deliver(routes.source);
+  }
+
+  /// What is repeated to the letter may have to be read differently from now on.
+  void follow(const policy& rules) {
+    const auto options = registrar_options_of(rules.settings, options_.roles);
+    if (options.http2 != options_.http2 || options.health_checks != options_.health_checks)
+      self_->state.known = {};
+    options_ = options;
   }
 
 private:
@@ -277,11 +286,12 @@ registrar_actor::behavior_type behave(registrar_self self, std::vector<route_sha
   self->state.batches.resize(shards.size());
   self->state.shards = std::move(shards);
   self->state.lines.emplace(*log);
-  const parser it{self, log, counters, options, metrics};
+  const auto it = std::make_shared<parser>(self, log, counters, options, metrics);
   return {
-    [it](const registry_messages& m) { it.take(m); },
-    [it](const registry_routes& m) { it.take(m); },
+    [it](const registry_messages& m) { it->take(m); },
+    [it](const registry_routes& m) { it->take(m); },
     [self](const shard_replaced& m) { self->state.shards[m.shard] = m.successor; },
+    [it](const use_policy& m) { it->follow(*m.rules); },
   };
 }
 

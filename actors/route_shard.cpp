@@ -2,6 +2,7 @@
 
 #include "actors/heard_at.hpp"
 #include "actors/kept_slice.hpp"
+#include "actors/policy.hpp"
 #include "actors/registry_log.hpp"
 #include "actors/shard_changes.hpp"
 #include "actors/shard_holds.hpp"
@@ -53,6 +54,7 @@ struct route_shard_state {
   shard_sync sync_told{}; ///< To the cluster.
   routing::replica_counters counted_before{}; ///< By predecessors.
   clock::time_point cycle_began{};
+  std::uint64_t beat = 0; ///< Of pruning; another one with each interval.
 };
 
 using shard_self = route_shard_actor::stateful_pointer<route_shard_state>;
@@ -64,14 +66,7 @@ public:
         net::registry_metrics* metrics)
     : self_{self}, options_{std::move(options)}, log_{&log}, metrics_{metrics} {
     auto& s = state();
-    s.replica.emplace(options_.rules,
-                      routing::replica_rules{
-                        .clustered = options_.cluster != nullptr,
-                        .in_sync = options_.in_sync,
-                        .register_interval = options_.register_interval,
-                        .suspend_pruning_without_nats = options_.suspend_pruning_without_nats,
-                        .history = {.tombstone_life = options_.tombstone_life}},
-                      now());
+    s.replica.emplace(options_.rules, replica_rules(), now());
     s.kept.emplace(*s.replica);
     s.holds.emplace(options_.hold, options_.conns_per_endpoint, options_.room,
                     shard_holds::surroundings{
@@ -93,8 +88,26 @@ public:
     if (options_.board)
       s.counted_before = options_.board->counted(options_.index);
     s.lines.emplace(log);
-    if (options_.prune_interval.count() > 0)
-      self_->delayed_send(self_, options_.prune_interval, prune_routes{true});
+    prune_later();
+  }
+
+  /// What it shares with others stays as it is.
+  void follow(const policy& rules) {
+    const auto next = route_shard_options_of(rules.settings, options_.index, options_.count);
+    const bool other_beat = next.prune_interval != options_.prune_interval;
+    options_.rules = next.rules;
+    options_.prune_interval = next.prune_interval;
+    options_.suspend_pruning_without_nats = next.suspend_pruning_without_nats;
+    options_.register_interval = next.register_interval;
+    options_.tombstone_life = next.tombstone_life;
+    state().replica->set_rules(options_.rules, replica_rules());
+    state().holds->set_limits(next.hold, next.conns_per_endpoint);
+    count_routes();
+    push_soon();
+    if (!other_beat)
+      return;
+    ++state().beat;
+    prune_later();
   }
 
   // -- What is heard.
@@ -428,8 +441,10 @@ public:
 
   void prune(const prune_routes& step) const {
     auto& s = state();
+    if (step.begin && step.beat != s.beat)
+      return;
     if (step.begin) {
-      self_->delayed_send(self_, options_.prune_interval, prune_routes{true});
+      prune_later();
       if (!s.replica->may_prune(now())) {
         if (options_.index == 0) // All shards suspend at once; one of them says so.
           log_->info(".registry", "prune-suspended", {});
@@ -470,6 +485,19 @@ public:
   }
 
 private:
+  routing::replica_rules replica_rules() const {
+    return {.clustered = options_.cluster != nullptr,
+            .in_sync = options_.in_sync,
+            .register_interval = options_.register_interval,
+            .suspend_pruning_without_nats = options_.suspend_pruning_without_nats,
+            .history = {.tombstone_life = options_.tombstone_life}};
+  }
+
+  void prune_later() const {
+    if (options_.prune_interval.count() > 0)
+      self_->delayed_send(self_, options_.prune_interval, prune_routes{true, state().beat});
+  }
+
   route_shard_state& state() const { return self_->state; }
   routing::slice& table() const { return state().replica->table(); }
   bool in_sync() const { return state().replica->in_sync(); }
@@ -556,7 +584,7 @@ auto on(std::shared_ptr<const shard> it, void (shard::*handle)(const Message&) c
 
 route_shard_actor::behavior_type behave(shard_self self, route_shard_options options,
                                         net::component_log* log, net::registry_metrics* metrics) {
-  const auto it = std::make_shared<const shard>(self, std::move(options), *log, metrics);
+  const auto it = std::make_shared<shard>(self, std::move(options), *log, metrics);
   it->follow();
   return {
     on(it, &shard::apply),
@@ -588,6 +616,10 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
     on(it, &shard::restore),
     on(it, &shard::read),
     [it](const tell_slice& m) { return it->tell(m); },
+    [it](const use_policy& m) {
+      it->follow(*m.rules);
+      it->follow();
+    },
   };
 }
 

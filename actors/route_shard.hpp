@@ -14,6 +14,7 @@ namespace shunt {
 
 struct route_shard_options {
   std::size_t index = 0; ///< Of this shard among all.
+  std::size_t count = 1; ///< Of all.
   std::uint64_t incarnation = 1;
   bool in_sync = true; ///< False in a cluster, and for the successor of a shard that died: in doubt until
                        ///< everybody was asked to register and had time to, or a copy is taken over.

@@ -16,6 +16,7 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
                                            std::size_t shards) {
   route_shard_options options;
   options.index = index;
+  options.count = shards;
   options.prune_interval = settings.prune_stale_droplets_interval;
   options.suspend_pruning_without_nats = settings.suspend_pruning_if_nats_unavailable;
   options.register_interval = settings.start_response_delay_interval;

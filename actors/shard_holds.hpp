@@ -30,6 +30,9 @@ public:
   shard_holds(routing::hold_limits limits, std::size_t conns_per_endpoint,
               std::shared_ptr<routing::hold_room> room, surroundings around);
 
+  void set_limits(routing::hold_limits limits, std::size_t conns_per_endpoint) {
+    queue_.set_limits(limits, conns_per_endpoint);
+  }
   bool empty() const { return queue_.empty(); }
   void hold(const hold_request& asked, routing::hold_ticket who);
   void release(const release_hold& over, routing::hold_ticket who);

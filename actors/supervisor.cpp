@@ -31,6 +31,7 @@ double seconds(std::chrono::nanoseconds duration) {
 struct supervisor_state {
   static constexpr const char* name = "supervisor";
   std::shared_ptr<router_parts> parts;
+  use_policy rules; ///< Read last; null: those with which the process started.
   phase now = idle;
   std::set<std::size_t> busy_loops;
   std::uint64_t incarnation = 1;
@@ -75,6 +76,8 @@ public:
       self_->monitor(parts().cluster);
     state().doors_due = self_->clock().now() + settings().start_response_delay_interval;
     enter(waiting, settings().start_response_delay_interval);
+    if (state().rules.rules)
+      follow(use_policy{state().rules});
     if (const auto failure = std::exchange(state().early_failure, std::nullopt))
       fatal(*failure);
     if (const auto how = std::exchange(state().early_stop, std::nullopt))
@@ -105,6 +108,21 @@ public:
     state().now = serving;
     parts().context->state.store(health::healthy);
     log().info(".router", "gorouter.started", {});
+  }
+
+  // -- A file that was read again.
+
+  void follow(const use_policy& changed) const {
+    state().rules = changed;
+    if (state().now == idle)
+      return; // Told when there are parts.
+    tell(parts().acceptors);
+    tell(parts().lease_caches);
+    tell(parts().shards);
+    tell_if_there(parts().registrar);
+    tell_if_there(parts().health_checker);
+    tell_if_there(parts().confirmer);
+    tell_if_there(parts().reservation_keeper);
   }
 
   // -- Stop.
@@ -209,7 +227,21 @@ public:
 private:
   supervisor_state& state() const { return self_->state; }
   router_parts& parts() const { return *state().parts; }
-  const config::settings& settings() const { return parts().context->settings; }
+  const config::settings& settings() const {
+    return state().rules.rules ? state().rules.rules->settings : parts().context->settings;
+  }
+
+  template <class Actors>
+  void tell(const Actors& all) const {
+    for (const auto& each : all)
+      self_->send(each, state().rules);
+  }
+  /// Or what its predecessor was told is told to a successor.
+  template <class Actor>
+  void tell_if_there(const Actor& one) const {
+    if (one && state().rules.rules)
+      self_->send(one, state().rules);
+  }
   net::component_log& log() const { return parts().context->log; }
 
   void count(std::atomic<std::uint64_t> restart_counters::*which) const {
@@ -333,6 +365,7 @@ private:
   void replace_reservation_keeper() const {
     parts().reservation_keeper = parts().replace_reservation_keeper(parts().shards);
     self_->monitor(parts().reservation_keeper);
+    tell_if_there(parts().reservation_keeper);
   }
 
   supervisor_self self_;
@@ -349,6 +382,7 @@ supervisor_actor::behavior_type behave(supervisor_self self, phase first) {
     [it](const fatal_failure& m) { it.fatal(m); },
     [it](phase_over m) { it.over(m); },
     [it](table_ready) { it.over({waiting}); },
+    [it](const use_policy& m) { it.follow(m); },
   };
 }
 

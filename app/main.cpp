@@ -1,6 +1,7 @@
 // The executable: what its command line means, and how it says that it failed.
 #include "app/cluster_wiring.hpp"
 #include "app/demo.hpp"
+#include "app/log_options.hpp"
 #include "app/router.hpp"
 #include "app/start_facts.hpp"
 #include "config/load.hpp"
@@ -16,21 +17,6 @@
 namespace {
 
 using namespace shunt;
-
-net::log_options log_options_of(const config::settings& settings) {
-  net::log_options options;
-  const auto& logging = settings.logging;
-  switch (logging.level) {
-    case config::log_level::debug: options.level = net::log_level::debug; break;
-    case config::log_level::info: options.level = net::log_level::info; break;
-    case config::log_level::warn: options.level = net::log_level::warn; break;
-    default: options.level = net::log_level::error;
-  }
-  if (logging.format.timestamp == config::timestamp_format::rfc3339)
-    options.timestamp = net::log_timestamp::rfc3339;
-  options.source = logging.syslog.empty() ? "gorouter.stdout" : logging.syslog;
-  return options;
-}
 
 void show(const std::vector<std::string>& warnings) {
   for (const auto& warning : warnings)
@@ -69,7 +55,7 @@ int route(const std::string& file) {
   log.flush_on_abort();
   try {
     const auto loaded = file.empty() ? config::load({}, "defaults") : config::load_file(file);
-    log.configure(log_options_of(loaded.settings));
+    log.configure(app::log_options_of(loaded.settings));
     for (const auto& warning : loaded.warnings)
       log.warn({}, "config-warning", {{"warning", warning}});
     return app::run_router(loaded.settings, file, log);

@@ -148,15 +148,19 @@ std::string own_address() {
 } // namespace
 
 net::router_start router_start_of(const config::settings& settings) {
-  using std::chrono::duration_cast;
-  using std::chrono::seconds;
   const auto uuid = net::request_ids{}.next();
   net::router_start start;
   start.id = std::to_string(settings.index) + "-" + std::string{net::view(uuid)};
   start.host = own_address();
+  say_intervals(start, settings);
+  return start;
+}
+
+void say_intervals(net::router_start& start, const config::settings& settings) {
+  using std::chrono::duration_cast;
+  using std::chrono::seconds;
   start.register_interval = duration_cast<seconds>(settings.start_response_delay_interval);
   start.prune_threshold = duration_cast<seconds>(settings.droplet_stale_threshold);
-  return start;
 }
 
 net::nats_options nats_options_of(const config::settings& settings, net::router_start start) {

@@ -65,6 +65,9 @@ private:
 /// What the router says of itself on `router.start`: a new id, its address, its intervals.
 net::router_start router_start_of(const config::settings& settings);
 
+/// Of `start`, what the settings may change while the router runs.
+void say_intervals(net::router_start& start, const config::settings& settings);
+
 net::nats_options nats_options_of(const config::settings& settings, net::router_start start);
 
 } // namespace shunt::app

@@ -1,24 +1,29 @@
 // Reads the configuration file again while the router runs. Everything is checked before anything
-// changes: a bad file is refused with its errors, and the old one goes on.
+// changes: a bad file is refused with its errors, and the old one goes on. Each part of the router follows in two
+// steps, so that one that cannot keeps all others from doing so.
 #pragma once
 
-#include "actors/protocol.hpp"
-#include "app/status_server.hpp"
+#include "app/start_facts.hpp"
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
 
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace shunt::app {
 
+/// How a part of the router follows the file. Changes nothing itself, and throws std::runtime_error that names
+/// the key at fault; what it returns takes the new values into use, and does not fail. Values that wait for the next
+/// start do not differ.
+using settings_follower = std::function<std::function<void()>(const start_facts& next)>;
+
 class reloader {
 public:
-  /// `status` and `log` outlive it. An empty `file` is never read. Without a `cluster` the node is alone.
-  reloader(const config::settings& started, std::string file, std::vector<acceptor_actor> acceptors,
-           cluster_node_actor cluster, status_server& status, net::component_log& log)
-    : started_{started}, current_{started}, file_{std::move(file)}, acceptors_{std::move(acceptors)},
-      cluster_{std::move(cluster)}, status_{status}, log_{log} {}
+  /// `log` outlives it. An empty `file` is never read.
+  reloader(const config::settings& started, std::string file, std::vector<settings_follower> followers,
+           net::component_log& log)
+    : started_{started}, current_{started}, file_{std::move(file)}, followers_{std::move(followers)}, log_{log} {}
 
   /// Logs what came of it: `configuration-reloaded` or `configuration-refused`. One thread at a time,
   /// which waits for the disk.
@@ -28,11 +33,9 @@ private:
   void take_over();
 
   const config::settings started_; ///< What needs a restart to change is still as in here.
-  config::settings current_;       ///< Read last.
+  config::settings current_;       ///< What the router goes by.
   std::string file_;
-  std::vector<acceptor_actor> acceptors_;
-  cluster_node_actor cluster_;
-  status_server& status_;
+  std::vector<settings_follower> followers_;
   net::component_log& log_;
 };
 

@@ -11,10 +11,14 @@ reports::reports(metrics_sources sources, const config::settings& settings, std:
   : sources_{std::move(sources)}, started_{clock::now()} {
   facts_.index = settings.index;
   facts_.id = std::move(id);
-  facts_.user = settings.status.user;
-  facts_.pass = settings.status.pass;
+  use_credentials(settings.status.user, settings.status.pass);
   facts_.start = std::chrono::system_clock::now();
   facts_.cores = std::thread::hardware_concurrency();
+}
+
+void reports::use_credentials(std::string user, std::string pass) {
+  facts_.user = std::move(user);
+  facts_.pass = std::move(pass);
 }
 
 std::string reports::prometheus() const {

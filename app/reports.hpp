@@ -17,6 +17,8 @@ public:
   /// What `sources` point at outlives the reports. `id` is the router's: `<index>-<uuid>`.
   reports(metrics_sources sources, const config::settings& settings, std::string id);
 
+  /// Which `/varz` shows.
+  void use_credentials(std::string user, std::string pass);
   /// Prometheus' text format.
   std::string prometheus() const;
   /// `bound_to`: where the document is served, host:port.

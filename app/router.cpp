@@ -9,6 +9,7 @@
 #include "actors/scheduler.hpp"
 #include "actors/supervisor.hpp"
 #include "app/cluster_wiring.hpp"
+#include "app/followers.hpp"
 #include "app/nats_outlet.hpp"
 #include "app/pid_file.hpp"
 #include "app/registry_bridge.hpp"
@@ -134,8 +135,7 @@ public:
       each->events.run([&each] { each->context->flush_access_log(); });
       each->events.stop();
     }
-    if (writer_) // Which first writes all that was submitted.
-      caf::anon_send_exit(writer_, caf::exit_reason::user_shutdown);
+    caf::anon_send_exit(writer_, caf::exit_reason::user_shutdown); // It first writes all that was submitted.
     caf::anon_send_exit(supervisor_, caf::exit_reason::kill);
   }
 
@@ -247,7 +247,7 @@ int run_router(const config::settings& settings, const std::string& file,
 
   // NATS first: a router that cannot hear of routes is no use, unless others tell it.
   registry_bridge bridge;
-  auto start = router_start_of(settings);
+  const auto start = router_start_of(settings);
   net::nats_bus bus{nats_options_of(settings, start), bridge, log};
   log.info({}, "setting-up-nats-connection", {});
   bus.connect();
@@ -264,22 +264,17 @@ int run_router(const config::settings& settings, const std::string& file,
   net::buffer_budget buffers{static_cast<std::size_t>(settings.limits.connection_buffer_bytes)};
   router_context context{settings, log, buffers};
   context.own_ip = start.host;
-  context.connections_max = std::min(context.connections_max, clients_that_fit(log));
+  context.connections_fit = clients_that_fit(log);
   const auto loops_wanted = settings.loop_count(std::thread::hardware_concurrency());
   context.count_for(loops_wanted);
 
   const net::log_trouble trouble = [&log](std::string_view message, std::string_view error) {
     log.error(".access-grlog", message, {{"error", error}});
   };
-  auto sinks = net::open_access_sinks(settings, trouble);
-  std::shared_ptr<access_log_queue> access_queue;
-  access_log_writer_actor access_writer;
-  if (!sinks.empty()) {
-    access_queue = std::make_shared<access_log_queue>(access_log_limits_of(settings), trouble);
-    access_writer = spawn_access_log_writer(
-      system, access_queue, {.format = access_format_of(settings), .sinks = std::move(sinks)});
-    context.access_log = access_queue.get();
-  }
+  const auto access_queue = std::make_shared<access_log_queue>(access_log_limits_of(settings), trouble);
+  const auto access_writer = spawn_access_log_writer(
+    system, access_queue, {.sinks = net::open_access_sinks(settings, trouble)});
+  context.access_log = access_queue.get();
 
   auto parts = std::make_shared<router_parts>();
   parts->context = &context;
@@ -290,8 +285,8 @@ int run_router(const config::settings& settings, const std::string& file,
     outlet.publisher(), confirmations);
   const auto shard_count = shard_count_of(settings);
   const auto supervisor = spawn_supervisor(system);
-  const auto ask_everybody = [&bus, &start, &api] {
-    bus.publish("router.start", net::to_json(start));
+  const auto ask_everybody = [&bus, &api] {
+    bus.announce();
     if (api)
       api->refresh();
   };
@@ -300,9 +295,7 @@ int run_router(const config::settings& settings, const std::string& file,
     options.ask_for_registrations = ask_everybody;
     options.confirmer = parts->confirmer;
     options.supervisor = supervisor;
-    options.isolated = [&context, &settings](bool isolated) {
-      context.isolated.store(isolated && settings.cluster.isolated == config::cluster_isolated::unhealthy);
-    };
+    options.isolated = [&context](bool isolated) { context.isolated.store(isolated); };
     const bool finds = settings.cluster.discovery == config::cluster_discovery::nats;
     if (finds)
       options.beacon = beacon_of(options, [&bus](std::string_view json) {
@@ -348,17 +341,15 @@ int run_router(const config::settings& settings, const std::string& file,
   std::vector<std::unique_ptr<loop_parts>> loops;
   acceptor_directory acceptors;
   for (std::size_t i = 0; i < loops_wanted; ++i)
-    loops.push_back(std::make_unique<loop_parts>(i, system, context, facts.rules));
+    loops.push_back(std::make_unique<loop_parts>(i, system, context, *facts.rules));
   for (auto& each : loops) {
     parts->lease_caches.push_back(each->context->leases.open(parts->shards));
     parts->acceptors.push_back(spawn_acceptor(*each->context, acceptors, supervisor));
   }
   acceptors.by_loop = parts->acceptors;
-  if (settings.health_checks.enabled) {
-    parts->health_checker = spawn_health_checker(*loops.front()->context, health_counters);
-    for (const auto& each : parts->shards)
-      caf::anon_send(each, check_health{parts->health_checker});
-  }
+  parts->health_checker = spawn_health_checker(*loops.front()->context, health_counters);
+  for (const auto& each : parts->shards)
+    caf::anon_send(each, check_health{parts->health_checker});
   for (auto& each : loops)
     each->events.start();
   std::optional<loops_end> ending{std::in_place, *parts, loops, supervisor, access_writer};
@@ -426,10 +417,16 @@ int run_router(const config::settings& settings, const std::string& file,
   caf::anon_send(supervisor, start_router{parts});
   int code = 0;
   {
-    reloader reloading{settings, file, parts->acceptors, parts->cluster, status, log};
+    std::vector<settings_follower> followers{
+      follow_by_log(log), follow_by_nats(bus, start), follow_by_actors(supervisor), follow_by_status(status),
+      follow_by_access_log(settings, access_queue, access_writer, trouble)};
+    if (api)
+      followers.push_back(follow_by_routing_api(*api));
+    if (parts->cluster)
+      followers.push_back(follow_by_cluster(parts->cluster));
+    reloader reloading{settings, file, std::move(followers), log};
     const signal_thread signals{supervisor, [&] {
-                                  if (access_writer)
-                                    caf::anon_send(access_writer, reopen_access_log{});
+                                  caf::anon_send(access_writer, reopen_access_log{});
                                   reloading.reload();
                                 }};
     code = exit_code.get_future().get();

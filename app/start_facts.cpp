@@ -42,14 +42,16 @@ void check_store(const std::string& path) {
 } // namespace
 
 start_facts read_start_facts(const config::settings& settings) {
-  start_facts read{.rules = policy{settings}, .status_tls = nullptr, .metrics_tls = nullptr, .cluster_tls = nullptr};
+  start_facts read;
+  const auto rules = std::make_shared<policy>(settings);
+  read.rules = rules;
   check_store(settings.store.path);
   const auto system_cas = net::read_system_certificates();
   if (settings.enable_ssl)
-    read.rules.front_tls = net::front_tls::for_clients(
+    rules->front_tls = net::front_tls::for_clients(
       settings, system_cas, settings.loop_count(std::thread::hardware_concurrency()));
-  read.rules.backend_tls = net::backend_tls::make(settings, system_cas);
-  read.rules.route_services = read_route_service_rules(settings, system_cas);
+  rules->backend_tls = net::backend_tls::make(settings, system_cas);
+  rules->route_services = read_route_service_rules(settings, system_cas);
   if (!settings.status.tls.certificate.empty())
     read.status_tls = net::front_tls::for_status(settings);
   if (settings.prometheus_served() && !settings.prometheus.cert_path.empty())

@@ -10,7 +10,7 @@
 namespace shunt::app {
 
 struct start_facts {
-  policy rules;
+  std::shared_ptr<const policy> rules;
   std::shared_ptr<const net::front_tls> status_tls;  ///< Null: the status ports are without TLS.
   std::shared_ptr<const net::front_tls> metrics_tls; ///< Null: so is the port of the metrics.
   std::shared_ptr<const cluster::peer_tls> cluster_tls; ///< Null: links to other nodes are without, or there are none.

@@ -141,13 +141,15 @@ void status_server::listen(const std::string& address, std::uint16_t number, pla
   }
 }
 
-void status_server::use_tls(std::shared_ptr<const net::front_tls> status,
-                            std::shared_ptr<const net::front_tls> metrics) {
-  events_.post([this, status = std::move(status), metrics = std::move(metrics)]() mutable {
-    if (status != nullptr)
-      tls_ = std::move(status);
-    if (metrics != nullptr)
-      metrics_tls_ = std::move(metrics);
+void status_server::follow(start_facts next) {
+  events_.post([this, next = std::move(next)]() mutable {
+    rules_ = std::move(next.rules);
+    if (next.status_tls != nullptr)
+      tls_ = std::move(next.status_tls);
+    if (next.metrics_tls != nullptr)
+      metrics_tls_ = std::move(next.metrics_tls);
+    if (reports_ != nullptr)
+      reports_->use_credentials(settings().status.user, settings().status.pass);
   });
 }
 
@@ -242,7 +244,7 @@ std::string status_server::answer_metrics(std::string_view path) const {
 std::string status_server::answer_varz(const net::request_head& head) {
   if (!authorized(head))
     return answer_unauthorized();
-  const auto& status = context_.settings.status;
+  const auto& status = settings().status;
   return response("200 OK", "Content-Type: application/json\r\n",
                   reports_->varz(status.host + ":" + std::to_string(status.port)));
 }
@@ -250,7 +252,8 @@ std::string status_server::answer_varz(const net::request_head& head) {
 std::string status_server::answer_health() const {
   constexpr std::string_view never_cached =
     "Cache-Control: private, max-age=0\r\nExpires: 0\r\n";
-  if (context_.state.load() != health::healthy || context_.isolated.load())
+  const bool alone = context_.isolated.load() && settings().cluster.isolated == config::cluster_isolated::unhealthy;
+  if (context_.state.load() != health::healthy || alone)
     return response("503 Service Unavailable", never_cached, {});
   return response("200 OK",
                   std::string{never_cached}.append("Content-Type: ").append(plain).append("\r\n"),
@@ -259,7 +262,7 @@ std::string status_server::answer_health() const {
 
 bool status_server::authorized(const net::request_head& head) const {
   const auto* given = net::find_field(head.fields, net::field_id::authorization);
-  const auto& status = context_.settings.status;
+  const auto& status = settings().status;
   return given != nullptr && is_authorized(given->value, status.user, status.pass);
 }
 

@@ -4,6 +4,7 @@
 
 #include "actors/loop_context.hpp"
 #include "app/reports.hpp"
+#include "app/start_facts.hpp"
 #include "net/event_loop.hpp"
 #include "net/http_head.hpp"
 #include "net/task.hpp"
@@ -41,10 +42,9 @@ public:
   void open();
   /// Whoever waits for a page gets none. Harmless when repeated.
   void close();
-  /// New connections get these certificates, on the status port and on that of the metrics; null: those
-  /// that there were, since a port goes on as it began. Any thread, while open.
-  void use_tls(std::shared_ptr<const net::front_tls> status,
-               std::shared_ptr<const net::front_tls> metrics);
+  /// New connections go by these. A port without certificates there keeps those that it has, since it goes on as
+  /// it began. Any thread, while open.
+  void follow(start_facts next);
 
 private:
   enum class site : std::uint8_t { health, routes, everything, metrics };
@@ -68,8 +68,10 @@ private:
   std::string answer_varz(const net::request_head& head);
   void look();
   bool authorized(const net::request_head& head) const;
+  const config::settings& settings() const { return rules_ ? rules_->settings : context_.settings; }
 
   router_context& context_;
+  std::shared_ptr<const policy> rules_; ///< The loop's. Null: those with which the process started.
   std::shared_ptr<const net::front_tls> tls_; ///< The loop's, once open.
   std::shared_ptr<const net::front_tls> metrics_tls_;
   reports* reports_ = nullptr; ///< Null: no metrics are served.

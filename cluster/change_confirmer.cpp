@@ -1,5 +1,6 @@
 #include "cluster/change_confirmer.hpp"
 
+#include "actors/policy.hpp"
 #include "cluster/change_round.hpp"
 
 #include <caf/all.hpp>
@@ -100,6 +101,9 @@ public:
 
   void replace(const shard_replaced& m) const { state().shards[m.shard] = m.successor; }
 
+  /// Who waits already waits as long as was said.
+  void follow(const policy& rules) { options_.timeout = rules.settings.cluster.confirm_timeout; }
+
   void look() const {
     auto& s = state();
     s.due_scheduled = false;
@@ -176,13 +180,14 @@ private:
 change_confirmer_actor::behavior_type behave(confirmer_self self, change_confirmer_options options,
                                              publish_function publish,
                                              confirmation_counters* counters) {
-  const auto it = std::make_shared<const confirmer>(self, std::move(options), std::move(publish), counters);
+  const auto it = std::make_shared<confirmer>(self, std::move(options), std::move(publish), counters);
   return {
     [it](const confirmer_contacts& m) { it->meet(m); },
     [it](const confirm_change& m) { it->begin(m); },
     [it](const change_answered& m) { it->hear(m); },
     [it](const peers_changed& m) { it->see(m); },
     [it](const shard_replaced& m) { it->replace(m); },
+    [it](const use_policy& m) { it->follow(*m.rules); },
     [it](changes_due) { it->look(); },
   };
 }

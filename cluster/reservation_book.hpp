@@ -23,6 +23,9 @@ class reservation_book {
 public:
   explicit reservation_book(reservation_bounds bounds) : bounds_{bounds} {}
 
+  /// For what is put from now on; what there is stays.
+  void set_bounds(reservation_bounds bounds) noexcept { bounds_ = bounds; }
+
   enum class outcome : std::uint8_t {
     added,
     changed, ///< There was one that said something else.

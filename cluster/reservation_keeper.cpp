@@ -1,5 +1,6 @@
 #include "cluster/reservation_keeper.hpp"
 
+#include "actors/policy.hpp"
 #include "cluster/embedded_store.hpp"
 #include "cluster/memory_store.hpp"
 #include "cluster/reservation_document.hpp"
@@ -62,6 +63,13 @@ std::string uri_of(std::string_view host, std::string_view path) {
   return uri;
 }
 
+void set_bounds(reservation_keeper_options& options, const config::settings& settings) {
+  options.bounds.reservations_max = static_cast<std::size_t>(settings.reservations.max);
+  // Where nothing is kept, gorouter's rules apply to routes that nobody reserved.
+  const auto keep = std::chrono::ceil<seconds>(settings.empty_pool.keep);
+  options.ttl = keep.count() > 0 ? keep : reservation_keeper_options{}.ttl;
+}
+
 class keeper {
 public:
   keeper(keeper_self self, reservation_keeper_options options, net::component_log& log,
@@ -95,6 +103,11 @@ public:
   void replace(const shard_replaced& m) const {
     state().shards[m.shard] = m.successor;
     tell_all([&m](std::size_t shard) { return shard == m.shard; });
+  }
+
+  void follow(const config::settings& settings) {
+    set_bounds(options_, settings);
+    book().set_bounds(options_.bounds);
   }
 
   reservations_loaded loaded() const { return {state().book->size(), state().problem}; }
@@ -358,7 +371,7 @@ private:
 reservation_keeper_actor::behavior_type
 behave(keeper_self self, std::vector<route_shard_actor> shards, reservation_keeper_options options,
        net::component_log* log, reservation_counters* counters) {
-  const auto it = std::make_shared<const keeper>(self, std::move(options), *log, *counters);
+  const auto it = std::make_shared<keeper>(self, std::move(options), *log, *counters);
   it->start(std::move(shards));
   self->set_exit_handler([self, it](const caf::exit_msg& m) {
     it->write_at_last();
@@ -367,6 +380,7 @@ behave(keeper_self self, std::vector<route_shard_actor> shards, reservation_keep
   return {
     [it](const reservation_messages& m) { it->take(m); },
     [it](const shard_replaced& m) { it->replace(m); },
+    [it](const use_policy& m) { it->follow(m.rules->settings); },
     [it](const await_reservations&) { return it->loaded(); },
     [it](end_reservations) { it->end_those_that_are_over(); },
     [it](write_reservations) { it->try_again(); },
@@ -378,10 +392,7 @@ behave(keeper_self self, std::vector<route_shard_actor> shards, reservation_keep
 reservation_keeper_options reservation_keeper_options_of(const config::settings& settings,
                                                          net::component_log& log) {
   reservation_keeper_options options;
-  options.bounds.reservations_max = static_cast<std::size_t>(settings.reservations.max);
-  const auto keep = std::chrono::ceil<seconds>(settings.empty_pool.keep);
-  if (keep.count() > 0) // Without it, gorouter's rules apply to routes that nobody reserved.
-    options.ttl = keep;
+  set_bounds(options, settings);
   options.durable = !settings.store.path.empty();
   if (options.durable)
     options.open_store = [path = settings.store.path, &log] {

@@ -23,6 +23,7 @@ struct field {
   bool is_list = false;
   std::function<void(const found_value&, T&)> read;
   std::function<bool(const T&, const T&)> same;    ///< Whether two hold the same value here.
+  std::function<void(const T& from, T& to)> copy;
   std::function<std::string(const T&)> shown_text; ///< The value as the documentation shows it.
   bool (*applies)(const T&) = nullptr;             ///< If it says no, the key is not even checked.
 };
@@ -64,6 +65,7 @@ field<T> make_field(std::string path, Get get, Reader reader, bool (*applies)(co
   row.is_list = row.type.starts_with('[');
   row.read = [get, reader](const found_value& v, T& out) { reader(v, get(out)); };
   row.same = [get](const T& a, const T& b) { return get(a) == get(b); };
+  row.copy = [get](const T& from, T& to) { get(to) = get(from); };
   row.shown_text = [get](const T& s) { return value_text(get(s)); };
   row.applies = applies;
   return row;

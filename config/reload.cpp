@@ -1,4 +1,4 @@
-// The list of keys that need a restart. A name that ends in a dot stands for the whole section.
+// The list of keys that need a restart, each group with the reason. A name that ends in a dot stands for the whole section.
 #include "config/reload.hpp"
 
 #include "config/schema.hpp"
@@ -10,82 +10,62 @@ namespace shunt::config {
 namespace {
 
 constexpr std::string_view fixed_keys[] = {
-  // Ports, and who listens there.
+  // Ports, and who listens there: they are bound before the process is known by them, and one that is taken
+  // must be an error that somebody waits for.
   "port",
   "disable_http",
   "enable_ssl",
   "ssl_port",
-  "limits.",
   "status.host",
   "status.port",
   "status.enable_nontls_health_checks",
   "status.enable_deprecated_varz_healthz_endpoints",
-  "status.user",
-  "status.pass",
   "status.routes.",
   "status.tls.port",
   "prometheus.enabled",
   "prometheus.port",
-  "prometheus.meters.",
   "debug_addr",
   "route_services_hairpinning",
   "route_services_internal_server_port",
-  // Threads and pools.
+  // Threads: connections live on their loop from beginning to end.
   "go_max_procs",
-  "max_idle_conns",
-  "max_idle_conns_per_host",
-  // The route table and where it comes from.
-  "nats.",
-  "nats_pending.",
-  "nats_client_ping_interval",
-  "index",
-  "publish_start_message_interval",
-  "publish_active_apps_interval",
-  "prune_stale_droplets_interval",
-  "droplet_stale_threshold",
-  "suspend_pruning_if_nats_unavailable",
+  // Metrics: their memory is laid out by these, and a histogram with other buckets would have to count anew.
+  "prometheus.meters.",
+  "per_request_metrics_reporting",
+  "per_app_prometheus_http_metrics_reporting",
+  // Which routes this router has at all: those it refused so far it does not know, and nobody repeats them all.
   "isolation_segments",
   "routing_table_sharding_mode",
-  "empty_pool_response_code_503",
-  "empty_pool_timeout",
-  "empty_pool.keep",
-  "empty_pool.keep_routes_max",
-  "hold.",
-  "reservations.",
+  // Who this router is, for others that know it by that.
+  "index",
   "cluster.name",
   "cluster.node.",
-  "cluster.peers",
-  "cluster.discovery",
+  "cluster.zone",
+  // What the nodes of a cluster tell each other once, when they meet, and must agree on.
   "cluster.shards",
   "cluster.holders",
-  "cluster.zone",
-  "cluster.snapshot",
   "cluster.suspect_after",
   "cluster.remove_after",
   "cluster.rebalance_after",
-  "cluster.confirm_timeout",
-  "cluster.isolated",
+  // Looked at when the cluster node begins; whoever is found goes by other ways afterwards.
+  "cluster.peers",
+  "cluster.discovery",
+  // Files that are open, or are written once.
+  "cluster.snapshot",
   "store.",
-  "routing_api.",
-  "oauth.",
-  "token_fetcher_max_retries",
-  "token_fetcher_retry_interval",
-  "token_fetcher_expiration_buffer_time",
-  "health_checks.",
-  // The life of the process and what it writes.
-  "start_response_delay_interval",
-  "load_balancer_healthy_threshold",
-  "drain_wait",
-  "drain_timeout",
   "pid_file",
-  "healthcheck_poll_interval",
-  "healthcheck_timeout",
-  "logging.",
-  "access_log.",
-  "per_request_metrics_reporting",
-  "per_app_prometheus_http_metrics_reporting",
-  "enable_envelope_v1_metrics",
+  // Over when the router serves.
+  "start_response_delay_interval",
 };
+
+/// Whether that key's value waits for the next start, as things were at the last one.
+bool waits(std::string_view path, const settings& started, const settings& read) {
+  if (path.starts_with("cluster.tls."))
+    return !can_renew_links(started, read);
+  if (path.starts_with("routing_api.") || path.starts_with("oauth."))
+    return started.routing_api_enabled() != read.routing_api_enabled();
+  return needs_restart(path);
+}
 
 } // namespace
 
@@ -102,13 +82,18 @@ bool can_renew_links(const settings& before, const settings& after) {
 
 change_list changes(const settings& before, const settings& after) {
   change_list found;
-  const bool links_wait = !can_renew_links(before, after);
   for (const auto& row : settings_schema())
-    if (!row.same(before, after)) {
-      const bool waits = needs_restart(row.path) || (links_wait && row.path.starts_with("cluster.tls."));
-      (waits ? found.at_next_start : found.at_once).push_back(row.path);
-    }
+    if (!row.same(before, after))
+      (waits(row.path, before, after) ? found.at_next_start : found.at_once).push_back(row.path);
   return found;
+}
+
+settings usable_now(const settings& started, settings read) {
+  const auto waiting = changes(started, read).at_next_start;
+  for (const auto& row : settings_schema())
+    if (std::find(waiting.begin(), waiting.end(), row.path) != waiting.end())
+      row.copy(started, read);
+  return read;
 }
 
 } // namespace shunt::config

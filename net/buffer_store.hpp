@@ -19,10 +19,11 @@ public:
   void give_back(std::size_t bytes) noexcept { used_.fetch_sub(bytes, std::memory_order_relaxed); }
   std::size_t used() const noexcept { return used_.load(std::memory_order_relaxed); }
   /// Whether new work should be refused.
-  bool exhausted() const noexcept { return used() >= bytes_max_; }
+  bool exhausted() const noexcept { return used() >= bytes_max_.load(std::memory_order_relaxed); }
+  void set_bytes_max(std::size_t bytes_max) noexcept { bytes_max_.store(bytes_max, std::memory_order_relaxed); }
 
 private:
-  std::size_t bytes_max_;
+  std::atomic<std::size_t> bytes_max_;
   std::atomic<std::size_t> used_{0};
 };
 

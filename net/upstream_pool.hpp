@@ -23,6 +23,9 @@ public:
   explicit upstream_pool(upstream_limits limits) : limits_{limits} {}
   ~upstream_pool() { clear(); }
 
+  /// For what is put from now on.
+  void set_limits(upstream_limits limits) noexcept { limits_ = limits; }
+
   /// A connection to `backend` that was alive a moment ago, or null.
   wire_ptr take(std::string_view backend);
   /// Keeps `connection`, on which nothing is under way, for later; closes it when there are enough.

@@ -34,11 +34,21 @@ nanoseconds health_plan::varied(nanoseconds interval) {
   return interval * (900 + static_cast<std::int64_t>(random_.below(201))) / 1000;
 }
 
+void health_plan::set_rules(health_check_rules rules, time_point now) {
+  rules_ = rules;
+  for (const auto& [who, r] : routes_)
+    for (const auto& [id, address] : r.checks)
+      checks_.at(id).wanted_by[who] = interval_of(r.wish, rules_);
+  for (auto& [id, c] : checks_)
+    if (!c.running && c.due > now + c.interval())
+      schedule(id, c, now + varied(c.interval()));
+}
+
 void health_plan::put(std::size_t shard, const checked_route& wanted, time_point now) {
   const route_key who{wanted.host, wanted.path};
   auto before = std::move(routes_[who].checks);
   auto& r = routes_[who];
-  r = {shard, wanted.version, {}};
+  r = {shard, wanted.version, wanted.wish, {}};
   if (wanted.wish) {
     const auto interval = interval_of(wanted.wish, rules_);
     for (const auto& member : wanted.members) {

@@ -25,6 +25,8 @@ public:
 
   // -- What is wanted
 
+  /// From now on. Verdicts stay as they are until the next answer.
+  void set_rules(health_check_rules rules, time_point now);
   /// Instead of what that route of `shard` wanted before. It is contradicted at once where it has
   /// another verdict than the checks.
   void put(std::size_t shard, const checked_route& wanted, time_point now);
@@ -85,7 +87,8 @@ private:
   struct route {
     std::size_t shard = 0;
     std::uint64_t version = 0;
-    std::map<std::uint64_t, std::string> checks; ///< By id, the addresses.
+    health_check wish{};
+    std::map<std::uint64_t, std::string> checks{}; ///< By id, the addresses.
   };
 
   /// None: there are enough.

@@ -43,6 +43,12 @@ public:
   hold_queue& operator=(const hold_queue&) = delete;
   ~hold_queue();
 
+  /// For those who come from now on; who waits keeps the place.
+  void set_limits(hold_limits limits, std::size_t per_endpoint) {
+    limits_ = limits;
+    per_endpoint_ = per_endpoint;
+  }
+
   bool empty() const { return routes_.empty(); }
   std::size_t waiting(std::string_view route) const;
 

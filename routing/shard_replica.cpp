@@ -34,6 +34,15 @@ shard_replica::shard_replica(table_rules rules, replica_rules how, time_point no
     be_certain_in_time(now);
 }
 
+void shard_replica::set_rules(table_rules rules, const replica_rules& how) {
+  slice_.set_rules(std::move(rules));
+  how_.register_interval = how.register_interval;
+  how_.suspend_pruning_without_nats = how.suspend_pruning_without_nats;
+  how_.history = how.history;
+  if (auto* history = slice_.history())
+    history->set_rules(how.history);
+}
+
 bool shard_replica::in_sync() const {
   if (holds_)
     return certain_;

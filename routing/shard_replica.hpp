@@ -54,6 +54,9 @@ public:
   shard_replica(const shard_replica&) = delete;
   shard_replica& operator=(const shard_replica&) = delete;
 
+  /// From now on. Of `how`, what says how it began stays as it was.
+  void set_rules(table_rules rules, const replica_rules& how);
+
   slice& table() { return slice_; }
   const slice& table() const { return slice_; }
   /// Whether registrations of this shard are to be applied here.

@@ -42,6 +42,7 @@ public:
   slice_history(const slice_history&) = delete;
   slice_history& operator=(const slice_history&) = delete;
   const history_rules& rules() const { return rules_; }
+  void set_rules(history_rules rules) { rules_ = rules; }
 
   // -- What happens to the slice.
   void joined(std::string_view host, std::string_view path, const endpoint& e); ///< Ends its tombstone.

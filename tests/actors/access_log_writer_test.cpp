@@ -35,14 +35,16 @@ class fake_sink final : public net::log_sink {
 public:
   fake_sink() : log_sink{"fake", nullptr} {}
 
-  void write(std::string_view lines) override {
+  void write(std::string_view written) override {
     if (!has_entered_) {
       has_entered_ = true;
       entered.set_value();
       gate.wait();
     }
-    for (auto text = std::string{lines}; !text.empty(); text.erase(0, text.find('\n') + 1))
+    for (auto text = std::string{written}; !text.empty(); text.erase(0, text.find('\n') + 1)) {
       hosts.push_back(text.substr(0, text.find(" - ")));
+      lines.push_back(text.substr(0, text.find('\n')));
+    }
   }
   void reopen() override { hosts.push_back("(reopened)"); }
   bool tend() override {
@@ -53,6 +55,7 @@ public:
   bool flush(std::chrono::milliseconds) override { return flushes; }
 
   std::vector<std::string> hosts; ///< To be read when the writer ended, or answered a flush.
+  std::vector<std::string> lines; ///< So with these, which are whole.
   std::promise<void> entered;     ///< Kept when the first lines arrive.
   std::shared_future<void> gate = std::async(std::launch::deferred, [] {}).share();
   int tends_left = 0;
@@ -83,7 +86,7 @@ protected:
     auto batch = queue->take();
     for (const auto host : hosts)
       batch->append(record_of(host));
-    return queue->try_submit(batch);
+    return queue->try_submit(batch, format);
   }
   bool flush() {
     bool answer = false;
@@ -98,6 +101,7 @@ protected:
   caf::actor_system_config config;
   caf::actor_system system{config};
   caf::scoped_actor self{system};
+  const std::shared_ptr<const routing::access_format> format = std::make_shared<const routing::access_format>();
   std::shared_ptr<fake_sink> sink = std::make_shared<fake_sink>();
   std::promise<void> open_gate;
   std::vector<std::string> troubles;
@@ -201,7 +205,7 @@ TEST_F(AccessLogWriter, GivesBatchesBackEmpty) {
   auto batch = queue->take();
   const auto* first = batch.get();
   batch->append(record_of("a"));
-  EXPECT_TRUE(queue->try_submit(batch));
+  EXPECT_TRUE(queue->try_submit(batch, format));
   EXPECT_NE(batch.get(), first);
   EXPECT_TRUE(batch->empty());
   open_gate.set_value();
@@ -216,7 +220,7 @@ TEST_F(AccessLogWriter, SendsNoEmptyBatch) {
   start();
   auto batch = queue->take();
   const auto* before = batch.get();
-  EXPECT_TRUE(queue->try_submit(batch));
+  EXPECT_TRUE(queue->try_submit(batch, format));
   EXPECT_EQ(batch.get(), before);
   end();
 }
@@ -228,6 +232,38 @@ TEST_F(AccessLogWriter, ReopensBetweenTheBatchesAroundTheRequest) {
   submit({"after"});
   end();
   EXPECT_THAT(sink->hosts, ElementsAre("before", "(reopened)", "after"));
+}
+
+TEST_F(AccessLogWriter, WritesToOtherSinksWhatComesAfterTheyWereNamed) {
+  start();
+  submit({"before"});
+  const auto other = std::make_shared<fake_sink>();
+  self->send(writer, use_access_sinks{{other}});
+  submit({"after"});
+  EXPECT_TRUE(flush());
+  self->send(writer, use_access_sinks{});
+  submit({"for nobody"});
+  end();
+  EXPECT_THAT(sink->hosts, ElementsAre("before"));
+  EXPECT_THAT(other->hosts, ElementsAre("after"));
+  EXPECT_THAT(troubles, IsEmpty());
+}
+
+TEST_F(AccessLogWriter, WritesEveryBatchInItsOwnFormat) {
+  start();
+  auto batch = queue->take();
+  auto record = record_of("a");
+  const std::vector<std::string_view> values{"value"};
+  record.extra_headers = values;
+  batch->append(record);
+  auto other = std::make_shared<routing::access_format>();
+  other->extra_headers = {routing::access_header_label("x-new")};
+  EXPECT_TRUE(queue->try_submit(batch, other));
+  submit({"b"});
+  end();
+  ASSERT_THAT(sink->lines, SizeIs(2));
+  EXPECT_THAT(sink->lines[0], testing::HasSubstr("x_new:\"value\""));
+  EXPECT_THAT(sink->lines[1], testing::Not(testing::HasSubstr("x_new")));
 }
 
 TEST_F(AccessLogWriter, TendsASinkUntilItHasNothingLeft) {
@@ -250,7 +286,7 @@ TEST_F(AccessLogWriter, WritesLargeBatchesInPiecesWithoutLosingAny) {
   auto batch = queue->take();
   for (int i = 0; i < 5000; ++i)
     batch->append(record_of("host-" + std::to_string(i)));
-  EXPECT_TRUE(queue->try_submit(batch));
+  EXPECT_TRUE(queue->try_submit(batch, format));
   end();
   ASSERT_THAT(sink->hosts, SizeIs(5000));
   for (int i = 0; i < 5000; ++i)
@@ -262,7 +298,7 @@ TEST_F(AccessLogWriter, WritesAFileFromSeveralLoops) {
   ASSERT_NE(::mkdtemp(directory.data()), nullptr);
   const auto path = directory + "/access.log";
   queue = std::make_shared<access_log_queue>(access_log_limits{}, trouble());
-  writer = spawn_access_log_writer(system, queue, {{}, {net::open_file_sink({path}, trouble())}});
+  writer = spawn_access_log_writer(system, queue, {.sinks = {net::open_file_sink({path}, trouble())}});
   std::vector<std::jthread> loops;
   for (int loop = 0; loop < 4; ++loop)
     loops.emplace_back([this] {
@@ -270,7 +306,7 @@ TEST_F(AccessLogWriter, WritesAFileFromSeveralLoops) {
       for (int i = 0; i < 1000; ++i) {
         batch->append(record_of("a.example"));
         if (i % 10 == 9)
-          queue->try_submit(batch);
+          queue->try_submit(batch, format);
       }
     });
   loops.clear();

@@ -30,6 +30,7 @@ protected:
       return {
         [this](const check_routes& m) { told.push_back(m); },
         [](const shard_replaced&) {},
+        [](const use_policy&) {},
         [](checks_due) {},
         [](const check_ended&) {},
       };

@@ -1,5 +1,6 @@
 // From the messages of NATS to the shards' batches: who gets what, in which order, and when the
 // credit of a batch is given back.
+#include "actors/policy.hpp"
 #include "actors/registrar.hpp"
 
 #include "actors/route_shard.hpp"
@@ -303,6 +304,19 @@ TEST_F(Registrar, RegistersForHttp1WhatOffersHttp2IfThatIsOff) {
     record.batches.clear();
   hear({{register_subject, of_protocol("b.example", "quic")}});
   EXPECT_EQ(endpoint_of("b.example").protocol(), "quic"); // Verbatim, and treated as HTTP/1.
+}
+
+TEST_F(Registrar, ReadsRepeatedMessagesAnewWhenTheFileHasChanged) {
+  const auto message = R"({"host":"10.0.0.1","port":1,"protocol":"http2","uris":["a.example"]})";
+  hear({{register_subject, message}});
+  EXPECT_EQ(endpoint_of("a.example").protocol(), "http2");
+  for (auto& record : records)
+    record.batches.clear();
+  config::settings settings;
+  settings.enable_http2 = false;
+  tell(registrar, use_policy{std::make_shared<const policy>(settings)});
+  hear({{register_subject, message}});
+  EXPECT_EQ(endpoint_of("a.example").protocol(), "http1");
 }
 
 TEST_F(Registrar, LogsWhatIsUnregisteredAsItCame) {

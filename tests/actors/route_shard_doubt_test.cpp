@@ -1,4 +1,5 @@
 // When a shard stops denying what it does not know, and what it forgets with time.
+#include "actors/policy.hpp"
 #include "tests/actors/support/route_shard_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -179,6 +180,45 @@ TEST_F(RouteShardInDoubt, ForgetsEndpointsThatStoppedRegistering) {
   ASSERT_THAT(lines, SizeIs(1));
   EXPECT_EQ(lines[0]["data"]["uri"], "a.example");
   EXPECT_THAT(lines[0]["data"]["endpoints"], ElementsAre("127.0.0.1:1"));
+}
+
+TEST_F(RouteShardInDoubt, PrunesByWhatTheFileSaysNow) {
+  start();
+  hear({registered("a.example", 1)});
+  advance(24h);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("127.0.0.1:1")) << "it never prunes";
+  config::settings settings;
+  settings.prune_stale_droplets_interval = 3s;
+  settings.droplet_stale_threshold = 10s;
+  const auto follow = [&] { tell(shard, use_policy{std::make_shared<const policy>(settings)}); };
+  follow();
+  hear({registered("a.example", 1)});
+  advance(9s);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("127.0.0.1:1"));
+  advance(3s);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), IsEmpty());
+  settings.prune_stale_droplets_interval = 0s;
+  follow();
+  hear({registered("a.example", 1)});
+  advance(24h);
+  lease("a.example");
+  EXPECT_THAT(addresses_of(record.grants.back()), ElementsAre("127.0.0.1:1"));
+}
+
+TEST_F(RouteShardInDoubt, ForgetsEmptyRoutesByWhatTheFileSaysNow) {
+  start();
+  hear({registered("a.example", 1)});
+  tell(shard, batch_of({unregistered("a.example", 1)}));
+  EXPECT_THAT(list_all(), SizeIs(1));
+  config::settings settings;
+  settings.prune_stale_droplets_interval = 3s;
+  settings.empty_pool.keep = 1s;
+  tell(shard, use_policy{std::make_shared<const policy>(settings)});
+  advance(3s);
+  EXPECT_THAT(list_all(), IsEmpty());
 }
 
 TEST_F(RouteShardInDoubt, PrunesALargeTableInManySteps) {

@@ -1,100 +1,19 @@
 // The router's life as its supervisor sees it, on a clock that the test moves: start, drain, stop,
 // and what happens when an actor dies.
-#include "actors/supervisor.hpp"
-
 #include "net/listener.hpp"
-#include "tests/actors/support/actors_by_hand.hpp"
-#include "tests/actors/support/recorders.hpp"
-#include "tests/actors/support/registrations.hpp"
-#include "tests/net/log_capture.hpp"
+#include "tests/actors/support/supervisor_fixture.hpp"
 
 #include <gmock/gmock.h>
-
-#include <array>
 
 namespace shunt {
 namespace {
 
-using namespace std::literals;
+using namespace test;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::size_t loop_count = 2;
-constexpr auto cut_time = 2s; ///< Connections get so long to notice their end.
-
-class Supervisor : public test::actors_by_hand {
-protected:
-  Supervisor() {
-    settings.port = 0;
-    settings.start_response_delay_interval = 5s;
-    settings.drain_wait = 20s;
-    settings.drain_timeout = 60s;
-    for (std::size_t i = 0; i < loop_count; ++i)
-      context.counters.push_back(std::make_unique<loop_counters>());
-    scheduler().advance_time(24h);
-    make_parts();
-    supervisor = own(spawn_supervisor(system));
-    run();
-  }
-  ~Supervisor() override {
-    kill(supervisor);
-    parts->shut_down(); // Successors too.
-  }
-
-  void make_parts() {
-    parts->context = &context;
-    parts->counters = &counters;
-    parts->restarts = &restarts;
-    for (auto& each : shards)
-      parts->shards.push_back(own(test::spawn_recording_shard(system, each)));
-    parts->registrar = own(spawn_registrar(system, parts->shards, *log.log, counters));
-    for (auto& each : holders)
-      parts->lease_caches.push_back(own(test::spawn_holder(system, each)));
-    for (auto& each : acceptors)
-      parts->acceptors.push_back(own(test::spawn_recording_acceptor(system, each)));
-    parts->announce = [this] { ++announced; };
-    parts->registrar_replaced = [this](registrar_actor successor) {
-      registrars.push_back(std::move(successor));
-    };
-    parts->shard_replaced_by = [this](std::size_t, const route_shard_actor& successor) {
-      caf::anon_send(successor, nats_now);
-    };
-    parts->finished = [this](int code) { exit_codes.push_back(code); };
-  }
-
-  void start() { tell(supervisor, start_router{parts}); }
-  void start_serving() {
-    start();
-    advance(settings.start_response_delay_interval);
-  }
-  void drain() { tell(supervisor, stop_router{true}); }
-  void stop() { tell(supervisor, stop_router{false}); }
-  void quiet(std::size_t loop) { tell(supervisor, loop_quiet{loop}); }
-  void all_quiet() {
-    for (std::size_t i = 0; i < loop_count; ++i)
-      quiet(i);
-  }
-  /// Makes a shard that was told to record end by an exception.
-  void crash(const route_shard_actor& shard) { tell(shard, list_routes{}); }
-  health state() const { return context.state.load(); }
-
-  config::settings settings;
-  net::log_capture log;
-  net::buffer_budget budget{1 << 20};
-  router_context context{settings, *log.log, budget};
-  registrar_counters counters;
-  restart_counters restarts;
-  std::array<test::shard_record, 2> shards;
-  std::array<test::holder_record, loop_count> holders;
-  std::array<test::acceptor_record, loop_count> acceptors;
-  std::shared_ptr<router_parts> parts = std::make_shared<router_parts>();
-  supervisor_actor supervisor;
-  nats_changed nats_now{.connected = true}; ///< What a successor is told of NATS.
-  std::size_t announced = 0;
-  std::vector<registrar_actor> registrars;
-  std::vector<int> exit_codes;
-};
+class Supervisor : public supervisor_fixture {};
 
 // -- Start
 
@@ -392,6 +311,7 @@ TEST_F(Supervisor, ReplacesTheKeeperOfReservationsAndLetsItKnowWhoDies) {
       return {
         [](const reservation_messages&) {},
         [&replaced](const shard_replaced& m) { replaced.push_back(m.shard); },
+        [](const use_policy&) {},
         [](const await_reservations&) { return reservations_loaded{}; },
         [](end_reservations) {},
         [](write_reservations) {},
@@ -428,6 +348,7 @@ TEST_F(Supervisor, EndsTheRouterWhenTheWriterOfTheAccessLogDies) {
   parts->access_writer = own(system.spawn([]() -> access_log_writer_actor::behavior_type {
     return {
       [](const access_records&) {},
+      [](const use_access_sinks&) {},
       [](const reopen_access_log&) {},
       [](const flush_access_log&) { return true; },
       [](const tend_access_log&) {},

@@ -117,6 +117,7 @@ TEST_F(RegistryBridge, TellsTheKeeperOfReservationsThatIsThereNow) {
       return {
         [&into](const reservation_messages& m) { into.push_back(m.batch); },
         [](const shard_replaced&) {},
+        [](const use_policy&) {},
         [](const await_reservations&) { return reservations_loaded{}; },
         [](end_reservations) {},
         [](write_reservations) {},

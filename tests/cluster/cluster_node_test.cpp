@@ -139,6 +139,7 @@ TEST_F(ClusterNode, TellsTheConfirmerWhoSeesTheSameNodes) {
         in->told = m;
       },
       [](const shard_replaced&) {},
+      [](const use_policy&) {},
       [](changes_due) {},
     };
   }, heard);

@@ -70,6 +70,7 @@ inline route_shard_actor spawn_ear(caf::actor_system& system, std::shared_ptr<sh
       [](look_at_changes) {},
       [](const restore_slice&) {},
       [](read_slice) {},
+      [](const use_policy&) {},
       [in](const tell_slice& m) {
         return in->tell ? in->tell(m) : slice_piece{std::make_shared<const std::vector<routing::told_host>>()};
       },

@@ -168,10 +168,12 @@ TEST(Cluster, WithoutTlsStaysOnTheMachine) {
               HasSubstr("cluster.peers[1]: 10.0.0.2:7946 is not a loopback address"));
 }
 
-TEST(Cluster, NeedsARestartForAnyChangeButOfItsCertificates) {
+TEST(Cluster, NeedsARestartForWhatOtherNodesKnowOfIt) {
   for (const auto& row : settings_schema())
     if (row.path.starts_with("cluster.")) {
-      EXPECT_EQ(needs_restart(row.path), !row.path.starts_with("cluster.tls.")) << row.path;
+      const bool is_its_own = row.path.starts_with("cluster.tls.") || row.path == "cluster.confirm_timeout"
+                              || row.path == "cluster.isolated";
+      EXPECT_EQ(needs_restart(row.path), !is_its_own) << row.path;
     }
 }
 

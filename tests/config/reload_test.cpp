@@ -31,30 +31,62 @@ TEST(Reload, TellsWhatAppliesAtOnceFromWhatDoesNot) {
   after.port = 1;
   after.endpoint_timeout = 7s;
   after.nats.user.push_back('u');
-  after.backends.max_conns = 5;
+  after.index = 3;
   after.empty_pool.status = 418;
   after.empty_pool.keep = 1s;
   after.status.tls.certificate.push_back('n');
   after.status.tls.port = 1;
+  after.status.user.push_back('u');
   after.prometheus.port = 1;
   after.prometheus.cert_path.push_back('n');
   const auto found = changes(before, after);
   EXPECT_THAT(found.at_once, ::testing::UnorderedElementsAre(
-                               "endpoint_timeout", "backends.max_conns", "empty_pool.status",
-                               "status.tls.certificate", "prometheus.cert_path"));
-  EXPECT_THAT(found.at_next_start, ::testing::UnorderedElementsAre(
-                                     "port", "nats.user", "empty_pool.keep", "status.tls.port",
-                                     "prometheus.port"));
+                               "endpoint_timeout", "nats.user", "empty_pool.status", "empty_pool.keep",
+                               "status.tls.certificate", "status.user", "prometheus.cert_path"));
+  EXPECT_THAT(found.at_next_start,
+              ::testing::UnorderedElementsAre("port", "index", "status.tls.port", "prometheus.port"));
+}
+
+TEST(Reload, GoesOnWithTheOldValueOfWhatWaits) {
+  settings started;
+  started.isolation_segments = {"one"};
+  auto read = started;
+  read.isolation_segments = {"two"};
+  read.go_max_procs = 7;
+  read.nats.pass = "new";
+  const auto now = usable_now(started, read);
+  EXPECT_EQ(now.isolation_segments, started.isolation_segments);
+  EXPECT_EQ(now.go_max_procs, started.go_max_procs);
+  EXPECT_EQ(now.nats.pass, "new");
+  EXPECT_THAT(changes(started, now).at_next_start, IsEmpty());
+}
+
+TEST(Reload, NeitherBeginsNorEndsToAskTheRoutingApi) {
+  const settings without;
+  settings with;
+  with.routing_api.uri = "https://api.test";
+  with.routing_api.port = 3000;
+  with.oauth.client_secret = "secret";
+  EXPECT_THAT(changes(without, with).at_next_start,
+              ::testing::UnorderedElementsAre("routing_api.uri", "routing_api.port", "oauth.client_secret"));
+  EXPECT_FALSE(usable_now(without, with).routing_api_enabled());
+  EXPECT_TRUE(usable_now(with, without).routing_api_enabled());
+  auto other = with;
+  other.routing_api.port = 3001;
+  other.oauth.client_secret = "new";
+  EXPECT_EQ(usable_now(with, other).routing_api.port, 3001);
+  EXPECT_THAT(changes(with, other).at_next_start, IsEmpty());
 }
 
 TEST(Reload, EveryKeyInTheListExists) {
   std::size_t fixed = 0;
   for (const auto& row : settings_schema())
     fixed += needs_restart(row.path);
-  EXPECT_GT(fixed, 40u);
-  for (const auto* key : {"nats.hosts", "limits.connections", "logging.level", "routing_api.uri"})
+  EXPECT_GT(fixed, 30u);
+  for (const auto* key : {"port", "go_max_procs", "cluster.node.host", "store.path", "prometheus.meters.http_latency_histogram_buckets"})
     EXPECT_TRUE(needs_restart(key)) << key;
-  for (const auto* key : {"tls_pem", "ca_certs", "sticky_session_cookie_names", "http_rewrite.responses.add_headers_if_not_present"})
+  for (const auto* key : {"tls_pem", "ca_certs", "nats.hosts", "limits.connections", "logging.level", "hold.bytes",
+                          "http_rewrite.responses.add_headers_if_not_present"})
     EXPECT_FALSE(needs_restart(key)) << key;
 }
 

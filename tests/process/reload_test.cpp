@@ -1,74 +1,17 @@
 // SIGHUP: the file is read again. What begins afterwards follows it, what began before goes on.
 #include "tests/process/harness/gate.hpp"
-#include "tests/process/harness/stage.hpp"
 #include "tests/process/harness/tls_backend.hpp"
-#include "tests/process/harness/tls_client.hpp"
-#include "tests/process/harness/tls_settings.hpp"
+#include "tests/process/reload_fixture.hpp"
 
 #include <gmock/gmock.h>
 
-#include <csignal>
 #include <cstdio>
-#include <map>
 
 namespace shunt::test {
 namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-const tls_kit::minted& certificate(const std::string& name) {
-  static std::map<std::string, tls_kit::minted> all;
-  const auto found = all.find(name);
-  return found != all.end()
-           ? found->second
-           : all.emplace(name, tls_kit::mint({.common_name = name, .dns = {"app.test"}}))
-               .first->second;
-}
-
-class Reload : public testing::Test {
-protected:
-  void start(const nlohmann::json& overrides = nlohmann::json::object()) {
-    stage_ = std::make_unique<stage>(overrides);
-  }
-  stage& here() { return *stage_; }
-  router& under_test() { return here().under_test; }
-
-  /// Reads the file again, as it is, and returns what the log says of that: the line itself, with
-  /// `after` lines of the same kind before it.
-  nlohmann::json reread(const std::string& outcome) {
-    const auto before = lines(outcome).size();
-    under_test().process().signal(SIGHUP);
-    EXPECT_TRUE(eventually([&] { return lines(outcome).size() > before; }))
-      << "no " << outcome << ":\n"
-      << under_test().log_tail();
-    const auto all = lines(outcome);
-    return all.empty() ? nlohmann::json::object() : all.back().at("data");
-  }
-  nlohmann::json reload(const nlohmann::json& overrides) {
-    under_test().configure(overrides);
-    return reread("configuration-reloaded");
-  }
-  nlohmann::json refused(const nlohmann::json& overrides) {
-    under_test().configure(overrides);
-    return reread("configuration-refused");
-  }
-  std::vector<nlohmann::json> lines(const std::string& message) {
-    std::vector<nlohmann::json> found;
-    for (auto& entry : under_test().log())
-      if (entry.value("message", "") == message)
-        found.push_back(std::move(entry));
-    return found;
-  }
-  std::string shown_certificate() {
-    return tls_client{under_test().tls_port()}.handshake().peer_name;
-  }
-
-  backend there; // Outlives the router, so that what the router still carries is not cut here.
-
-private:
-  std::unique_ptr<stage> stage_;
-};
 
 TEST_F(Reload, ServesANewCertificateToNewConnectionsAndLeavesOthersAlone) {
   const gate held;
@@ -245,12 +188,12 @@ TEST_F(Reload, SwitchesTheProxyProtocolOn) {
 TEST_F(Reload, NamesWhatHasToWaitForARestart) {
   start();
   const auto host = here().mapped(there);
-  reload({{"go_max_procs", 2}, {"droplet_stale_threshold", "77s"}, {"secure_cookies", true}});
+  reload({{"go_max_procs", 2}, {"index", 7}, {"secure_cookies", true}});
   const auto waiting = under_test().wait_for_log("configuration-needs-restart");
   EXPECT_EQ(waiting.at("log_level"), 2);
   const auto keys = waiting.at("data").at("keys").get<std::string>();
   EXPECT_THAT(keys, HasSubstr("go_max_procs"));
-  EXPECT_THAT(keys, HasSubstr("droplet_stale_threshold"));
+  EXPECT_THAT(keys, HasSubstr("index"));
   EXPECT_THAT(keys, Not(HasSubstr("secure_cookies")));
   EXPECT_EQ(lines("configuration-reloaded").back().at("data").at("changed"), "secure_cookies");
   reload(nlohmann::json::object());

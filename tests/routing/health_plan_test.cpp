@@ -94,6 +94,22 @@ TEST_F(HealthPlan, SpreadsWhatComesAtOnce) {
   }
 }
 
+TEST_F(HealthPlan, TakesOtherRulesWhileItGoesOn) {
+  auto own = wish("own.com", "/h", {make_endpoint(2)});
+  own.wish.interval_ms = 20'000;
+  put(wish("a.com", "/h", {make_endpoint(1)}));
+  put(own);
+  pass(20s, true);
+  rules.interval = 1s;
+  rules.unhealthy_after = 1;
+  plan->set_rules(rules, now);
+  const auto asked = pass(100s, true);
+  EXPECT_GE(asked.at(1), 85) << "although the next one was due much later";
+  EXPECT_LE(asked.at(2), 6) << "it has an interval of its own";
+  pass(2s, false);
+  EXPECT_FALSE(judgements().empty());
+}
+
 TEST_F(HealthPlan, SaysWhenToComeBack) {
   put(wish("a.com", "/h", {make_endpoint(1)}));
   const auto due = plan->due();

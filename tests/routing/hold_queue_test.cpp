@@ -85,6 +85,19 @@ TEST_F(HoldQueue, IsBoundedForARouteInRequestsAndBytes) {
   EXPECT_TRUE(any.join("a/", {0, 4}, 90));
 }
 
+TEST_F(HoldQueue, TakesOtherBoundsForThoseWhoComeLater) {
+  for (const std::uint64_t id : {1, 2, 3})
+    ASSERT_TRUE(two.join("a/", {0, id}, 10));
+  EXPECT_EQ(ids(two.let_go("a/", 1)), (list{1, 2}));
+  two.set_limits({.requests_per_route = 1, .bytes_per_route = 100, .requests = 5, .bytes = 150}, 1);
+  EXPECT_EQ(two.waiting("a/"), 1u) << "who waits goes on";
+  EXPECT_FALSE(two.join("a/", {0, 4}, 10));
+  two.leave("a/", {0, 1});
+  EXPECT_TRUE(two.let_go("a/", 1).empty()) << "one is still on its way";
+  two.leave("a/", {0, 2});
+  EXPECT_EQ(ids(two.let_go("a/", 1)), (list{3}));
+}
+
 TEST_F(HoldQueue, IsBoundedForTheNodeWhoeverHoldsThem) {
   ASSERT_TRUE(any.join("a/", {0, 1}, 80));
   EXPECT_FALSE(two.join("b/", {0, 2}, 71)) << "bytes";

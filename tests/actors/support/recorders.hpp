@@ -19,6 +19,7 @@ struct holder_record {
   std::vector<hosts_changed> pushes;
   std::vector<hold_over> holds_over;
   std::vector<shard_replaced> successors;
+  std::vector<use_policy> policies;
 
   void clear() { *this = {}; }
 };
@@ -30,6 +31,7 @@ inline lease_cache_actor spawn_holder(caf::actor_system& system, holder_record& 
       [&record](const hosts_changed& m) { record.pushes.push_back(m); },
       [&record](const hold_over& m) { record.holds_over.push_back(m); },
       [&record](const shard_replaced& m) { record.successors.push_back(m); },
+      [&record](const use_policy& m) { record.policies.push_back(m); },
       [](expire_leases) {},
     };
   });
@@ -53,6 +55,7 @@ struct shard_record {
   std::vector<nats_changed> nats;
   std::vector<routing_api_changed> routing_api;
   std::size_t asked_again = 0; ///< That everybody was asked to register.
+  std::vector<use_policy> policies;
 };
 
 /// Ends with an exception when it is asked for its routes. (The record is an argument, because CAF applies
@@ -94,6 +97,7 @@ inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_
       [](look_at_changes) {},
       [](const restore_slice&) {},
       [](read_slice) {},
+      [&record](const use_policy& m) { record.policies.push_back(m); },
       [](const tell_slice&) {
         return slice_piece{std::make_shared<const std::vector<routing::told_host>>()};
       },
@@ -107,6 +111,7 @@ struct acceptor_record {
   std::size_t listeners = 0; ///< Closed on arrival.
   std::size_t drains = 0;
   std::size_t cuts = 0;
+  std::size_t policies = 0;
 };
 
 inline acceptor_actor spawn_recording_acceptor(caf::actor_system& system, acceptor_record& record) {
@@ -117,7 +122,7 @@ inline acceptor_actor spawn_recording_acceptor(caf::actor_system& system, accept
         ::close(m.descriptor);
       },
       [](const adopt_connection& m) { ::close(m.descriptor); },
-      [](const use_policy&) {},
+      [&record](const use_policy&) { ++record.policies; },
       [&record](drain_loop) { ++record.drains; },
       [&record](cut_loop) { ++record.cuts; },
       [](connection_ended) {},

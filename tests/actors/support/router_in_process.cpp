@@ -55,6 +55,7 @@ config::settings router_in_process::defaults() {
   settings.start_response_delay_interval = std::chrono::nanoseconds{0};
   settings.disable_keep_alives = false;
   settings.backends.max_attempts = 3;
+  settings.access_log.enable_streaming = true; // By the sink below.
   return settings;
 }
 
