@@ -171,6 +171,7 @@ TEST(Starting, OpensTheTrafficPortBeforeItIsHealthy) {
   const nats_server nats;
   const router started{nats.port(), {{"start_response_delay_interval", "1s"}}};
   EXPECT_EQ(client{started.port()}.send(get_request("x")).response().status, 404);
+  started.wait_for_log("gorouter.started"); // The listener may answer before the line is out.
   std::vector<std::string> messages;
   for (const auto& entry : started.log())
     messages.push_back(entry.value("message", ""));
