@@ -129,11 +129,11 @@ TEST_F(RouteShardRestored, ShowsAllOfItWhenItIsListed) {
 
 TEST_F(RouteShardRestored, ReadsWhatAPeerAsksForBeforeItAnswers) {
   const auto ask = [&](routing::replica_message what) {
-    tell(shard, from_peer{2, std::make_shared<const routing::replica_message>(std::move(what))});
+    tell(shard, from_peer{2, 0, std::make_shared<const routing::replica_message>(std::move(what))});
   };
   ask(routing::slice_digest{7});
   EXPECT_EQ(kept->left.size(), 600u);
-  ask(routing::lease_start{.lease = 1, .hosts = {"1.example", "2.example"}});
+  ask(routing::lease_start{.hosts = {"1.example", "2.example"}, .lease = 1});
   EXPECT_EQ(kept->left.size(), 598u);
   ask(routing::lease_more{"7.example"});
   EXPECT_EQ(kept->left.size(), 597u);
