@@ -79,6 +79,40 @@ private:
   snapshot_counters* counters_;
 };
 
+/// A file that can be used, and how old it is.
+struct usable_file {
+  std::shared_ptr<cluster::snapshot_file> file; ///< Null: there is none.
+  std::chrono::milliseconds age{0};
+};
+
+usable_file open_usable(const snapshot_options& options, std::size_t shards, net::component_log& log,
+                        snapshot_counters& counters) {
+  try {
+    auto file = cluster::snapshot_file::open(options.path, {options.cluster, shards});
+    if (!file)
+      return {};
+    const auto age = std::max(std::chrono::milliseconds{unix_ms() - file->unix_ms()},
+                              std::chrono::milliseconds{0});
+    if (age <= options.age_max)
+      return {std::move(file), age};
+    log.warn(".snapshot", "snapshot-too-old", {{"file", options.path}, {"seconds", age.count() / 1000}});
+  } catch (const cluster::snapshot_error& broken) {
+    counters.failures.fetch_add(1, std::memory_order_relaxed);
+    const auto aside = options.path + ".set-aside";
+    const bool moved = std::rename(options.path.c_str(), aside.c_str()) == 0;
+    log.warn(".snapshot", "snapshot-set-aside",
+             {{"error", broken.what()}, {"now", moved ? aside : options.path}});
+  }
+  return {};
+}
+
+/// `turn`: in which the shard reads what nobody waits for, from 0 to 1.
+void hand_out(const usable_file& from, std::size_t shard, const route_shard_actor& to, double turn,
+              net::component_log& log, snapshot_counters& counters) {
+  if (from.file && from.file->has(shard))
+    caf::anon_send(to, restore_slice{std::make_shared<section_source>(from.file, shard, from.age, &log, &counters), turn});
+}
+
 struct keeper_state {
   static constexpr const char* name = "snapshot-keeper";
   std::vector<route_shard_actor> shards;
@@ -122,6 +156,16 @@ public:
     self_->state.awaiting.push_back(promise);
     begin();
     return promise;
+  }
+
+  /// What its predecessor knew when the file was written. Peers that are in sync know better, and what it has from them
+  /// stays; without any it is all there is, until everybody has registered again.
+  void replace(const shard_replaced& m) const {
+    auto& shards = self_->state.shards;
+    if (m.shard >= shards.size())
+      return;
+    shards[m.shard] = m.successor;
+    hand_out(open_usable(options_, shards.size(), *log_, *counters_), m.shard, m.successor, 0, *log_, *counters_);
   }
 
 private:
@@ -198,35 +242,8 @@ snapshot_keeper_actor::behavior_type behave(keeper_self self, std::vector<route_
   return {
     [it](write_snapshot) { it.begin_if_idle(); },
     [it](await_snapshot) { return it.write_now(); },
-    [self](const shard_replaced& m) { self->state.shards[m.shard] = m.successor; },
+    [it](const shard_replaced& m) { it.replace(m); },
   };
-}
-
-void hand_out(const std::vector<route_shard_actor>& shards, const snapshot_options& options,
-              net::component_log& log, snapshot_counters& counters) {
-  try {
-    auto file = cluster::snapshot_file::open(options.path, {options.cluster, shards.size()});
-    if (!file)
-      return;
-    const auto age = std::max(std::chrono::milliseconds{unix_ms() - file->unix_ms()},
-                              std::chrono::milliseconds{0});
-    if (age > options.age_max) {
-      log.warn(".snapshot", "snapshot-too-old", {{"file", options.path}, {"seconds", age.count() / 1000}});
-      return;
-    }
-    log.info(".snapshot", "snapshot-found", {{"file", options.path}, {"seconds", age.count() / 1000}});
-    for (std::size_t i = 0; i < shards.size(); ++i)
-      if (file->has(i))
-        caf::anon_send(shards[i],
-                       restore_slice{std::make_shared<section_source>(file, i, age, &log, &counters),
-                                     static_cast<double>(i) / static_cast<double>(shards.size())});
-  } catch (const cluster::snapshot_error& broken) {
-    counters.failures.fetch_add(1, std::memory_order_relaxed);
-    const auto aside = options.path + ".set-aside";
-    const bool moved = std::rename(options.path.c_str(), aside.c_str()) == 0;
-    log.warn(".snapshot", "snapshot-set-aside",
-             {{"error", broken.what()}, {"now", moved ? aside : options.path}});
-  }
 }
 
 } // namespace
@@ -235,7 +252,11 @@ snapshot_keeper_actor spawn_snapshot_keeper(caf::actor_system& system,
                                             std::vector<route_shard_actor> shards,
                                             snapshot_options options, net::component_log& log,
                                             snapshot_counters& counters) {
-  hand_out(shards, options, log, counters);
+  const auto kept = open_usable(options, shards.size(), log, counters);
+  if (kept.file)
+    log.info(".snapshot", "snapshot-found", {{"file", options.path}, {"seconds", kept.age.count() / 1000}});
+  for (std::size_t i = 0; i < shards.size(); ++i)
+    hand_out(kept, i, shards[i], static_cast<double>(i) / static_cast<double>(shards.size()), log, counters);
   return system.spawn<caf::detached>(behave, std::move(shards), std::move(options), &log, &counters);
 }
 

@@ -1,5 +1,5 @@
-// Keeps a node's slices over a restart: gives each shard what the file has of it, and writes the file anew now and
-// then and at the end, while the shards go on. Has a thread of its own, since it waits for the disk. A file that
+// Keeps a node's slices over a restart: gives each shard, and the successor of one that died, what the file has of it,
+// and writes the file anew now and then and at the end, while the shards go on. Has a thread of its own, since it waits for the disk. A file that
 // cannot be used is set aside, never trusted and never fatal.
 #pragma once
 
