@@ -21,6 +21,11 @@ struct replica_totals {
   std::optional<routing::time_point> push_awaited_since;
 };
 
+struct slice_size {
+  std::uint64_t routes = 0;
+  std::uint64_t endpoints = 0; ///< Once for each of their routes.
+};
+
 class replica_board {
 public:
   explicit replica_board(std::size_t shards) : rows_(shards) {}
@@ -40,12 +45,19 @@ public:
     store(row.transferred_hosts, before.transferred_hosts + c.transferred_hosts);
     store(row.granted_hosts, before.granted_hosts + c.granted_hosts);
     store(row.held, now.holds());
+    store(row.routes, now.table().route_count());
+    store(row.endpoints, now.table().endpoint_count());
     store(row.lender, now.lender().value_or(routing::this_node));
     const auto since = now.push_awaited_since();
     store(row.awaited_since, since ? since->time_since_epoch().count() : 0);
   }
 
   bool is_held(std::size_t shard) const { return rows_[shard].held.load(std::memory_order_relaxed); }
+  /// What this node has of the shard, held or borrowed.
+  slice_size size_of(std::size_t shard) const {
+    const auto& row = rows_[shard];
+    return {row.routes.load(std::memory_order_relaxed), row.endpoints.load(std::memory_order_relaxed)};
+  }
   /// From whom a shard that is not held is borrowed; `this_node`: from nobody.
   routing::peer_id lender(std::size_t shard) const {
     return rows_[shard].lender.load(std::memory_order_relaxed);
@@ -74,6 +86,7 @@ private:
     std::atomic<routing::time_point::rep> awaited_since{0}; ///< 0: nothing is awaited.
     std::atomic<routing::peer_id> lender{routing::this_node};
     std::atomic<bool> held{true};
+    std::atomic<std::uint64_t> routes{0}, endpoints{0};
 
     routing::replica_counters counted() const {
       const auto read = [](const auto& from) { return from.load(std::memory_order_relaxed); };

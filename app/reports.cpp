@@ -33,7 +33,12 @@ std::string reports::varz(std::string bound_to) {
   facts.resident_kib_max = resident_kib_max();
   facts.cpu = cpu_.at(now, cpu_time());
   const auto counted = read_metrics(sources_, now);
+  facts.urls = counted.registry.routes;
   facts.droplets = counted.registry.endpoints;
+  if (sources_.cluster != nullptr) { // Of this node's slices alone nobody could make anything.
+    facts.urls = sources_.cluster->table_routes.load(std::memory_order_relaxed);
+    facts.droplets = sources_.cluster->table_endpoints.load(std::memory_order_relaxed);
+  }
   return varz_json(counted, history_, facts);
 }
 

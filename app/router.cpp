@@ -376,14 +376,12 @@ int run_router(const config::settings& settings, const std::string& file,
   }
   sources.routing_api = api ? &api->counters() : nullptr;
   reports tells{std::move(sources), settings, start.id};
-  status_server status{context, facts.status_tls, [&system, &bridge](auto answered) {
-                         list_all_routes(system, bridge.shards(), std::move(answered));
-                       }};
+  status_server status{context, facts.status_tls, [&system, &bridge] { return list_all_routes(system, bridge.shards()); }};
   status.serve_metrics(tells, facts.metrics_tls);
   if (parts->cluster)
-    status.serve_cluster([&system, node = parts->cluster](auto answered) {
+    status.serve_cluster(whole_pages([&system, node = parts->cluster](auto answered) {
       show_cluster(system, node, std::move(answered));
-    });
+    }));
   status.open();
   const pid_file pid{settings.pid_file}; // Not before: ports that are taken are another router's.
 

@@ -9,6 +9,8 @@
 #include <boost/asio/ip/address.hpp>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <coroutine>
 #include <mutex>
 
@@ -41,6 +43,24 @@ std::string answer_unauthorized() {
   return response("401 Unauthorized", "WWW-Authenticate: Basic\r\n", "401 Unauthorized\n");
 }
 
+std::string_view path_of(const net::request_head& head) {
+  return head.path_and_query.substr(0, head.path_and_query.find('?'));
+}
+
+void append_piece(std::string& to, const page::piece& piece, bool chunked) {
+  if (!chunked) {
+    to.append(piece.text);
+    return;
+  }
+  if (!piece.text.empty()) { // An empty chunk would be the last one.
+    std::array<char, 16> size;
+    const auto end = std::to_chars(size.data(), size.data() + size.size(), piece.text.size(), 16).ptr;
+    to.append(size.data(), end).append("\r\n").append(piece.text).append("\r\n");
+  }
+  if (piece.last)
+    to.append("0\r\n\r\n");
+}
+
 } // namespace
 
 struct status_server::port {
@@ -51,10 +71,10 @@ struct status_server::port {
     : listener{events, socket, std::move(on_accept), std::move(on_pause)} {}
 };
 
-/// A question for the route table, and who waits for the answer.
+/// A question for a piece of a page, and who waits for the answer.
 struct status_server::listing {
   std::coroutine_handle<> awaiting;
-  std::optional<std::string> table;
+  std::optional<page::piece> piece;
 };
 
 /// Where answers arrive from other threads; it outlives the server, which may be gone by then.
@@ -209,29 +229,39 @@ net::task<void> status_server::talk(net::wire_ptr client, place where) {
   }
   client->receive_within(0s);
   client->pin();
-  const auto text = co_await answer(head, where.what);
-  co_await client->send(text);
+  if (const auto* source = page_at(path_of(head), where.what)) {
+    const bool whole = co_await show(*client, head, *source);
+    if (!whole)
+      co_return;
+  } else {
+    const auto text = answer(head, where.what);
+    co_await client->send(text);
+  }
   client->shutdown_send();
 }
 
-net::task<std::string> status_server::answer(const net::request_head& head, site what) {
-  const auto path = head.path_and_query.substr(0, head.path_and_query.find('?'));
+const page_source* status_server::page_at(std::string_view path, site what) const {
+  if (what != site::routes && what != site::everything)
+    return nullptr;
+  if (path == "/routes")
+    return &routes_;
+  return what == site::routes && path == "/cluster" && cluster_ ? &cluster_ : nullptr;
+}
+
+std::string status_server::answer(const net::request_head& head, site what) {
+  const auto path = path_of(head);
   const bool deprecated = what == site::everything;
   if (what == site::metrics)
-    co_return answer_metrics(path);
+    return answer_metrics(path);
   if (what != site::routes) {
     if (path == "/health" || (deprecated && path == "/healthz"))
-      co_return answer_health();
+      return answer_health();
     if (!deprecated && path == "/is-process-alive-do-not-use-for-loadbalancing")
-      co_return response("200 OK", "Content-Type: text/plain; charset=utf-8\r\n", "ok\n");
+      return response("200 OK", "Content-Type: text/plain; charset=utf-8\r\n", "ok\n");
   }
-  if (what != site::health && path == "/routes")
-    co_return co_await answer_page(head, routes_);
-  if (what == site::routes && path == "/cluster" && cluster_)
-    co_return co_await answer_page(head, cluster_);
   if (deprecated && path == "/varz" && reports_ != nullptr)
-    co_return answer_varz(head);
-  co_return answer_unknown();
+    return answer_varz(head);
+  return answer_unknown();
 }
 
 std::string status_server::answer_metrics(std::string_view path) const {
@@ -267,45 +297,68 @@ bool status_server::authorized(const net::request_head& head) const {
 }
 
 /// Once: whoever was sent away when the server closed is not asked again.
-void status_server::answered(const std::shared_ptr<listing>& asked,
-                             std::optional<std::string> table) {
+void status_server::answered(const std::shared_ptr<listing>& asked, std::optional<page::piece> piece) {
   const auto question = asked; // The set may hold the last.
   if (listings_.erase(question) == 0)
     return;
-  question->table = std::move(table);
+  question->piece = std::move(piece);
   question->awaiting.resume();
 }
 
-net::task<std::string> status_server::answer_page(const net::request_head& head,
-                                                  const page_source& source) {
-  if (!authorized(head))
-    co_return answer_unauthorized();
-
+net::task<std::optional<page::piece>> status_server::next_piece(std::shared_ptr<page> of) {
   /// Waits for the answer from another thread.
   struct awaiter {
     status_server& server;
-    const page_source& source;
-    std::shared_ptr<listing> asked;
+    page& asked;
+    std::shared_ptr<listing> question;
     bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting) {
-      asked->awaiting = awaiting;
-      server.listings_.insert(asked);
-      source([box = server.letter_box_, question = asked](std::optional<std::string> table) {
+      question->awaiting = awaiting;
+      server.listings_.insert(question);
+      asked.next([box = server.letter_box_, answers = question](std::optional<page::piece> told) {
         const std::lock_guard lock{box->mutex};
         if (auto* here = box->server)
-          here->events_.post([here, question, found = std::move(table)]() mutable {
-            here->answered(question, std::move(found));
+          here->events_.post([here, answers, piece = std::move(told)]() mutable {
+            here->answered(answers, std::move(piece));
           });
       });
     }
-    std::optional<std::string> await_resume() { return std::move(asked->table); }
+    std::optional<page::piece> await_resume() { return std::move(question->piece); }
   };
-  awaiter asking{*this, source, std::make_shared<listing>()};
-  const auto table = co_await asking;
-  if (!table)
-    co_return response("503 Service Unavailable", "Retry-After: 1\r\n",
-                       "What there is to show did not answer in time.\n");
-  co_return response("200 OK", "Content-Type: application/json\r\n", *table);
+  awaiter asking{*this, *of, std::make_shared<listing>()};
+  co_return co_await asking;
+}
+
+/// False: not all of it, and what was sent does not look like all.
+net::task<bool> status_server::show(net::wire& client, const net::request_head& head, const page_source& source) {
+  std::string text;
+  if (!authorized(head)) {
+    text = answer_unauthorized();
+    co_await client.send(text);
+    co_return true;
+  }
+  const bool chunked = head.version_minor > 0; // Of an older client the end of the connection is the end.
+  const auto shown = source();
+  auto piece = co_await next_piece(shown);
+  if (!piece || piece->last) {
+    text = piece ? response("200 OK", "Content-Type: application/json\r\n", piece->text)
+                 : response("503 Service Unavailable", "Retry-After: 1\r\n",
+                            "What there is to show did not answer in time.\n");
+    co_await client.send(text);
+    co_return true;
+  }
+  text.assign("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n");
+  text.append(chunked ? "Transfer-Encoding: chunked\r\n" : "").append("Connection: close\r\n\r\n");
+  for (;;) {
+    append_piece(text, *piece, chunked);
+    const auto failed = co_await client.send(text);
+    if (failed || piece->last)
+      co_return !failed;
+    piece = co_await next_piece(shown);
+    if (!piece)
+      co_return false;
+    text.clear();
+  }
 }
 
 } // namespace shunt::app

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "actors/loop_context.hpp"
+#include "app/page.hpp"
 #include "app/reports.hpp"
 #include "app/start_facts.hpp"
 #include "net/event_loop.hpp"
@@ -19,11 +20,6 @@
 #include <vector>
 
 namespace shunt::app {
-
-/// Asks for what a page shows, as JSON; answered on any thread, with nothing on failure, and perhaps when
-/// the server is gone already.
-using page_source =
-  std::function<void(std::function<void(std::optional<std::string>)> answered)>;
 
 class status_server {
 public:
@@ -60,9 +56,11 @@ private:
   void serve(int descriptor, place where);
   net::task<void> talk(net::wire_ptr client, place where);
   net::task<bool> shake_hands(net::wire_ptr client, const net::front_tls* tls);
-  net::task<std::string> answer(const net::request_head& head, site what);
-  net::task<std::string> answer_page(const net::request_head& head, const page_source& source);
-  void answered(const std::shared_ptr<listing>& asked, std::optional<std::string> table);
+  std::string answer(const net::request_head& head, site what);
+  const page_source* page_at(std::string_view path, site what) const;
+  net::task<bool> show(net::wire& client, const net::request_head& head, const page_source& source);
+  net::task<std::optional<page::piece>> next_piece(std::shared_ptr<page> of);
+  void answered(const std::shared_ptr<listing>& asked, std::optional<page::piece> piece);
   std::string answer_health() const;
   std::string answer_metrics(std::string_view path) const;
   std::string answer_varz(const net::request_head& head);

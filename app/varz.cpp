@@ -120,7 +120,7 @@ std::string varz_json(const metrics_snapshot& snapshot, const request_history& h
   json document;
   put_process(document, facts);
   put_all_requests(document, snapshot.requests, history);
-  document["urls"] = snapshot.registry.routes;
+  document["urls"] = facts.urls;
   document["droplets"] = facts.droplets;
   document["bad_requests"] = snapshot.rejected_requests;
   document["bad_gateways"] = snapshot.bad_gateways;

@@ -23,6 +23,7 @@ struct varz_facts {
   unsigned cores = 1;
   std::uint64_t resident_kib_max = 0;
   double cpu = 0;             ///< Of one CPU, within the last second.
+  std::uint64_t urls = 0;     ///< Routes; in a cluster, as the next one, of the whole table.
   std::uint64_t droplets = 0; ///< Endpoints, once for each of their routes.
 };
 

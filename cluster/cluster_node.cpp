@@ -3,6 +3,7 @@
 #include "cluster/lease_ages.hpp"
 #include "cluster/link_table.hpp"
 #include "cluster/peer_link.hpp"
+#include "cluster/table_tally.hpp"
 #include "net/listener.hpp"
 #include "net/log_limiter.hpp"
 
@@ -33,6 +34,7 @@ struct node_state {
   std::optional<link_table> links;
   std::optional<dial_book> book;
   std::optional<lease_ages> leases;
+  table_tally tally;
   std::vector<bool> ready; ///< Shards of which this node knows all that there is to know.
   std::size_t ready_count = 0;
   bool was_ready = false; ///< All of them, some time.
@@ -211,6 +213,7 @@ public:
     beat();
     s.members->tick(now());
     note_leases();
+    tell_counts();
     for (auto& address : s.book->due(now(), [&](const std::string& name) { return s.links->find(name) != nullptr; }))
       s.transport->dial(std::move(address));
     if (options_->beacon && !s.leaving && now() >= s.next_beacon) {
@@ -363,6 +366,7 @@ private:
     if (link == nullptr)
       return;
     state().book->lost(link->met.node.node, now());
+    state().tally.forget(m.link.peer);
     state().links->remove(m.link.peer);
     for (const auto& each : state().links->take_waiting())
       happen(each);
@@ -386,6 +390,11 @@ private:
     for (const auto& each : m.news.nodes)
       if (!each.left && !each.address.empty() && each.node != self_hello().node)
         state().book->add(each.address, false);
+  }
+
+  void happen(const counts_heard& m) const {
+    if (const auto* link = state().links->find(m.link); link != nullptr && !link->ending)
+      state().tally.told(m.link.peer, m.counts);
   }
 
 public:
@@ -464,6 +473,22 @@ private:
     }
     const auto oldest = s.leases->oldest();
     metrics_->lenders_heard.store(oldest ? oldest->time_since_epoch().count() : 0, std::memory_order_relaxed);
+  }
+
+  void tell_counts() const {
+    auto& s = state();
+    if (!options_->board)
+      return;
+    s.tally.count(*s.members, s.in_sync, [this](std::size_t shard) {
+      const auto size = options_->board->size_of(shard);
+      return table_counts{size.routes, size.endpoints};
+    });
+    for (const auto& [id, link] : s.links->all())
+      if (link.open && s.tally.is_news_to(id))
+        s.transport->send(link.met.link, send_queue::heartbeats, encode(s.tally.own()));
+    const auto whole = s.tally.whole(*s.members);
+    metrics_->table_routes.store(whole.routes, std::memory_order_relaxed);
+    metrics_->table_endpoints.store(whole.endpoints, std::memory_order_relaxed);
   }
 
   void tell_of_peers() const {

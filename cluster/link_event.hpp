@@ -41,9 +41,14 @@ struct news_heard {
   routing::node_news news;
 };
 
+struct counts_heard {
+  link_name link;
+  table_counts counts;
+};
+
 struct link_event {
   std::variant<greeting, dial_failure, stranger_left, link_opened, link_closed, link_ended, beat_heard,
-               news_heard>
+               news_heard, counts_heard>
     what;
 };
 

@@ -233,6 +233,15 @@ routing::node_news read_news(msgpack_reader& in, msgpack_record& fields) {
   return news;
 }
 
+table_counts read_counts(msgpack_reader& in, msgpack_record& fields) {
+  table_counts counts;
+  if (fields.next())
+    counts.routes = in.number(any);
+  if (fields.next())
+    counts.endpoints = in.number(any);
+  return counts;
+}
+
 peer_frame read_frame(msgpack_reader& in, msgpack_record& fields, uint64_t kind, std::size_t shards) {
   switch (kind) {
     case static_cast<uint64_t>(frame_kind::hello): return read_hello(in, fields);
@@ -241,6 +250,7 @@ peer_frame read_frame(msgpack_reader& in, msgpack_record& fields, uint64_t kind,
     case static_cast<uint64_t>(frame_kind::heartbeat): return read_heartbeat(in, fields);
     case static_cast<uint64_t>(frame_kind::messages): return read_messages(in, fields, shards);
     case static_cast<uint64_t>(frame_kind::news): return read_news(in, fields);
+    case static_cast<uint64_t>(frame_kind::counts): return read_counts(in, fields);
     default: return unknown_frame{kind};
   }
 }
@@ -309,6 +319,13 @@ std::string encode(const routing::node_news& news) {
       write_age(out, node.age);
       out.put(node.left);
     }
+  });
+}
+
+std::string encode(const table_counts& counts) {
+  return frame_of(frame_kind::counts, 2, [&](msgpack_writer& out) {
+    out.put(counts.routes);
+    out.put(counts.endpoints);
   });
 }
 

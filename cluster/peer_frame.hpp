@@ -8,7 +8,8 @@
 // - Frames and messages of a kind that is not known are passed over and counted.
 // - Nothing is renumbered, and nothing changes its type or its meaning. What must change becomes a new field,
 //   frame or message, written only from the version on that has it; then `frame_version` grows, and
-//   `frame_version_lowest` follows one behind.
+//   `frame_version_lowest` follows one behind. A frame that only informs may be written to all, since nothing is amiss
+//   where it is passed over.
 // - The hello, the welcome and the refusal are read by all versions, whatever they agree on.
 //
 // Everything may come from anyone. A length beyond the bound ends the connection before anything is
@@ -44,7 +45,7 @@ inline constexpr std::size_t node_text_bytes_max = 512; ///< Of each name and ad
 inline constexpr std::size_t reason_bytes_max = 1024;
 
 /// Append, never renumber.
-enum class frame_kind : std::uint8_t { hello = 1, welcome, refusal, heartbeat, messages, news };
+enum class frame_kind : std::uint8_t { hello = 1, welcome, refusal, heartbeat, messages, news, counts };
 
 /// Two nodes share a connection for everything, and one for pieces of slices, so that these hold up nothing.
 enum class link_lane : std::uint8_t { main = 0, slices = 1 };
@@ -96,6 +97,14 @@ struct messages_frame {
   std::size_t skipped = 0; ///< Of kinds that this version does not know.
 };
 
+/// What the sender's slices have, of those that it counts for all.
+struct table_counts {
+  std::uint64_t routes = 0;
+  std::uint64_t endpoints = 0; ///< Once for each of their routes.
+
+  bool operator==(const table_counts&) const = default;
+};
+
 /// Of a kind that this version does not know.
 struct unknown_frame {
   std::uint64_t kind = 0;
@@ -104,7 +113,7 @@ struct unknown_frame {
 };
 
 using peer_frame = std::variant<hello_frame, welcome_frame, refusal_frame, routing::node_heartbeat,
-                                messages_frame, unknown_frame, routing::node_news>;
+                                messages_frame, unknown_frame, routing::node_news, table_counts>;
 
 // -- Writing. All give whole frames, with their length.
 
@@ -114,6 +123,7 @@ std::string encode(const refusal_frame& frame);
 std::string encode(const routing::node_heartbeat& frame);
 /// Of as many nodes as `membership` can hear of.
 std::string encode(const routing::node_news& frame);
+std::string encode(const table_counts& frame);
 
 /// Collects messages to replicas for one frame. Messages that are too large for any should have gone through
 /// `in_parts` (replica_codec.hpp) before.

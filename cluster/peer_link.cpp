@@ -157,6 +157,7 @@ private:
   void take(routing::node_news& news, const arrived_frame&) const {
     tell_node({news_heard{name(), std::move(news)}});
   }
+  void take(table_counts& counts, const arrived_frame&) const { tell_node({counts_heard{name(), counts}}); }
   void take(unknown_frame&, const arrived_frame&) const { options_.metrics->unknown_skipped.add(); }
 
   template <class Greeting>

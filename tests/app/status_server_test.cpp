@@ -11,19 +11,25 @@
 namespace shunt::app {
 namespace {
 
-using table_callback = std::function<void(std::optional<std::string>)>;
 
 class StatusServer : public testing::Test {
 protected:
+  /// Lets the test tell its pieces.
+  struct asked_page final : page {
+    explicit asked_page(StatusServer& where) : here{where} {}
+    void next(told tell) override {
+      const std::lock_guard lock{here.mutex};
+      here.questions.push_back(std::move(tell));
+    }
+    StatusServer& here;
+  };
+
   StatusServer() {
     settings.status.port = 0;
     settings.status.routes.port = 0;
     settings.status.user = "tester";
     settings.status.pass = "secret";
-    server = std::make_unique<status_server>(context, nullptr, [this](table_callback answer) {
-      const std::lock_guard lock{mutex};
-      questions.push_back(std::move(answer));
-    });
+    server = std::make_unique<status_server>(context, nullptr, [this] { return std::make_shared<asked_page>(*this); });
     server->open();
   }
 
@@ -37,8 +43,8 @@ protected:
     return test::get_request("x", "/routes", "Authorization: Basic dGVzdGVyOnNlY3JldA==\r\n");
   }
   /// What the route table is asked to answer by, once it is asked.
-  table_callback question() {
-    table_callback asked;
+  page::told question() {
+    page::told asked;
     EXPECT_TRUE(test::eventually([&] {
       const std::lock_guard lock{mutex};
       if (questions.empty())
@@ -55,14 +61,14 @@ protected:
   net::buffer_budget budget{1 << 20};
   router_context context{settings, *log.log, budget};
   std::mutex mutex;
-  std::vector<table_callback> questions;
+  std::vector<page::told> questions;
   std::unique_ptr<status_server> server;
 };
 
 TEST_F(StatusServer, AnswersWhenTheRouteTableDoes) {
   test::client client{port_of("status.routes.port")};
   client.send(routes_request());
-  question()("{}\n");
+  question()(page::piece{"{}\n"});
   const auto answer = client.response();
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, "{}\n");
@@ -73,6 +79,55 @@ TEST_F(StatusServer, SaysSoWhenTheRouteTableDoesNotAnswer) {
   client.send(routes_request());
   question()(std::nullopt);
   EXPECT_EQ(client.response().status, 503);
+}
+
+TEST_F(StatusServer, SendsWhatComesInPiecesAsItComes) {
+  test::client client{port_of("status.routes.port")};
+  client.send(routes_request());
+  question()(page::piece{R"({"a":[],)", false});
+  const auto head = client.response_head();
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.one("Transfer-Encoding"), "chunked");
+  EXPECT_EQ(client.reader().exactly(13), "8\r\n{\"a\":[],\r\n"); // While the rest is not there yet.
+  question()(page::piece{"", false});
+  question()(page::piece{"\"b\":[]}\n", true});
+  EXPECT_EQ(client.reader().rest(), "8\r\n\"b\":[]}\n\r\n0\r\n\r\n");
+}
+
+TEST_F(StatusServer, BreaksOffWhatCannotBeToldToItsEnd) {
+  test::client client{port_of("status.routes.port")};
+  client.send(routes_request());
+  question()(page::piece{"{", false});
+  question()(std::nullopt);
+  client.response_head();
+  EXPECT_EQ(client.reader().rest(), "1\r\n{\r\n"); // Without a last chunk it is not whole.
+}
+
+TEST_F(StatusServer, SendsPiecesToAnOldClientAsTheyAre) {
+  test::client client{port_of("status.routes.port")};
+  client.send("GET /routes HTTP/1.0\r\nHost: x\r\nAuthorization: Basic dGVzdGVyOnNlY3JldA==\r\n\r\n");
+  question()(page::piece{"{", false});
+  question()(page::piece{"}\n", true});
+  const auto head = client.response_head();
+  EXPECT_FALSE(head.has("Transfer-Encoding"));
+  EXPECT_EQ(client.reader().rest(), "{}\n");
+}
+
+TEST_F(StatusServer, AsksForNoMoreThanItsClientTakes) {
+  test::client client{port_of("status.routes.port")};
+  client.send(routes_request());
+  const std::string large(1 << 20, 'x');
+  int asked = 0;
+  const auto ask_again = [&] { // As long as somebody asks within a moment.
+    return test::eventually([&] {
+      const std::lock_guard lock{mutex};
+      return !questions.empty();
+    }, std::chrono::milliseconds{300});
+  };
+  for (; asked < 100 && ask_again(); ++asked)
+    question()(page::piece{large, false});
+  EXPECT_GT(asked, 0);
+  EXPECT_LT(asked, 100) << "nobody reads, and it fills memory";
 }
 
 TEST_F(StatusServer, SendsAwayWhoeverWaitsWhenItCloses) {
@@ -92,7 +147,7 @@ TEST_F(StatusServer, IsNotMissedByAnswersThatComeAfterItsEnd) {
   client.send(routes_request());
   const auto late = question();
   server.reset();
-  late("{}\n");
+  late(page::piece{"{}\n"});
   late(std::nullopt);
   EXPECT_EQ(client.response().status, 503);
 }

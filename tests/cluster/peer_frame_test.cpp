@@ -173,6 +173,12 @@ TEST(PeerFrame, CarriesNewsOfAllNodes) {
   EXPECT_FALSE(decode(payload_of(encode(some_news(routing::peers_max + 1)))).frame);
 }
 
+TEST(PeerFrame, CarriesCounts) {
+  const table_counts some{1'000'000, ~std::uint64_t{0}};
+  EXPECT_EQ(decoded<table_counts>(payload_of(encode(some))), some);
+  EXPECT_LT(encode(some).size(), 24u);
+}
+
 TEST(PeerFrame, CarriesEveryKindOfMessageWithAllItsFields) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     value_source source{seed};

@@ -8,6 +8,11 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <utility>
 
 namespace shunt::test {
 namespace {
@@ -46,6 +51,69 @@ TEST(Cluster, ShowsTheWholeTableOnEachNode) {
   }
 }
 
+/// What `/varz` of the node says the table has.
+std::pair<int, int> counted(cluster_stage& all, std::size_t i) {
+  const auto shown = nlohmann::json::parse(
+    all.node(i).status("/varz", "Authorization: Basic dGVzdGVyOnNlY3JldA==\r\n").body, nullptr, false);
+  if (!shown.is_object())
+    return {-1, -1};
+  return {shown.at("urls"), shown.at("droplets")};
+}
+
+TEST(Cluster, CountsTheWholeTableOnEachNode) {
+  cluster_stage all{3, {{"holders", 2}}, shunt_executable(),
+                    {{"status", {{"enable_deprecated_varz_healthz_endpoints", true}}}}};
+  const backend one, other;
+  std::vector<std::string> hosts;
+  for (int i = 0; i < 40; ++i)
+    hosts.push_back(fresh_host());
+  const std::vector<std::string> few{hosts.begin(), hosts.begin() + 10};
+  confirmed(all, "router.register", registration(one.port(), hosts[0], {{"uris", hosts}}));
+  confirmed(all, "router.register", registration(other.port(), hosts[0], {{"uris", few}}));
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_TRUE(eventually([&] { return counted(all, i) == std::pair{40, 50}; })) << counted(all, i).first;
+  all.kill(0);
+  for (const std::size_t i : {1, 2})
+    EXPECT_TRUE(eventually([&] { return counted(all, i) == std::pair{40, 50}; }, 3 * step_time)) << counted(all, i).first;
+}
+
+TEST(Cluster, ShowsATableThatIsTooLargeForOnePieceWhole) {
+  cluster_stage all{2, {{"holders", 1}}};
+  const backend to;
+  const auto tags = nlohmann::json{{"a", std::string(900, 'x')}}; // So that it is large with few routes.
+  std::set<std::string> hosts;
+  for (int message = 0; message < 100; ++message) {
+    std::vector<std::string> some;
+    for (int i = 0; i < 60; ++i)
+      some.push_back("r" + std::to_string(message * 60 + i) + ".large.test");
+    hosts.insert(some.begin(), some.end());
+    all.bus.publish("router.register", registration(to.port(), some[0], {{"uris", some}, {"tags", tags}}).dump());
+  }
+  const auto shown = [&](std::size_t i) {
+    std::set<std::string> seen;
+    try {
+      const auto table = all.node(i).routes();
+      for (const auto& [uri, endpoints] : table.items())
+        seen.insert(uri);
+    } catch (const std::exception&) { // Not now.
+    }
+    return seen;
+  };
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::string missing;
+    EXPECT_TRUE(eventually([&] {
+      const auto seen = shown(i);
+      const auto lost = std::ranges::find_if(hosts, [&](const auto& each) { return !seen.contains(each); });
+      missing = lost == hosts.end() ? std::string{} : *lost;
+      return seen == hosts;
+    }, 2 * step_time)) << missing << " on node " << i;
+    const auto told = client{all.node(i).routes_port()}
+                        .send(get_request("x", "/routes", "Authorization: Basic dGVzdGVyOnNlY3JldA==\r\n"))
+                        .response();
+    EXPECT_EQ(told.one("Transfer-Encoding"), "chunked");
+  }
+}
+
 TEST(Cluster, LosesNoRouteWhenANodeDies) {
   cluster_stage all{3, {{"holders", 2}}};
   const backend to;
@@ -63,6 +131,69 @@ TEST(Cluster, LosesNoRouteWhenANodeDies) {
   ASSERT_TRUE(all.wait_until_settled(3 * step_time));
   for (const auto& host : hosts)
     EXPECT_EQ(all.ask_all(host), (std::vector{200, 200, 200}));
+}
+
+/// All threads of the process: a signal reaches them one after the other.
+bool stands_still(pid_t process) {
+  for (const auto& task : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task"}) {
+    std::ifstream in{task.path() / "stat"};
+    const std::string line{std::istreambuf_iterator<char>{in}, {}};
+    const auto name_end = line.rfind(')');
+    if (name_end == std::string::npos || line.substr(name_end + 2, 1) != "T")
+      return false;
+  }
+  return true;
+}
+
+TEST(Cluster, NamesANodeThatStandsStillInTheAnswerToAChange) {
+  cluster_stage all{3, {{"confirm_timeout", "2s"}, {"remove_after", "60s"}}};
+  const backend blue, green;
+  const auto host = fresh_host();
+  ASSERT_EQ(confirmed(all, "router.register", registration(blue.port(), host)).at("confirmed"), true);
+  all.node(2).process().signal(SIGSTOP);
+  ASSERT_TRUE(eventually([&] { return stands_still(all.node(2).process().pid()); }));
+  nlohmann::json said;
+  std::chrono::nanoseconds took{};
+  // Where it would be the one that answers, nobody does until the others see that it stands still.
+  for (int attempt = 0; attempt < 3 && !said.contains("pending"); ++attempt) {
+    const auto begin = std::chrono::steady_clock::now();
+    said = confirmed(all, "router.register", registration(green.port(), host));
+    took = std::chrono::steady_clock::now() - begin;
+  }
+  all.node(2).process().signal(SIGCONT);
+  ASSERT_TRUE(said.contains("pending")) << said;
+  EXPECT_EQ(said.at("confirmed"), false) << said;
+  ASSERT_EQ(said.at("pending").size(), 1u) << said;
+  EXPECT_EQ(said.at("pending").at(0).at("node"), all.name_of(2));
+  EXPECT_FALSE(said.at("pending").at(0).at("reason").get<std::string>().empty());
+  EXPECT_GE(took, 1900ms);
+  EXPECT_LT(took, step_time);
+  EXPECT_TRUE(eventually([&] { // It goes on, and then it is as all others.
+    return confirmed(all, "router.register", registration(green.port(), host)).at("confirmed") == true;
+  }, 3 * step_time));
+}
+
+TEST(Cluster, AgreesWhateverTheOrderInWhichItIsTold) {
+  cluster_stage all{2};
+  const backend one, two;
+  // Each host ends with one endpoint, or none; nobody waits for anything in between.
+  std::vector<std::string> served, empty;
+  for (int i = 0; i < 30; ++i) {
+    const auto host = fresh_host();
+    const bool stays = i % 2 == 0;
+    all.bus.publish("router.register", registration(one.port(), host).dump());
+    all.bus.publish("router.unregister", registration(one.port(), host).dump());
+    all.bus.publish("router.register", registration(two.port(), host).dump());
+    if (stays)
+      all.bus.publish("router.register", registration(one.port(), host).dump());
+    all.bus.publish("router.unregister", registration(two.port(), host).dump());
+    (stays ? served : empty).push_back(host);
+  }
+  for (const auto& host : served)
+    EXPECT_TRUE(eventually([&] { return all.ask_all(host) == std::vector{200, 200}; }));
+  for (const auto& host : empty)
+    EXPECT_TRUE(eventually([&] { return all.ask_all(host) == std::vector{503, 503}; }));
+  EXPECT_TRUE(eventually([&] { return all.node(0).routes() == all.node(1).routes(); }));
 }
 
 TEST(Cluster, ServesWhatItKnowsWithoutNats) {

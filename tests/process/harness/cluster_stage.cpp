@@ -4,8 +4,9 @@
 
 namespace shunt::test {
 
-cluster_stage::cluster_stage(std::size_t nodes, const nlohmann::json& cluster, const std::string& executable)
-  : bus{nats.url()}, cluster_(cluster) {
+cluster_stage::cluster_stage(std::size_t nodes, const nlohmann::json& cluster, const std::string& executable,
+                             const nlohmann::json& more)
+  : bus{nats.url()}, cluster_(cluster), more_(more) {
   for (std::size_t i = 0; i < nodes; ++i)
     ports_.push_back(free_port());
   nodes_.resize(nodes);
@@ -25,9 +26,12 @@ nlohmann::json cluster_stage::configuration_of(std::size_t i) const {
                      {"shards", 32}};
   if (cluster_.is_object())
     own.merge_patch(cluster_);
-  return {{"cluster", std::move(own)},
-          {"start_response_delay_interval", "2s"},
-          {"prometheus", {{"enabled", true}}}};
+  nlohmann::json all{{"cluster", std::move(own)},
+                     {"start_response_delay_interval", "2s"},
+                     {"prometheus", {{"enabled", true}}}};
+  if (const auto& more = more_.is_array() ? more_.at(i) : more_; more.is_object())
+    all.merge_patch(more);
+  return all;
 }
 
 void cluster_stage::kill(std::size_t i) {

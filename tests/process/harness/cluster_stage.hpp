@@ -16,8 +16,9 @@ namespace shunt::test {
 class cluster_stage {
 public:
   /// Starts `nodes` routers and waits until each sees all. `cluster` is merged into each one's block.
+  /// `more` goes into the rest of each one's configuration; of an array, the first into that of the first, and so on.
   explicit cluster_stage(std::size_t nodes, const nlohmann::json& cluster = {},
-                         const std::string& executable = shunt_executable());
+                         const std::string& executable = shunt_executable(), const nlohmann::json& more = {});
 
   router& node(std::size_t i) { return *nodes_[i]; }
   std::size_t size() const { return nodes_.size(); }
@@ -42,7 +43,7 @@ private:
   bool is_settled() const;
   nlohmann::json configuration_of(std::size_t i) const;
 
-  nlohmann::json cluster_;
+  nlohmann::json cluster_, more_;
   std::vector<std::uint16_t> ports_;
   std::vector<std::unique_ptr<router>> nodes_;
 };
