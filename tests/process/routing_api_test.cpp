@@ -1,9 +1,8 @@
 // The Routing API as another source of routes: what it lists and streams is routed, what it cannot
 // tell is not denied, and without it no router starts.
-#include "tests/net/routing_api_server.hpp"
-#include "tests/process/harness/backend.hpp"
 #include "tests/process/harness/log_order.hpp"
 #include "tests/process/harness/stage.hpp"
+#include "tests/process/routing_api_kit.hpp"
 
 #include <gmock/gmock.h>
 
@@ -13,46 +12,13 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-json route_to(const backend& to, const std::string& uri, int index = 1) {
-  return {{"route", uri},
-          {"ip", "127.0.0.1"},
-          {"port", to.port()},
-          {"ttl", 120},
-          {"log_guid", "app-guid"},
-          {"modification_tag", {{"guid", "g"}, {"index", index}}}};
-}
-
-std::string event(const std::string& type, const json& route) {
-  return "id: 1\nevent: " + type + "\ndata: " + route.dump() + "\n\n";
-}
-
 class RoutingApi : public testing::Test {
 protected:
-  RoutingApi() {
-    api.begin_at_the_root();
-    write_file(files.path_of("uaa-ca.pem"), certificates.ca());
-  }
+  RoutingApi() { api.begin_at_the_root(); }
 
-  json settings() const {
-    return {{"routing_api",
-             {{"uri", "https://localhost"},
-              {"port", api.api_port()},
-              {"ca_certs", certificates.ca()},
-              {"cert_chain", certificates.client()},
-              {"private_key", certificates.client_key()}}},
-            {"oauth",
-             {{"token_endpoint", "localhost"},
-              {"port", api.uaa_port()},
-              {"client_name", "router"},
-              {"client_secret", "secret"},
-              {"ca_certs", files.path_of("uaa-ca.pem")}}},
-            {"token_fetcher_max_retries", 0}};
-  }
+  json settings() const { return asking(api, certificates, files); }
   void list(std::initializer_list<json> routes) {
-    auto all = json::array();
-    for (const auto& each : routes)
-      all.push_back(each);
-    api.set_routes(all.dump());
+    api.set_routes(api_list(routes));
   }
   /// To the router, once it listens.
   void stream(const std::string& text) {
@@ -77,7 +43,7 @@ protected:
 
 TEST_F(RoutingApi, RoutesWhatIsListed) {
   const backend app;
-  list({route_to(app, "listed.test/path")});
+  list({api_route(app, "listed.test/path")});
   const stage here{settings()};
   ASSERT_TRUE(eventually([&] { return here.under_test.lists("listed.test/path", app.address()); }));
   EXPECT_EQ(here.get("listed.test", "/path/x").status, 200);
@@ -91,28 +57,28 @@ TEST_F(RoutingApi, RoutesWhatIsListed) {
 TEST_F(RoutingApi, RoutesByEventsUntilTheyDelete) {
   const backend app;
   const stage here{settings()};
-  stream(event("Upsert", route_to(app, "streamed.test", 1)));
+  stream(api_event("Upsert", api_route(app, "streamed.test", 1)));
   EXPECT_TRUE(here.eventually_answers("streamed.test", "/", 200));
-  stream(event("Delete", route_to(app, "streamed.test", 2)));
+  stream(api_event("Delete", api_route(app, "streamed.test", 2)));
   EXPECT_TRUE(here.eventually_answers("streamed.test", "/", 503)) << "known, and empty";
   EXPECT_FALSE(here.under_test.lists("streamed.test", app.address()));
 }
 
 TEST_F(RoutingApi, TakesBackWhatIsListedNoMore) {
   const backend app, other;
-  list({route_to(app, "staying.test"), route_to(other, "leaving.test")});
+  list({api_route(app, "staying.test"), api_route(other, "leaving.test")});
   auto often = settings();
   often["prune_stale_droplets_interval"] = "2s"; // The list is fetched twice as often.
   const stage here{often};
   ASSERT_TRUE(eventually([&] { return here.under_test.lists("leaving.test", other.address()); }));
-  list({route_to(app, "staying.test")});
+  list({api_route(app, "staying.test")});
   EXPECT_TRUE(eventually([&] { return !here.under_test.lists("leaving.test", other.address()); }));
   EXPECT_TRUE(here.under_test.lists("staying.test", app.address()));
 }
 
 TEST_F(RoutingApi, StandsBesideNats) {
   const backend by_api, by_nats;
-  list({route_to(by_api, "both.test")});
+  list({api_route(by_api, "both.test")});
   stage here{settings()};
   here.map("both.test", by_nats);
   ASSERT_TRUE(eventually([&] { return here.under_test.lists("both.test", by_api.address()); }));
@@ -124,7 +90,7 @@ TEST_F(RoutingApi, StandsBesideNats) {
 
 TEST_F(RoutingApi, KeepsItsRoutesAndDeniesNothingWhileItIsAway) {
   const backend app;
-  list({route_to(app, "kept.test")});
+  list({api_route(app, "kept.test")});
   const stage here{settings()};
   ASSERT_TRUE(eventually([&] { return here.under_test.lists("kept.test", app.address()); }));
   ASSERT_TRUE(here.eventually_answers("unknown.test", "/", 404)) << "the API is followed";
