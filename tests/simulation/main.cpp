@@ -28,9 +28,10 @@ nlohmann::json told(const history& h, const outcome& o) {
 }
 
 void print(const history& h, const outcome& o) {
-  std::printf("\nseed %llu: %s at %.3fs: %s\n  %zu nodes, %zu holders, rebalance after %.0fs, %zu zones\n",
+  std::printf("\nseed %llu: %s at %.3fs: %s\n  %zu nodes, %zu holders, rebalance after %.0fs, %zu zones%s\n",
               static_cast<unsigned long long>(h.seed), o.failure.c_str(), seconds(o.at), o.detail.c_str(),
-              h.nodes, h.holders, seconds(h.rebalance_after), h.zones);
+              h.nodes, h.holders, seconds(h.rebalance_after), h.zones,
+              h.has_api ? ", a Routing API" : "");
   for (const auto& f : h.faults)
     std::printf("  %s\n", text_of(f).c_str());
 }
