@@ -26,7 +26,7 @@ class section_source : public slice_source {
 public:
   section_source(std::shared_ptr<cluster::snapshot_file> file, std::size_t shard, std::chrono::nanoseconds age,
                  net::component_log* log, snapshot_counters* counters)
-    : file_{std::move(file)}, shard_{shard}, age_{age}, log_{log}, counters_{counters} {}
+    : file_{std::move(file)}, shard_{shard}, written_{clock::now() - age}, log_{log}, counters_{counters} {}
 
   std::vector<routing::told_host> find(std::string_view host) noexcept override {
     return guarded([host](cluster::snapshot_section& in) {
@@ -42,6 +42,8 @@ public:
   }
 
 private:
+  using clock = std::chrono::steady_clock;
+
   template <class Read>
   std::vector<routing::told_host> guarded(Read read) noexcept {
     if (!file_)
@@ -50,9 +52,10 @@ private:
       if (!section_)
         section_.emplace(file_->section_of(shard_));
       auto hosts = read(*section_);
-      for (auto& host : hosts)
+      const auto age = clock::now() - written_; // It is read long after it was opened, perhaps, and what ended then would
+      for (auto& host : hosts)                  // seem to have ended after what was heard since.
         for (auto& path : host.paths)
-          add_age(path);
+          add_age(path, age);
       return hosts;
     } catch (const std::exception& broken) {
       section_.reset();
@@ -63,18 +66,18 @@ private:
     }
   }
 
-  void add_age(routing::told_path& path) const {
+  static void add_age(routing::told_path& path, std::chrono::nanoseconds age) {
     for (auto& each : path.members)
-      each.age += age_;
+      each.age += age;
     for (auto& each : path.ended)
-      each.age += age_;
-    path.empty_for += age_;
+      each.age += age;
+    path.empty_for += age;
   }
 
   std::shared_ptr<cluster::snapshot_file> file_; ///< Null: it was damaged.
   std::optional<cluster::snapshot_section> section_;
   std::size_t shard_;
-  std::chrono::nanoseconds age_;
+  clock::time_point written_;
   net::component_log* log_;
   snapshot_counters* counters_;
 };

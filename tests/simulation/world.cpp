@@ -194,7 +194,7 @@ void world::restore(std::size_t i, std::size_t shard, std::size_t most) {
     some.push_back(std::move(all.back()));
   for (auto& host : some)
     for (auto& path : host.paths) {
-      const auto age = n.started - n.kept_at;
+      const auto age = time_.now() - n.kept_at;
       for (auto& each : path.members)
         each.age += age;
       for (auto& each : path.ended)
