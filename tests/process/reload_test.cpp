@@ -1,5 +1,6 @@
 // SIGHUP: the file is read again. What begins afterwards follows it, what began before goes on.
 #include "tests/process/harness/gate.hpp"
+#include "tests/process/harness/open_connections.hpp"
 #include "tests/process/harness/tls_backend.hpp"
 #include "tests/process/reload_fixture.hpp"
 
@@ -34,6 +35,20 @@ TEST_F(Reload, ServesANewCertificateToNewConnectionsAndLeavesOthersAlone) {
   EXPECT_EQ(busy->response().body, "hello");
   EXPECT_EQ(busy->send(get_request(host)).response().status, 200);
   EXPECT_THAT(under_test().log_tail(), Not(HasSubstr(certificate("new").key_pem().substr(40, 30))));
+}
+
+TEST_F(Reload, DisturbsNeitherAStreamNorAWebSocketByNewCertificatesAndCas) {
+  start(usual());
+  open_connections open{here(), there};
+  const auto ca = tls_kit::mint_ca("another-ca");
+  auto next = tls_front({&certificate("new")}, {{"enable_http2", true}, {"ca_certs", {ca.pem()}}});
+  reload(next);
+  EXPECT_TRUE(eventually([&] { return shown_certificate() == "new"; }));
+  open.speak();
+  next["tls_pem"][0]["private_key"] = certificate("old").key_pem();
+  EXPECT_THAT(refused(next).at("error").get<std::string>(), HasSubstr("tls_pem"));
+  EXPECT_EQ(shown_certificate(), "new");
+  open.finish();
 }
 
 TEST_F(Reload, DoesNotLetSessionsOutliveTheirCa) {
