@@ -1,5 +1,11 @@
 #include "net/paged_blocks.hpp"
 
+#include "net/sanitizer.hpp"
+
+#ifdef SHUNT_ADDRESS_SANITIZER
+#include <sanitizer/lsan_interface.h>
+#endif
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -27,8 +33,12 @@ paged_blocks::paged_blocks(std::size_t block_bytes, std::size_t blocks_per_regio
   : block_bytes_{whole_pages(block_bytes)}, region_bytes_{block_bytes_ * blocks_per_region} {}
 
 paged_blocks::~paged_blocks() {
-  for (auto* region : regions_)
+  for (auto* region : regions_) {
+#ifdef SHUNT_ADDRESS_SANITIZER
+    __lsan_unregister_root_region(region, region_bytes_);
+#endif
     munmap(region, region_bytes_);
+  }
 }
 
 void* paged_blocks::take() noexcept {
@@ -75,6 +85,9 @@ bool paged_blocks::add_region() noexcept {
   if (mapped == MAP_FAILED)
     return false;
   madvise(mapped, region_bytes_, MADV_NOHUGEPAGE); // Which would touch it all at once.
+#ifdef SHUNT_ADDRESS_SANITIZER
+  __lsan_register_root_region(mapped, region_bytes_); // What is held by what lies there is no leak.
+#endif
   unused_ = static_cast<char*>(mapped);
   unused_end_ = unused_ + region_bytes_;
   regions_.push_back(unused_);

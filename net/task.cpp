@@ -1,5 +1,7 @@
 #include "net/task.hpp"
 
+#include "net/sanitizer.hpp"
+
 #include <array>
 #include <new>
 
@@ -36,18 +38,7 @@ std::size_t class_of(std::size_t bytes) {
   return (bytes + size_step - 1) / size_step - 1;
 }
 
-/// A sanitizer sees mistakes only in what comes from the heap and goes back to it.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool recycles = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool recycles = false;
-#else
-constexpr bool recycles = true;
-#endif
-#else
-constexpr bool recycles = true;
-#endif
+constexpr bool recycles = !under_address_sanitizer;
 
 } // namespace
 
