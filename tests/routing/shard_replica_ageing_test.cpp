@@ -1,5 +1,6 @@
 // What replicas prune, and what none of them does because another one may have heard it.
 #include "tests/routing/replica_world.hpp"
+#include "tests/routing/slice_fixture.hpp"
 
 namespace shunt::routing::testing {
 namespace {
@@ -138,6 +139,26 @@ TEST_F(Replicas, TakeWhatWasPrunedAndHeardAgain) {
   advance(4s);
   EXPECT_EQ(pool(0, "a.com"), "1");
   EXPECT_EQ(pool(1, "a.com"), "1");
+}
+
+TEST_F(Slice, TakesBackTheTlsEndpointThatAnotherCopyHeardItself) {
+  table->keep_history({});
+  told_host told{.host = "a.com"};
+  auto& member = told.paths.emplace_back().members.emplace_back();
+  member.target = make_endpoint(1, [](endpoint_spec& spec) { spec.tls = true; });
+  table->merge(told, now);
+  now += 1000s;
+  ASSERT_EQ(table->prune(now).endpoints, 1u) << "nobody was known to have heard it";
+  member.age = 1001s;
+  std::vector<endpoint_key> refused;
+  member.provisional = true; // Of one that has it by hearsay, too.
+  table->merge(told, now, false, refused);
+  EXPECT_EQ(refused.size(), 1u);
+  member.provisional = false; // That one never prunes it: the copies would differ for ever.
+  refused.clear();
+  table->merge(told, now, true, refused);
+  EXPECT_TRUE(refused.empty());
+  EXPECT_EQ(pool("a.com"), "1");
 }
 
 } // namespace
