@@ -67,6 +67,11 @@ void access_log_queue::drop(routing::access_batch& batch) {
                                    : "the access log has no writer");
 }
 
+void access_log_queue::tell_of_lost(std::string_view what) const {
+  if (trouble_)
+    trouble_("access-log-dropped", what);
+}
+
 void access_log_queue::release(std::size_t records, std::size_t bytes) noexcept {
   const auto records_left =
     waiting_records_.fetch_sub(records, std::memory_order_relaxed) - records;
@@ -187,7 +192,8 @@ access_log_writer_actor::behavior_type access_log_writer(writer_pointer self,
       tend_sinks(self);
     },
     [self](const use_access_sinks& m) {
-      self->state.flush();
+      if (!self->state.flush())
+        self->state.queue->tell_of_lost("what waited for a file or a server that is not used any more");
       self->state.options.sinks = m.sinks;
     },
     [self](const reopen_access_log&) {

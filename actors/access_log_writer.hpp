@@ -93,6 +93,8 @@ public:
   void finished(std::shared_ptr<routing::access_batch> batch);
   /// The writer ends.
   void close() noexcept;
+  /// On the writer's thread.
+  void tell_of_lost(std::string_view what) const;
 
 private:
   static constexpr std::size_t spare_batches_max = 64;

@@ -111,21 +111,29 @@ net::task<attempt_result> attempt::talk() {
   auto sent = co_await send_request();
   if (sent.ended == attempt_result::kind::failed)
     co_return sent;
-  auto result = co_await read_response();
-  // Throughout, an await stands in a statement of its own: GCC 12 lays the frame out wrongly when
-  // one is part of a condition, of ?:, && or ||.
-  if (result.ended == attempt_result::kind::answered) {
-    if (of_.response_.status == 101) {
-      result = co_await open_tunnel();
-    } else if (opens_no_tunnel()) {
-      result.ended = attempt_result::kind::bad_upgrade;
-    } else {
-      if (websocket_) // As gorouter counts: what was answered did not fail.
-        loop_counters::add(here_.counters.websocket_upgrades);
-      result = co_await answer_client();
+  attempt_result result;
+  std::exception_ptr defect; // The pump must end before this object does, whatever happens.
+  try {
+    result = co_await read_response();
+    // Throughout, an await stands in a statement of its own: GCC 12 lays the frame out wrongly when
+    // one is part of a condition, of ?:, && or ||.
+    if (result.ended == attempt_result::kind::answered) {
+      if (of_.response_.status == 101) {
+        result = co_await open_tunnel();
+      } else if (opens_no_tunnel()) {
+        result.ended = attempt_result::kind::bad_upgrade;
+      } else {
+        if (websocket_) // As gorouter counts: what was answered did not fail.
+          loop_counters::add(here_.counters.websocket_upgrades);
+        result = co_await answer_client();
+      }
     }
+  } catch (...) {
+    defect = std::current_exception();
   }
   co_await stop_pump();
+  if (defect)
+    std::rethrow_exception(defect);
   co_return result;
 }
 

@@ -76,9 +76,16 @@ void nats_core::seek_connection(clock::time_point now) try {
     auto link = std::make_shared<nats_link>(in_one_round(options_), shared_from_this());
     link->open_soon();
     next_ = std::move(link);
+    opened_next_at_ = now;
     return;
   }
   const auto opened = next_->opened();
+  if (takes_too_long(now) || next_->ended()) {
+    const auto late = std::exchange(next_, nullptr);
+    if (late->opened() != nats_link::opening::failed)
+      late->close_soon();
+    throw nats_error{late->ended() ? "the server closed the connection" : "no NATS server answered in time"};
+  }
   if (opened == nats_link::opening::dialled && !next_->may_subscribe()) {
     next_->publish("router.start", start_json()); // Before it listens, as in `begin_to_hear`.
     next_->let_subscribe();
@@ -91,6 +98,15 @@ void nats_core::seek_connection(clock::time_point now) try {
 } catch (const std::exception& failed) { // Even if it refuses: what is known is served, and an operator may mend it.
   open_next_at_ = now + options_.reconnect_wait;
   note_not_reached(failed.what());
+}
+
+/// The library bounds the dialling, but neither the name's lookup nor the TLS handshake: a server that stalls in the
+/// middle of these must not keep the bus from others.
+bool nats_core::takes_too_long(clock::time_point now) const {
+  const auto& by = wanted_ ? *wanted_ : options_;
+  const auto attempts = static_cast<int>(by.hosts.size()) * std::max(by.connect_rounds, 1);
+  return next_->opened() == nats_link::opening::under_way
+         && now - opened_next_at_ > 2 * attempts * by.connect_timeout + 3s;
 }
 
 /// With no connection to take the place of, other options are simply used.

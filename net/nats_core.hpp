@@ -77,6 +77,7 @@ private:
   void seek_connection(clock::time_point now);
   void take_wish_unconnected(clock::time_point now);
   void note_not_reached(const std::string& why);
+  bool takes_too_long(clock::time_point now) const;
 
   // Of the same thread, in nats_core.renewal.cpp:
   void tend_renewal(clock::time_point now);
@@ -84,7 +85,6 @@ private:
   void begin_renewal(clock::time_point now);
   void renewal_failed(const std::string& problem, clock::time_point now);
   void switch_over();
-  bool is_renewing() const noexcept { return wanted_ != nullptr; }
 
   // On the library's threads:
   void link_lost(nats_link& which) noexcept override;
@@ -115,6 +115,7 @@ private:
   std::shared_ptr<const nats_options> wanted_; // Of a link that is to take the place of the present one; null: none is.
   std::shared_ptr<nats_link> next_;            // That link, being opened.
   clock::time_point open_next_at_{};
+  clock::time_point opened_next_at_{};
   std::optional<clock::time_point> overlap_ends_;
   std::string not_reached_; // Why, as it was logged last.
   nats_overlap overlap_;

@@ -40,7 +40,10 @@ void nats_core::tend_renewal(clock::time_point now) {
     return;
   }
   const auto opened = next_->opened();
-  if (opened == nats_link::opening::dialled && !next_->may_subscribe() && !overlap_.is_repeating()) {
+  if (takes_too_long(now))
+    return renewal_failed("no NATS server answered in time", now);
+  if (opened == nats_link::opening::dialled && !next_->may_subscribe()
+      && (!overlap_.is_repeating() || link_->ended())) {
     overlap_.begin(); // Before there is anything that could come by both.
     next_->let_subscribe();
   }
@@ -50,10 +53,12 @@ void nats_core::tend_renewal(clock::time_point now) {
     return;
   if (next_->ended() || next_->refused())
     return renewal_failed(next_->refused() ? "this user may not do what a router does" : "the connection was closed", now);
+  if (!next_->connected()) { // The library seeks another server.
+    overlap_ends_.reset();
+    return;
+  }
   if (!overlap_ends_)
     overlap_ends_ = now + options_.overlap;
-  if (!next_->connected())
-    return; // The library seeks another server.
   // What waits was heard by the next one, too; but not what is older than that.
   const bool heard_all = link_->buffered_messages() == 0 && (now >= *overlap_ends_ || !link_->connected());
   if (heard_all || link_->ended())
@@ -66,8 +71,9 @@ void nats_core::take_wish(clock::time_point now) {
   if (!wished_)
     return;
   const auto wish = std::exchange(wished_, nullptr);
-  const bool differs = !same_connection(*wish, options_);
-  const bool is_wanted_already = wanted_ && same_connection(*wish, *wanted_);
+  // Also by the same options, if the library has given the present one up: nobody else would ever replace it.
+  const bool differs = !same_connection(*wish, options_) || link_->ended();
+  const bool is_wanted_already = differs && wanted_ && same_connection(*wish, *wanted_);
   renewing_ = differs;
   lock.unlock();
   options_.start = wish->start;
@@ -88,6 +94,7 @@ void nats_core::begin_renewal(clock::time_point now) {
     auto link = std::make_shared<nats_link>(*wanted_, shared_from_this());
     link->open_soon();
     next_ = std::move(link);
+    opened_next_at_ = now;
   } catch (const std::exception& failed) { // No thread to be had, say.
     renewal_failed(failed.what(), now);
   }
@@ -97,9 +104,11 @@ void nats_core::renewal_failed(const std::string& problem, clock::time_point now
   log_.warn(log_source, "nats-connection-not-renewed",
             {{"error", problem},
              {"nats-host", link_->connected() ? link_->address() : std::string{}},
-             {"advice", "the connection that there was stays in use, and the new settings are tried again and again; "
-                        "check nats.* in the file and send HUP"}});
-  if (next_ && next_->opened() == nats_link::opening::done)
+             {"advice", link_->ended() ? "there is no connection, and the new settings are tried again and again; "
+                                         "check nats.* in the file and send HUP"
+                                       : "the connection that there was stays in use, and the new settings are tried "
+                                         "again and again; check nats.* in the file and send HUP"}});
+  if (next_ && next_->opened() != nats_link::opening::failed)
     next_->close_soon();
   next_ = nullptr;
   overlap_.call_off();
@@ -115,7 +124,9 @@ void nats_core::switch_over() {
   std::unique_lock lock{mutex_};
   const bool was_away = !old->connected();
   link_ = std::exchange(next_, nullptr);
+  auto start = std::move(options_.start);
   options_ = *std::exchange(wanted_, nullptr);
+  options_.start = std::move(start); // The latest.
   renewing_ = false;
   lock.unlock();
   overlap_.switched(link_->buffered_messages());

@@ -63,7 +63,7 @@ void nats_link::connect() {
     }
   }};
   if (result.wait_for(limit) != std::future_status::ready) {
-    dialler.detach(); // It may hang for ever; the caller is about to exit.
+    dialler.detach(); // It may hang for ever, and keeps what it needs.
     throw nats_error{"no NATS server answered in time"};
   }
   dialler.join();

@@ -4,7 +4,6 @@
 
 #include <openssl/crypto.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -30,7 +29,7 @@ void* take(std::size_t bytes, const char*, int) {
 }
 
 void give_back(void* memory, const char*, int) {
-  if (blocks().owns(memory))
+  if (memory != nullptr && blocks().owns(memory))
     blocks().give_back(memory);
   else
     std::free(memory);

@@ -15,11 +15,12 @@ namespace {
 
 constexpr std::size_t large_bytes = 40 * 1024;
 std::atomic<bool> refuses_large{false};
+thread_local bool is_exempt = false; // The test's own thread.
 
 } // namespace
 
 void* operator new(std::size_t bytes) {
-  if (bytes < large_bytes || !refuses_large)
+  if (bytes < large_bytes || !refuses_large || is_exempt)
     if (void* memory = std::malloc(bytes))
       return memory;
   throw std::bad_alloc{};
@@ -41,7 +42,7 @@ using test::router_in_process;
 
 class without_memory {
 public:
-  without_memory() { refuses_large = true; }
+  without_memory() { is_exempt = refuses_large = true; }
   ~without_memory() { refuses_large = false; }
   without_memory(const without_memory&) = delete;
   without_memory& operator=(const without_memory&) = delete;

@@ -5,8 +5,11 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <optional>
 #include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace shunt::net {
 namespace {
@@ -140,6 +143,27 @@ TEST_F(NatsRenewal, TakesNewCredentialsInTimeOrLate) {
   ASSERT_TRUE(handler.await([&] { return handler.connects_ == 2; }));
   EXPECT_EQ(handler.closes(), 0) << "that the old ones are refused for ever is not the end";
   EXPECT_TRUE(bus->connected());
+}
+
+TEST_F(NatsRenewal, ConnectsAgainByTheOldCredentialsWhenTheNewOnesWereTakenBack) {
+  std::optional<nats_server> server{std::in_place, std::vector<std::string>{"--user", "old", "--pass", "old"}};
+  const auto port = server->port();
+  auto before = quick({port});
+  before.user = before.pass = "old";
+  run(before);
+  auto wrong = before;
+  wrong.user = wrong.pass = "wrong";
+  bus->use(wrong);
+  ASSERT_TRUE(logged.await("nats-connection-not-renewed"));
+  server.reset();
+  server.emplace(std::vector<std::string>{"--user", "strange", "--pass", "strange"}, port);
+  ASSERT_TRUE(logged.await("nats-connection-closed")) << "refused again and again: for good";
+  bus->use(before);
+  server.reset();
+  server.emplace(std::vector<std::string>{"--user", "old", "--pass", "old"}, port);
+  ASSERT_TRUE(handler.await([&] { return handler.connects_ == 2; }));
+  EXPECT_TRUE(bus->connected());
+  EXPECT_EQ(handler.closes(), 0);
 }
 
 TEST_F(NatsRenewal, ShowsNewCertificates) {

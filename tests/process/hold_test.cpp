@@ -166,17 +166,26 @@ TEST_F(Hold, TellsTheWorldThatAnAppIsWanted) {
   here().bus.listen("router.demand");
   const auto host = asleep({{"hold", "30s"}});
   auto first = ask_later(get_request(host, "/x"));
-  const auto said = here().bus.next();
-  ASSERT_TRUE(said);
-  const auto demand = nlohmann::json::parse(*said);
-  EXPECT_EQ(demand.at("uri"), host + "/");
+  // Of the apps of the tests before, some may still be wanted.
+  const auto next_demand = [&] {
+    for (;;) {
+      const auto said = here().bus.next();
+      if (!said)
+        return nlohmann::json{};
+      auto demand = nlohmann::json::parse(*said);
+      if (demand.at("uri") == host + "/")
+        return demand;
+    }
+  };
+  const auto demand = next_demand();
+  ASSERT_TRUE(demand.is_object());
   EXPECT_EQ(demand.at("waiting"), 1);
   EXPECT_TRUE(demand.contains("app"));
   auto second = ask_later(get_request(host, "/y"));
   ASSERT_TRUE(waits(2));
   ASSERT_TRUE(eventually([&] {
-    const auto again = here().bus.next();
-    return again && nlohmann::json::parse(*again).at("waiting") == 2;
+    const auto again = next_demand();
+    return again.is_object() && again.at("waiting") == 2;
   }));
   const backend awake;
   here().map(host, awake);
