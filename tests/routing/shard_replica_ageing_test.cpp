@@ -148,7 +148,9 @@ TEST_F(Slice, TakesBackTheTlsEndpointThatAnotherCopyHeardItself) {
   member.target = make_endpoint(1, [](endpoint_spec& spec) { spec.tls = true; });
   table->merge(told, now);
   now += 1000s;
-  ASSERT_EQ(table->prune(now).endpoints, 1u) << "nobody was known to have heard it";
+  prune_result over;
+  table->prune_endpoint({"a.com", "", std::string{member.target->address()}}, now, over);
+  ASSERT_EQ(over.endpoints, 1u) << "nobody was known to have heard it";
   member.age = 1001s;
   std::vector<endpoint_key> refused;
   member.provisional = true; // Of one that has it by hearsay, too.
