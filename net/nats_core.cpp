@@ -147,6 +147,7 @@ void nats_core::run() noexcept {
     pull(messages);
     const auto now = clock::now();
     tend_pause(now);
+    tend_renewal(now); // While messages pour in, the queue is empty now or never.
     hand_over_reservations();
     if (messages.empty()) {
       credit_->give_back();
@@ -170,7 +171,6 @@ void nats_core::tend(clock::time_point now) {
   hand_over_reservations();
   publish_waiting();
   hear_beacons();
-  tend_renewal(now);
   tend_absence(now);
 }
 
