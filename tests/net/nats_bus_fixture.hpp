@@ -6,6 +6,7 @@
 #include "log_capture.hpp"
 #include "nats_server.hpp"
 #include "recording_handler.hpp"
+#include "test_certificates.hpp"
 
 #include <gtest/gtest.h>
 
@@ -27,6 +28,15 @@ inline nats_options options_for(std::initializer_list<std::uint16_t> ports) {
   options.reconnect_jitter_tls = 1ms;
   options.start = {"0-some-uuid", "10.0.1.5", 20s, 120s};
   return options;
+}
+
+/// TLS, by which the server is trusted that shows a certificate for localhost of this `ca`.
+inline void speak_tls(nats_options& options, const test_certificates& own, const std::string& ca) {
+  options.hosts[0].hostname = "localhost";
+  options.tls_enabled = true;
+  options.ca_certs = ca;
+  options.cert_chain = own.client();
+  options.private_key = own.client_key();
 }
 
 constexpr auto start_message =

@@ -381,11 +381,7 @@ TEST_F(NatsBus, SpeaksTlsAndShowsItsCertificate) {
   const test_certificates made;
   nats_server server{made.server_arguments()};
   auto options = options_for({server.port()});
-  options.hosts[0].hostname = "localhost";
-  options.tls_enabled = true;
-  options.ca_certs = made.ca();
-  options.cert_chain = made.client();
-  options.private_key = made.client_key();
+  speak_tls(options, made, made.ca());
   run(options);
   EXPECT_TRUE(bus->connected());
   EXPECT_EQ(handler.connects(), 1);
@@ -396,11 +392,7 @@ TEST_F(NatsBus, RefusesAServerThatItDoesNotTrust) {
   const test_certificates other;
   nats_server server{made.server_arguments()};
   auto options = options_for({server.port()});
-  options.hosts[0].hostname = "localhost";
-  options.tls_enabled = true;
-  options.ca_certs = other.ca();
-  options.cert_chain = made.client();
-  options.private_key = made.client_key();
+  speak_tls(options, made, other.ca());
   EXPECT_THAT(refusal(options), HasSubstr("certificate"));
 }
 

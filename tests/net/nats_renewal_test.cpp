@@ -174,11 +174,7 @@ TEST_F(NatsRenewal, ShowsNewCertificates) {
   const test_certificates foreign;
   nats_server server{made.server_arguments()};
   auto options = quick({server.port()});
-  options.hosts[0].hostname = "localhost";
-  options.tls_enabled = true;
-  options.ca_certs = made.ca();
-  options.cert_chain = made.client();
-  options.private_key = made.client_key();
+  speak_tls(options, made, made.ca());
   run(options);
   auto bad = options;
   bad.cert_chain = foreign.client();

@@ -1,9 +1,9 @@
 // SIGHUP with other servers, credentials or certificates for the connections that the router makes itself: to NATS and to
 // the Routing API. The table stays, and nobody's requests notice.
 #include "tests/net/nats_server.hpp"
-#include "tests/net/routing_api_server.hpp"
 #include "tests/process/harness/open_connections.hpp"
 #include "tests/process/reload_fixture.hpp"
+#include "tests/process/routing_api_kit.hpp"
 
 #include <gmock/gmock.h>
 
@@ -121,40 +121,29 @@ TEST_F(ReloadConnections, AsksTheRoutingApiByWhatTheFileSaysNow) {
   first.set_routes(routes("first.test"));
   second.set_routes(routes("second.test"));
   const temporary_directory files;
-  write_file(files.path_of("ca.pem"), certificates.ca());
-  const auto asking = [&](const net::routing_api_server& api, const std::string& secret) {
-    return usual({{"routing_api",
-                     {{"uri", "https://localhost"},
-                      {"port", api.api_port()},
-                      {"ca_certs", certificates.ca()},
-                      {"cert_chain", certificates.client()},
-                      {"private_key", certificates.client_key()}}},
-                    {"oauth",
-                     {{"token_endpoint", "localhost"},
-                      {"port", api.uaa_port()},
-                      {"client_name", "router"},
-                      {"client_secret", secret},
-                      {"ca_certs", files.path_of("ca.pem")}}},
-                    {"token_fetcher_max_retries", 0}});
+  const auto with_secret = [&](const net::routing_api_server& api, const std::string& secret) {
+    auto all = asking(api, certificates, files);
+    all["oauth"]["client_secret"] = secret;
+    return usual(all);
   };
-  start(asking(first, "old"));
+  start(with_secret(first, "old"));
   open_connections open{here(), there};
   ASSERT_TRUE(eventually([&] { return here().get("first.test").status == 200; }));
 
-  auto bad = asking(second, "new");
+  auto bad = with_secret(second, "new");
   bad["oauth"]["ca_certs"] = files.path_of("nothing.pem");
   EXPECT_THAT(refused(bad).at("error").get<std::string>(), HasSubstr("oauth.ca_certs"));
-  bad = asking(second, "new");
+  bad = with_secret(second, "new");
   bad["routing_api"]["cert_chain"] = foreign.client();
   EXPECT_THAT(refused(bad).at("error").get<std::string>(), HasSubstr("routing_api.cert_chain"));
   EXPECT_EQ(second.count("token"), 0u);
 
-  reload(asking(first, "new"));
+  reload(with_secret(first, "new"));
   EXPECT_TRUE(eventually([&] {
     return first.latest("token")["authorization"] == "Basic cm91dGVyOm5ldw=="; // router:new
   }));
   EXPECT_EQ(here().get("first.test").status, 200);
-  reload(asking(second, "new"));
+  reload(with_secret(second, "new"));
   EXPECT_TRUE(eventually([&] { return here().get("second.test").status == 200; }));
   EXPECT_TRUE(eventually([&] { return second.send(": hello\n\n") == 1; })) << "its stream is followed";
   EXPECT_EQ(here().get(open.host()).status, 200) << "what NATS told stays";
