@@ -111,7 +111,7 @@ private:
   bool asking_is_due_ = false; // Messages were lost: everybody is to register again.
   clock::time_point ask_not_before_{};
   clock::time_point next_notice_; // The bus's thread alone: still disconnected.
-  bool away_ = false;             // The bus's thread alone, and the next six.
+  bool away_ = false;             // The bus's thread alone, and the next seven.
   std::shared_ptr<const nats_options> wanted_; // Of a link that is to take the place of the present one; null: none is.
   std::shared_ptr<nats_link> next_;            // That link, being opened.
   clock::time_point open_next_at_{};
