@@ -84,7 +84,8 @@ const nghttp2_session_callbacks* http2_callbacks::all() {
 }
 
 http2_session::http2_session(http2_role role, const http2_limits& limits, std::uint64_t seed)
-  : role_{role}, limits_{limits}, seed_{seed}, memory_{std::make_unique<http2_memory>()} {
+  : role_{role}, limits_{limits}, seed_{seed}, memory_{std::make_unique<http2_memory>()},
+    frames_{NGHTTP2_CLIENT_MAGIC_LEN} {
   const auto option = make_option(limits_);
   const auto create = is_server() ? nghttp2_session_server_new3 : nghttp2_session_client_new3;
   if (create(&session_, http2_callbacks::all(), this, option.get(), memory_->functions()) != 0)
@@ -132,10 +133,9 @@ bool http2_session::receive(std::string_view bytes, time_point now) {
     return false;
   if (now - window_begin_ >= limits_.flood_window) {
     window_begin_ = now;
-    resets_ = idle_frames_ = useful_frames_ = 0;
+    resets_ = answers_ = idle_frames_ = useful_frames_ = 0;
   }
-  const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-  const auto taken = nghttp2_session_mem_recv(library(), data, bytes.size());
+  const auto taken = take_bytes(bytes);
   if (taken < 0) {
     const bool flood = taken == NGHTTP2_ERR_FLOODED || taken == NGHTTP2_ERR_TOO_MANY_CONTINUATIONS;
     nghttp2_session_terminate_session(library(),
@@ -147,6 +147,28 @@ bool http2_session::receive(std::string_view bytes, time_point now) {
     abandon(http2_code::no_error); // Both sides have said goodbye, and nothing is under way.
   }
   return !failed_;
+}
+
+/// Of data for a stream that is no more the library says nothing: it is found before the library has it.
+std::ptrdiff_t http2_session::take_bytes(std::string_view bytes) {
+  const auto give = [this](std::string_view some) -> std::ptrdiff_t {
+    if (some.empty())
+      return 0;
+    return nghttp2_session_mem_recv(library(), reinterpret_cast<const std::uint8_t*>(some.data()), some.size());
+  };
+  std::size_t given = 0;
+  if (is_server()) {
+    std::size_t at = 0;
+    while (const auto head = frames_.next(bytes, at)) {
+      if (head->type != NGHTTP2_DATA)
+        continue;
+      if (const auto taken = give(bytes.substr(given, head->begin - given)); taken < 0)
+        return taken;
+      given = head->begin;
+      judge_stream_id(NGHTTP2_DATA, head->stream);
+    }
+  }
+  return give(bytes.substr(given));
 }
 
 void http2_session::collect(std::string& out, std::size_t bytes_max) {
@@ -411,8 +433,31 @@ void http2_session::count_frame(std::uint8_t type, std::uint8_t flags, std::size
     calm();
 }
 
+/// The library forgets a stream with its end; what is said of it afterwards is judged here.
+void http2_session::judge_stream_id(std::uint8_t type, std::int32_t id) {
+  using state = http2_stream_ids::state;
+  if (!is_server() || shutting_down_)
+    return;
+  const auto give_up = [this](http2_code code) {
+    nghttp2_session_terminate_session(library(), static_cast<std::uint32_t>(code));
+  };
+  if (type == NGHTTP2_PRIORITY && id == 0)
+    return give_up(http2_code::protocol_error);
+  const bool head = type == NGHTTP2_HEADERS; // Data comes by way of `take_bytes`.
+  if ((!head && type != NGHTTP2_DATA) || id % 2 == 0)
+    return;
+  if (client_ids_.is_fresh(id)) {
+    if (head)
+      client_ids_.open(id);
+  } else if (nghttp2_session_find_stream(library(), id) == nullptr) {
+    const auto known = client_ids_.of(id);
+    if (known != state::reset)
+      give_up(head && known == state::never_opened ? http2_code::protocol_error : http2_code::stream_closed);
+  }
+}
+
 void http2_session::count_reset() {
-  if (is_server() && ++resets_ > limits_.resets_max)
+  if (is_server() && ++resets_ > limits_.resets_max + answers_)
     calm();
 }
 

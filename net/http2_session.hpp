@@ -19,7 +19,9 @@
 // CONNECT; no other upgrade is passed on.
 #pragma once
 
+#include "net/http2_frame_scanner.hpp"
 #include "net/http2_limits.hpp"
+#include "net/http2_stream_ids.hpp"
 
 #include <sys/uio.h>
 
@@ -57,6 +59,7 @@ enum class http2_code : std::uint32_t {
   protocol_error = 1,
   internal_error = 2,
   flow_control_error = 3,
+  stream_closed = 5,
   refused_stream = 7,
   cancel = 8,
   enhance_your_calm = 11,
@@ -221,6 +224,8 @@ private:
 
   // Defences.
   void count_frame(std::uint8_t type, std::uint8_t flags, std::size_t length);
+  void judge_stream_id(std::uint8_t type, std::int32_t id);
+  std::ptrdiff_t take_bytes(std::string_view bytes);
   void count_reset();
   void calm();
 
@@ -248,8 +253,11 @@ private:
   std::string* out_ = nullptr; ///< During `collect`.
   std::size_t out_bytes_max_ = 0;
 
+  http2_frame_scanner frames_;  ///< Of servers.
+  http2_stream_ids client_ids_; ///< Of servers.
   time_point window_begin_{};
   std::uint64_t resets_ = 0;
+  std::uint64_t answers_ = 0; ///< That were sent whole.
   std::uint64_t idle_frames_ = 0;
   std::uint64_t useful_frames_ = 0;
 };

@@ -36,11 +36,15 @@ void http2_callbacks::add_input(nghttp2_session_callbacks* to) {
   nghttp2_session_callbacks_set_on_invalid_header_callback(to, invalid_header);
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(to, data_chunk);
   nghttp2_session_callbacks_set_on_frame_recv_callback(to, frame_received);
+  nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(to, frame_refused);
   nghttp2_session_callbacks_set_on_stream_close_callback(to, stream_closed);
 }
 
 int http2_callbacks::begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
-  session_of(self).count_frame(head->type, head->flags, head->length);
+  auto& session = session_of(self);
+  session.count_frame(head->type, head->flags, head->length);
+  if (head->type != NGHTTP2_DATA)
+    session.judge_stream_id(head->type, head->stream_id);
   return 0;
 }
 
@@ -91,6 +95,12 @@ int http2_callbacks::frame_received(nghttp2_session*, const nghttp2_frame* frame
     if (session.shutting_down_)
       session.stop_accepting();
   }
+  return 0;
+}
+
+/// The library resets the stream, or never opened it.
+int http2_callbacks::frame_refused(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
+  session_of(self).client_ids_.reset(frame->hd.stream_id);
   return 0;
 }
 

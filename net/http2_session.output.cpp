@@ -95,13 +95,17 @@ int http2_callbacks::frame_sent(nghttp2_session*, const nghttp2_frame* frame, vo
     case NGHTTP2_RST_STREAM:
       if (blames_peer(frame->rst_stream.error_code))
         session.count_reset();
+      session.client_ids_.reset(frame->hd.stream_id);
       break;
     case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:
       ++session.useful_frames_;
-      if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
-        if (auto* stream = session.find(frame->hd.stream_id))
-          session.sent_last_frame(*stream);
+      if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+        break;
+      if (auto* stream = session.find(frame->hd.stream_id)) {
+        session.answers_ += stream->head_bytes > 0; // Not to what was refused.
+        session.sent_last_frame(*stream);
+      }
       break;
     case NGHTTP2_GOAWAY: // With an error: the library found that the peer broke the connection.
       session.gave_up_ = static_cast<http2_code>(frame->goaway.error_code);

@@ -43,6 +43,7 @@ struct http2_callbacks {
   static int data_chunk(nghttp2_session*, std::uint8_t flags, std::int32_t id,
                         const std::uint8_t* data, std::size_t bytes, void* self);
   static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* self);
+  static int frame_refused(nghttp2_session*, const nghttp2_frame* frame, int error, void* self);
   static int stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t code, void* self);
 
   static ssize_t read_data(nghttp2_session*, std::int32_t id, std::uint8_t* to, std::size_t bytes,

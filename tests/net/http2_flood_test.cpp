@@ -86,6 +86,26 @@ TEST(Http2Flood, EndsRapidReset) {
   EXPECT_EQ(flood(slow, 1'000, patient, 200ms), 1'000);
 }
 
+TEST(Http2Flood, AllowsMoreResetsToWhoTakesAnswers) {
+  http2_limits limits;
+  limits.resets_max = 10;
+  served server{limits};
+  const auto half_of_them = [&](int i) {
+    if (!server.opened.empty() && i % 2 == 1)
+      server.session.write(server.opened.back(), "HTTP/1.1 204 No Content\r\n\r\n");
+    std::erase_if(server.streams, [&](const auto& each) {
+      if (each.second.ended)
+        server.session.release(each.first);
+      return each.second.ended;
+    });
+    const auto id = static_cast<std::uint32_t>(2 * i + 1);
+    auto bytes = frame::headers(id, frame::get());
+    return i % 2 == 0 ? bytes : bytes + frame::rst_stream(id, NGHTTP2_CANCEL);
+  };
+  EXPECT_EQ(flood(server, 200, half_of_them), 200);
+  EXPECT_EQ(server.goaway_code(), -1);
+}
+
 TEST(Http2Flood, EndsResetsThatItIsMadeToSend) {
   http2_limits limits;
   limits.resets_max = 100;
