@@ -1,6 +1,6 @@
 #include "net/dial.hpp"
 
-#include <boost/asio/ip/basic_resolver.hpp>
+#include "net/name_resolver.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,63 +12,7 @@ namespace shunt::net {
 
 namespace {
 
-using resolver = asio::ip::basic_resolver<tcp, executor>;
 using clock = std::chrono::steady_clock;
-
-/// Awaits the addresses of a name, or the deadline, whichever comes first.
-struct resolve_awaiter {
-  struct state {
-    resolver lookup;
-    deadline limit;
-    std::coroutine_handle<> awaiting;
-    error_code code;
-    std::vector<tcp::endpoint> found;
-    int references = 2; ///< The handler's, which may outlive the awaiter, and the awaiter's.
-
-    explicit state(event_loop& loop)
-      : lookup{loop.get_executor()},
-        limit{loop.deadlines(), [](void* self) { static_cast<state*>(self)->expire(); }, this} {}
-
-    void release() {
-      if (--references == 0)
-        delete this;
-    }
-    void expire() {
-      // A lookup that has begun cannot be stopped; its result is dropped when it comes.
-      code = asio::error::timed_out;
-      lookup.cancel();
-      if (awaiting)
-        std::exchange(awaiting, nullptr).resume();
-    }
-  };
-
-  state* shared;
-
-  resolve_awaiter(event_loop& loop, const std::string& host, std::uint16_t port,
-                  std::chrono::nanoseconds timeout)
-    : shared{new state{loop}} {
-    shared->limit.expires_after(timeout);
-    shared->lookup.async_resolve(
-      host, std::to_string(port), tcp::resolver::numeric_service,
-      [state = shared](error_code failed, resolver::results_type results) {
-        if (state->awaiting) {
-          state->limit.disarm();
-          state->code = failed;
-          for (const auto& result : results)
-            state->found.push_back(result.endpoint());
-          std::exchange(state->awaiting, nullptr).resume();
-        }
-        state->release();
-      });
-  }
-  resolve_awaiter(const resolve_awaiter&) = delete;
-  resolve_awaiter& operator=(const resolve_awaiter&) = delete;
-  ~resolve_awaiter() { shared->release(); }
-
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) noexcept { shared->awaiting = handle; }
-  void await_resume() const noexcept {}
-};
 
 void set_options(tcp_socket& socket, std::chrono::nanoseconds keep_alive_interval) {
   error_code ignored;
@@ -120,13 +64,11 @@ task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port,
   if (const auto literal = asio::ip::make_address(host, result.code); !result.code) {
     peers.emplace_back(literal, port);
   } else {
-    resolve_awaiter lookup{loop, host, port, options.timeout};
-    co_await lookup;
-    result.code = lookup.shared->code;
-    peers = std::move(lookup.shared->found);
+    const auto found = co_await loop.names().resolve(host, options.timeout);
+    for (const auto& address : found.addresses)
+      peers.emplace_back(address, port);
+    result.code = found.code;
     result.resolve_time = clock::now() - started;
-    if (!result.code && peers.empty())
-      result.code = asio::error::host_not_found;
     if (result.code) {
       result.resolving = true;
       co_return result;

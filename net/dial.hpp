@@ -1,5 +1,5 @@
 // Opens a TCP connection to a backend: an address as it stands in a registration, or a DNS name,
-// which is resolved anew each time. Runs on the loop's thread; resolving waits on asio's own.
+// which is resolved anew each time. Runs on the loop's thread.
 #pragma once
 
 #include "net/address_prefixes.hpp"

@@ -1,5 +1,7 @@
 #include "net/event_loop.hpp"
 
+#include "net/name_resolver.hpp"
+
 #include <boost/asio/detail/concurrency_hint.hpp>
 
 #include <pthread.h>
@@ -41,6 +43,12 @@ void event_loop::tick() {
     deadlines_.advance(std::chrono::steady_clock::now());
     tick();
   });
+}
+
+name_resolver& event_loop::names() {
+  if (names_ == nullptr)
+    names_ = std::make_unique<name_resolver>(*this);
+  return *names_;
 }
 
 std::string event_loop::take_text() noexcept {

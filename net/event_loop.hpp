@@ -16,12 +16,15 @@
 #include <array>
 #include <functional>
 #include <future>
+#include <memory>
 #include <string>
 #include <thread>
 
 namespace shunt::net {
 
 namespace asio = boost::asio;
+
+class name_resolver;
 
 /// Concrete, so that no handler goes through a type-erased executor.
 using executor = asio::io_context::executor_type;
@@ -60,6 +63,7 @@ public:
   executor get_executor() noexcept { return context_.get_executor(); }
   deadline_wheel& deadlines() noexcept { return deadlines_; }
   buffer_store& buffers() noexcept { return buffers_; }
+  name_resolver& names();
   std::size_t index() const noexcept { return index_; }
   /// An empty string, but with room, for bytes on their way out. What is given back is kept for the next.
   std::string take_text() noexcept;
@@ -80,6 +84,7 @@ private:
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              executor>
     ticker_;
+  std::unique_ptr<name_resolver> names_; ///< Made for the first name.
   std::thread thread_;
 };
 
