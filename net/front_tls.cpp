@@ -328,6 +328,15 @@ certified_key read_prometheus_key(const config::prometheus_settings& files) {
 const std::array<std::string, 2> prometheus_suites = {"ECDHE-RSA-AES128-GCM-SHA256",
                                                       "ECDHE-RSA-AES256-GCM-SHA384"};
 
+int take_name(SSL*, int*, void*) {
+  return SSL_TLSEXT_ERR_OK;
+}
+
+/// As Go has them by default, less those without forward secrecy or authenticated encryption.
+const std::array<std::string, 6> status_suites = {
+  "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256",   "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",   "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"};
+
 struct front_context {
   ssl_ctx_ptr context;
   front_state* state; ///< The context's.
@@ -345,6 +354,8 @@ front_context make_context(const config::settings& s, const std::vector<config::
   set_server_habits(context.get());
   if (pairs.size() > 1)
     SSL_CTX_set_cert_cb(context.get(), give_certificate, state);
+  // With it OpenSSL keeps the name in the session: it is all that says whom a resumed TLS 1.2 client called.
+  SSL_CTX_set_tlsext_servername_callback(context.get(), take_name);
   if (s.enable_http2) // Else no ALPN at all: OpenSSL answers only with this callback.
     SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   return {std::move(context), state};
@@ -381,6 +392,8 @@ std::shared_ptr<const front_tls> front_tls::for_clients(const config::settings& 
 std::shared_ptr<const front_tls> front_tls::for_status(const config::settings& s) {
   auto only_http1 = s; // All that the status ports speak.
   only_http1.enable_http2 = false;
+  if (only_http1.cipher_suites.empty()) // Needed for the traffic port alone.
+    only_http1.cipher_suites.assign(status_suites.begin(), status_suites.end());
   auto made = make_context(only_http1, {{s.status.tls.certificate, s.status.tls.key}}, "status.tls");
   return std::shared_ptr<const front_tls>{new front_tls{std::move(made.context)}};
 }

@@ -406,6 +406,22 @@ TEST(FrontTls, ServesStatusWithItsOwnCertificateAndNeverAsksForOne) {
   EXPECT_EQ(SSL_version(l.client()), TLS1_2_VERSION);
 }
 
+TEST(FrontTls, OffersTheStatusPortsNothingOldWhereNoSuitesAreNamed) {
+  const auto status = certificate_for("status", {});
+  config::settings s;
+  s.status.tls.certificate = status.pem();
+  s.status.tls.key = status.key_pem();
+  const auto front = front_tls::for_status(s);
+  const auto session = front->new_session();
+  const auto* offered = SSL_get_ciphers(session.get());
+  ASSERT_GT(sk_SSL_CIPHER_num(offered), 0);
+  for (int i = 0; i < sk_SSL_CIPHER_num(offered); ++i) {
+    const auto* suite = sk_SSL_CIPHER_value(offered, i);
+    EXPECT_TRUE(SSL_CIPHER_is_aead(suite)) << SSL_CIPHER_get_name(suite);
+    EXPECT_NE(SSL_CIPHER_get_kx_nid(suite), NID_kx_rsa) << SSL_CIPHER_get_name(suite);
+  }
+}
+
 std::string problem_of(const config::settings& s) {
   try {
     front_tls::for_clients(s, no_cas);

@@ -123,6 +123,26 @@ TEST_F(MtlsDomains, AreNotReachedByASessionOfAnother) {
   }
 }
 
+/// As every client library does it, with TLS 1.2 too, in which a session that is resumed has no name of its own.
+TEST_F(MtlsDomains, AreReachedByASessionOfTheirOwn) {
+  const auto port = std::to_string(here().under_test.tls_port());
+  for (const std::string version : {"-tls1_2", "-tls1_3"}) {
+    const auto session = files.path_of("own" + version);
+    const auto ask_with = [&](const std::string& how) {
+      return run_tool({"openssl", "s_client", "-ign_eof", "-connect", "127.0.0.1:" + port, version, "-servername",
+                       "app.closed.test", "-cert", files.path_of("member.pem"), "-key",
+                       files.path_of("member.key"), how, session},
+                      "GET / HTTP/1.1\r\nHost: app.closed.test\r\nConnection: close\r\n\r\n")
+        .output;
+    };
+    EXPECT_THAT(ask_with("-sess_out"), HasSubstr("200 OK")) << version;
+    const auto again = ask_with("-sess_in");
+    EXPECT_THAT(again, HasSubstr("Reused, TLS")) << version;
+    EXPECT_THAT(again, HasSubstr("200 OK")) << version;
+    EXPECT_THAT(there.last_request().one("X-Forwarded-Client-Cert"), HasSubstr("Subject=\"CN=member\""));
+  }
+}
+
 // -- What each domain tells its backends of the certificate.
 
 /// A domain for each way to say it.
