@@ -84,6 +84,15 @@ bool has_target_bytes(std::string_view target) {
   return !refused;
 }
 
+/// Whether each % of the path begins an encoded byte (RFC 3986, section 2.1). Of a query nobody asks.
+bool is_well_encoded(std::string_view path_and_query) {
+  const auto path = path_and_query.substr(0, path_and_query.find('?'));
+  for (auto at = path.find('%'); at != std::string_view::npos; at = path.find('%', at + 3))
+    if (path.size() - at < 3 || !is_hex_digit(path[at + 1]) || !is_hex_digit(path[at + 2]))
+      return false;
+  return true;
+}
+
 bool has_scheme(std::string_view target, std::string_view prefix) {
   return iequals(target.substr(0, prefix.size()), prefix);
 }
@@ -118,7 +127,7 @@ std::optional<request_target> parse_target(std::string_view method,
   if (!has_target_bytes(target))
     return {};
   if (target.starts_with('/'))
-    return parts;
+    return is_well_encoded(target) ? std::optional{parts} : std::nullopt;
   if (target == "*") {
     parts.form = target_form::asterisk;
     return method == "OPTIONS" ? std::optional{parts} : std::nullopt;
@@ -132,7 +141,7 @@ std::optional<request_target> parse_target(std::string_view method,
   parts.authority_text = rest.substr(0, rest.find_first_of("/?"));
   parts.path_and_query = rest.substr(parts.authority_text.size());
   parts.authority = parse_authority(parts.authority_text);
-  return parts.authority ? std::optional{parts} : std::nullopt;
+  return parts.authority && is_well_encoded(parts.path_and_query) ? std::optional{parts} : std::nullopt;
 }
 
 } // namespace shunt::net

@@ -167,7 +167,9 @@ void finish(const field_facts& facts, int version_minor, message_head& out) {
     out.framing = body_framing::length;
   out.keep_alive = !facts.close && (version_minor == 1 || facts.keep_alive);
   // HTTP/1.0 knows no upgrades: an old proxy may have passed the fields on blindly.
-  out.upgrade = version_minor == 1 && facts.upgrade && !facts.upgrade_protocol.empty();
+  // Nor is there one to HTTP/2 (RFC 9113, section 3.1): requests behind it would pass the router unseen.
+  out.upgrade = version_minor == 1 && facts.upgrade && !facts.upgrade_protocol.empty()
+                && !has_token(facts.upgrade_protocol, "h2c");
   if (out.upgrade)
     out.upgrade_protocol = facts.upgrade_protocol;
 }

@@ -194,6 +194,21 @@ TEST_F(Upgrades, WorkForAnyTokenInAnySpelling) {
   EXPECT_EQ(there.last_request().one("Upgrade"), "chat/2");
 }
 
+/// Requests behind it would pass the router unseen, with fields that only the router may set.
+TEST_F(Upgrades, ToHttp2AreNotPassedOn) {
+  const backend there;
+  const auto host = here().mapped(there);
+  for (const std::string token : {"h2c", "H2C", "websocket, h2c"}) {
+    client one{port()};
+    one.send(get_request(host, "/",
+                         "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: " + token
+                           + "\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"));
+    EXPECT_EQ(one.response().body, "hello") << token;
+    EXPECT_FALSE(there.last_request().has("Upgrade")) << token;
+    EXPECT_FALSE(there.last_request().has("HTTP2-Settings")) << token;
+  }
+}
+
 TEST_F(Upgrades, AreLoggedWhenTheyEnd) {
   const backend there{answers::upgrade_echo()};
   const auto host = here().mapped(there);
