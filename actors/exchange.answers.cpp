@@ -59,7 +59,9 @@ net::task<void> exchange::respond_health() {
   status_ = healthy ? 200 : 503;
   answer_.assign("HTTP/1.1 ").append(std::to_string(status_)).append(" ");
   answer_.append(net::reason_of(status_));
-  answer_.append("\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nX-Vcap-Request-Id: ");
+  answer_.append("\r\nCache-Control: private, max-age=0\r\nDate: ");
+  answer_.append(here_.date.at(times_.received_unix_ns / 1'000'000'000));
+  answer_.append("\r\nExpires: 0\r\nX-Vcap-Request-Id: ");
   answer_.append(net::view(id_)).append("\r\n");
   rules_->rewrite.apply(answer_, 0);
   answer_.append(healthy ? "Content-Length: 3" : "Content-Length: 0");

@@ -1,7 +1,10 @@
 #include "app/status_server.hpp"
 
 #include "app/basic_auth.hpp"
+#include "app/log_options.hpp"
+#include "net/body.hpp"
 #include "net/front_tls.hpp"
+#include "net/http_date.hpp"
 #include "net/http_head.hpp"
 #include "net/listener.hpp"
 #include "net/tls_engine.hpp"
@@ -26,9 +29,17 @@ constexpr int connections_max = 256;
 constexpr std::size_t buffers_max = 64 * 1024 * 1024;
 constexpr std::string_view plain = "text/plain; charset=utf-8";
 
-std::string response(std::string_view status, std::string_view fields, std::string_view body) {
+/// A status line and what every answer has (RFC 9110, section 6.6.1).
+std::string head_of(std::string_view status) {
+  thread_local net::http_date date;
   std::string text = "HTTP/1.1 ";
-  text.append(status).append("\r\n").append(fields).append("Content-Length: ");
+  text.append(status).append("\r\nDate: ").append(date.at(std::time(nullptr))).append("\r\n");
+  return text;
+}
+
+std::string response(std::string_view status, std::string_view fields, std::string_view body) {
+  auto text = head_of(status);
+  text.append(fields).append("Content-Length: ");
   text.append(std::to_string(body.size())).append("\r\nConnection: close\r\n\r\n");
   return text.append(body);
 }
@@ -112,6 +123,8 @@ void status_server::open() {
   if (reports_ != nullptr && settings.prometheus_served())
     listen("127.0.0.1", settings.prometheus.port, {site::metrics, metrics_tls_ != nullptr},
            "prometheus.port");
+  if (!settings.debug_addr.empty())
+    listen_for_debugging(settings.debug_addr);
   events_.start();
   started_ = true;
   for (auto& each : ports_)
@@ -144,8 +157,8 @@ void status_server::close() {
   ports_.clear();
 }
 
-void status_server::listen(const std::string& address, std::uint16_t number, place where,
-                           const char* key) {
+std::uint16_t status_server::listen(const std::string& address, std::uint16_t number, place where,
+                                    const char* key) {
   try {
     const int socket = net::open_listening_socket(address, number);
     context_.log.info({}, "status-listener-started",
@@ -155,9 +168,26 @@ void status_server::listen(const std::string& address, std::uint16_t number, pla
       [this](net::error_code reason) {
         context_.log.error({}, "status-accept-paused", {{"error", reason.message()}});
       }));
+    return net::port_of(socket);
   } catch (const std::exception& failed) {
     throw std::runtime_error(std::string{key} + ": cannot listen on " + address + ":"
                              + std::to_string(number) + ": " + failed.what());
+  }
+}
+
+/// Nobody's requests depend on it: a router that cannot have it goes on without, as gorouter does.
+void status_server::listen_for_debugging(const std::string& address) {
+  try {
+    const auto parts = net::parse_authority(address);
+    if (!parts || !parts->port)
+      throw std::runtime_error{"debug_addr: '" + address + "' is not an address and a port"};
+    std::string host{parts->host.empty() ? "0.0.0.0" : parts->host};
+    if (host.front() == '[')
+      host = host.substr(1, host.size() - 2);
+    const auto number = listen(host == "localhost" ? "127.0.0.1" : host, *parts->port, {site::debug}, "debug_addr");
+    context_.log.info({}, "debugserver-started", {{"address", host}, {"port", number}});
+  } catch (const std::exception& failed) {
+    context_.log.error({}, "failed-to-start-debug-server", {{"error", failed.what()}});
   }
 }
 
@@ -233,6 +263,9 @@ net::task<void> status_server::talk(net::wire_ptr client, place where) {
     const bool whole = co_await show(*client, head, *source);
     if (!whole)
       co_return;
+  } else if (where.what == site::debug) {
+    const auto text = co_await answer_debug(*client, head);
+    co_await client->send(text);
   } else {
     const auto text = answer(head, where.what);
     co_await client->send(text);
@@ -262,6 +295,40 @@ std::string status_server::answer(const net::request_head& head, site what) {
   if (deprecated && path == "/varz" && reports_ != nullptr)
     return answer_varz(head);
   return answer_unknown();
+}
+
+/// `/log-level` (gorouter's debug server): the body names the level from now on, until the settings are read again.
+net::task<std::string> status_server::answer_debug(net::wire& client, const net::request_head& head) {
+  if (path_of(head) != "/log-level")
+    co_return answer_unknown();
+  if (head.method != "PUT" && head.method != "POST")
+    co_return response("405 Method Not Allowed", "Allow: PUT, POST\r\n", {});
+  constexpr std::size_t named_bytes_max = 64;
+  net::body_reader body;
+  body.begin(head.framing, head.content_length);
+  std::string text;
+  client.consume(head.head_bytes);
+  while (!body.done() && text.size() <= named_bytes_max) {
+    const auto step = body.take(client.bytes());
+    for (std::size_t i = 0; i < step.piece_count; ++i)
+      text.append(step.pieces[i]);
+    client.consume(step.consumed);
+    if (step.malformed)
+      co_return response("400 Bad Request", {}, {});
+    if (step.done || step.consumed > 0)
+      continue;
+    client.receive_within(request_within);
+    const auto failed = co_await client.receive();
+    client.receive_within(0s);
+    if (failed)
+      co_return std::string{};
+  }
+  const auto level = log_level_of(text);
+  if (!level)
+    co_return response("400 Bad Request", "Content-Type: text/plain; charset=utf-8\r\n",
+                       "The body has to be debug, info, warn, error or fatal.\n");
+  context_.log.set_level(*level);
+  co_return response("200 OK", {}, {});
 }
 
 std::string status_server::answer_metrics(std::string_view path) const {
@@ -347,7 +414,7 @@ net::task<bool> status_server::show(net::wire& client, const net::request_head& 
     co_await client.send(text);
     co_return true;
   }
-  text.assign("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n");
+  text = head_of("200 OK").append("Content-Type: application/json\r\n");
   text.append(chunked ? "Transfer-Encoding: chunked\r\n" : "").append("Connection: close\r\n\r\n");
   for (;;) {
     append_piece(text, *piece, chunked);

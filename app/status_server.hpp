@@ -1,4 +1,4 @@
-// The status ports: health for load balancers, the route table for operators, metrics. A loop of its own, so
+// The status ports: health for load balancers, the route table for operators, metrics, the log level. A loop of its own, so
 // that a busy or stuck proxy loop cannot hide behind it. Small, bounded, one request a connection.
 #pragma once
 
@@ -43,7 +43,7 @@ public:
   void follow(start_facts next);
 
 private:
-  enum class site : std::uint8_t { health, routes, everything, metrics };
+  enum class site : std::uint8_t { health, routes, everything, metrics, debug };
   struct port;
   struct listing;
   struct letter_box;
@@ -52,11 +52,13 @@ private:
     site what;
     bool tls = false;
   };
-  void listen(const std::string& address, std::uint16_t number, place where, const char* key);
+  std::uint16_t listen(const std::string& address, std::uint16_t number, place where, const char* key);
+  void listen_for_debugging(const std::string& address);
   void serve(int descriptor, place where);
   net::task<void> talk(net::wire_ptr client, place where);
   net::task<bool> shake_hands(net::wire_ptr client, const net::front_tls* tls);
   std::string answer(const net::request_head& head, site what);
+  net::task<std::string> answer_debug(net::wire& client, const net::request_head& head);
   const page_source* page_at(std::string_view path, site what) const;
   net::task<bool> show(net::wire& client, const net::request_head& head, const page_source& source);
   net::task<std::optional<page::piece>> next_piece(std::shared_ptr<page> of);

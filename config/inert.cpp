@@ -17,7 +17,6 @@ constexpr std::string_view no_envelopes = "nothing is sent to Loggregator yet";
 
 constexpr std::array keys{
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
-  inert_key{"debug_addr", "the debug server is not served yet"},
   inert_key{"logging.loggregator_enabled", no_envelopes},
   inert_key{"logging.metron_address", no_envelopes},
   inert_key{"enable_envelope_v1_metrics", no_envelopes},

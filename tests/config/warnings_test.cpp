@@ -59,9 +59,8 @@ TEST(Warnings, VeryManyUnknownKeysAreCountedAndNotListed) {
 
 TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
   const std::vector<refusal> table{
-    {"\ndebug_addr: a:1",
-     "f.yml:2: debug_addr: has no effect: the debug server is not served yet"},
-    {"debug_addr: a:1", "debug_addr: has no effect"},
+    {"\npublish_active_apps_interval: 30s",
+     "f.yml:2: publish_active_apps_interval: has no effect: active apps are not published yet"},
     {"logging: {loggregator_enabled: true}", "logging.loggregator_enabled: has no effect"},
   };
   for (const auto& [yaml, message] : table)
@@ -73,7 +72,7 @@ TEST(Warnings, AnInertKeyAtItsDefaultIsNoNews) {
        {"enable_proxy: false", "enable_http2: true", "route_services_timeout: 60s",
         "sticky_session_cookie_names: [JSESSIONID]", "forwarded_client_cert: always_forward",
         "prometheus: {enabled: false, port: 0}", "hop_by_hop_headers_to_filter: []", "zone: \"\"",
-        "debug_addr: null", "client_cert_validation: request"})
+        "debug_addr: null", "publish_active_apps_interval: 0s", "client_cert_validation: request"})
     EXPECT_THAT(warnings_of(yaml), IsEmpty()) << yaml;
 }
 
@@ -105,7 +104,7 @@ TEST(Warnings, TheInertListNamesOnlyKeysThatExist) {
     EXPECT_TRUE(std::any_of(schema.begin(), schema.end(), matches)) << key;
   }
   EXPECT_THAT(std::string{inert_reason("port")}, IsEmpty());
-  EXPECT_THAT(std::string{inert_reason("debug_addr")}, Not(IsEmpty()));
+  EXPECT_THAT(std::string{inert_reason("publish_active_apps_interval")}, Not(IsEmpty()));
 }
 
 } // namespace

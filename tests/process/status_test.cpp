@@ -55,6 +55,30 @@ TEST_F(Status, AcceptsAnyMethod) {
       << method;
 }
 
+class DebugPort : public ::testing::Test {
+protected:
+  http_response set_level(const std::string& body, const std::string& method = "PUT", const std::string& path = "/log-level") const {
+    return client{under.under_test.status_listener("debug_addr")}
+      .send(method + " " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body)
+      .response(method);
+  }
+  stage under{{{"debug_addr", "127.0.0.1:0"}, {"logging", {{"level", "info"}}}}};
+  const backend there;
+};
+
+TEST_F(DebugPort, ChangesTheLogLevel) {
+  under.under_test.wait_for_log("debugserver-started");
+  EXPECT_EQ(set_level("debug").status, 200);
+  const auto host = under.mapped(there);
+  under.unmap(host, there);
+  EXPECT_EQ(under.under_test.wait_for_log("unregister-route")["log_level"], 0);
+  EXPECT_EQ(set_level("E\n", "POST").status, 200);
+  EXPECT_EQ(set_level("loud").status, 400);
+  EXPECT_EQ(set_level(std::string(1000, 'd')).status, 400);
+  EXPECT_EQ(set_level("", "GET").status, 405);
+  EXPECT_EQ(set_level("debug", "PUT", "/debug/pprof/").status, 404);
+}
+
 TEST_F(Status, UnknownPathsAreNotFound) {
   for (const auto* path : {"/", "/healthz", "/health/x", "/routes"}) {
     const auto answer = here().under_test.status(path);
@@ -69,6 +93,7 @@ TEST_F(Status, HealthIsAlsoToldOnTheTrafficPortToTheRightUserAgent) {
     EXPECT_EQ(answer.status, 200);
     EXPECT_EQ(answer.body, "ok\n");
     EXPECT_FALSE(answer.has("Content-Type"));
+    EXPECT_THAT(answer.one("Date"), testing::EndsWith(" GMT"));
     expect_uncached(answer);
   }
   EXPECT_EQ(here().get("nowhere.test", "/", "User-Agent: Prober/1.1\r\n").status, 404);
@@ -100,6 +125,7 @@ TEST_F(Status, RoutesAreListedAsTheReferenceDoes) {
   const auto answer = routes("Authorization: Basic dGVzdGVyOnNlY3JldA==\r\n");
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.one("Content-Type"), "application/json");
+  EXPECT_THAT(answer.one("Date"), testing::EndsWith(" GMT"));
   EXPECT_TRUE(answer.lists("Connection", "close"));
   EXPECT_THAT(answer.body, testing::EndsWith("}\n"));
   EXPECT_THAT(
