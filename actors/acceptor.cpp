@@ -82,7 +82,7 @@ public:
   }
 
   void cut() const {
-    here_->draining = true;
+    here_->draining = here_->cutting = true;
     self_->state.ending = true;
     close_listeners();
     for (const auto& [id, connection] : self_->state.connections)

@@ -211,6 +211,7 @@ net::task<attempt_result> attempt::send_request() {
   written_ = true;
   pumping_ = true;
   pumped_.end = net::relay_end::sink_failed; // Until it is known better.
+  body_silence_max_ = of_.rules_->settings.read_body_timeout;
   net::start(pump_request(), [this](const std::exception_ptr&) { pump_ended_.open(); });
   co_return attempt_result{};
 }
@@ -223,7 +224,7 @@ net::task<void> attempt::pump_request() {
     co_return;
   of_.body_spent_ = true;
   pumped_ = co_await net::relay_body(client_.wire, of_.request_body_, up_, of_.head.framing, {},
-                                     of_.rules_->settings.read_body_timeout);
+                                     &body_silence_max_);
   if (pumped_.end == net::relay_end::complete)
     client_.wire->listen(); // To hear of its end.
   else if (pumped_.end != net::relay_end::sink_failed)
@@ -338,6 +339,10 @@ bool attempt::charge_taken_head() {
 
 net::task<attempt_result> attempt::answer_client() {
   final_ = true;
+  if (pumping_ && !pump_ended_.is_open()) { // A client that listens may be silent for as long as it likes.
+    body_silence_max_ = 0s;
+    client_.wire->receive_within(0s);
+  }
   co_await await_continue_told();
   const auto& head = of_.head;
   const bool http_1_0 = head.version_minor == 0;
@@ -367,7 +372,7 @@ net::task<attempt_result> attempt::answer_client() {
     outline);
   of_.response_body_.begin(of_.response_.framing, of_.response_.content_length);
   const auto relayed =
-    co_await net::relay_body(up_, of_.response_body_, client_.wire, framing, of_.answer_, 0s, outline);
+    co_await net::relay_body(up_, of_.response_body_, client_.wire, framing, of_.answer_, nullptr, outline);
   if (relayed.end != net::relay_end::complete) {
     // Half a response: only the end of the connection can tell the client so, and where its end
     // would say that all is well, a reset.
@@ -378,6 +383,8 @@ net::task<attempt_result> attempt::answer_client() {
                       && relayed.code == asio::error::timed_out;
     if (!of_.router_error_.empty())
       ; // The backend's own stands.
+    else if (here_.cutting)
+      of_.router_error_ = "router stopped during response streaming";
     else if (client_left)
       of_.router_error_ = "client connection closed during response streaming";
     else if (late)

@@ -104,6 +104,7 @@ private:
   bool websocket_ = false;
   bool pumping_ = false;         ///< A second coroutine sends the body.
   net::relay_result pumped_;
+  std::chrono::nanoseconds body_silence_max_{0}; ///< How long the client may pause in its body; 0 = no limit.
   net::latch pump_ended_;
   net::latch go_ahead_;          ///< The client may send, or was told to, its expected body.
   net::latch continue_told_;     ///< The router's own 100 has been sent.

@@ -55,7 +55,7 @@ void exchange::log() {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
   };
   const bool proxied = times_.proxied.time_since_epoch().count() != 0;
-  const bool reached = endpoint_ != nullptr;
+  const bool reached = endpoint_ != nullptr && !backend_.empty();
   const auto& protected_names = rules_->settings.hop_by_hop_headers_to_filter;
   out_.clear();
   if (reached)
@@ -80,7 +80,7 @@ void exchange::log() {
                                ? net::forwarded_proto(head, client_->who->tls, proto_source(), protected_names)
                                : net::value_of(head.fields, net::field_id::x_forwarded_proto);
   record.vcap_request_id = net::view(id_);
-  if (reached) {
+  if (endpoint_ != nullptr) {
     record.app_id = endpoint_->about().app();
     record.app_index = endpoint_->about().instance_index();
     record.instance_id = endpoint_->about().instance_id();

@@ -124,6 +124,7 @@ struct loop_context {
   request_log requests{router.log};
   routing::rng random{ids.random()};
   bool draining = false;
+  bool cutting = false; ///< What is under way is ended, too.
   std::vector<std::unique_ptr<exchange>> spare_exchanges;
 
   /// Lets go of connections to backends on which nothing is under way.

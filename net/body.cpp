@@ -113,7 +113,7 @@ private:
 } // namespace
 
 task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, body_framing out,
-                              std::string_view head, std::chrono::nanoseconds silence_max,
+                              std::string_view head, const std::chrono::nanoseconds* silence_max,
                               const head_outline* outline) {
   const ordinary_buffer_after restored{*from};
   bool ended = body.done();
@@ -138,11 +138,12 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
       co_return relay_result{relay_end::source_malformed, {}};
     if (step.consumed > 0 && !from->bytes().empty())
       continue; // The list of pieces was full.
-    if (silence_max.count() > 0)
-      from->receive_within(silence_max);
+    const bool limited = silence_max != nullptr && silence_max->count() > 0;
+    if (limited)
+      from->receive_within(*silence_max);
     const auto code = co_await from->receive();
     // Until the next read the sender waits for us: a slow receiver is not its silence.
-    if (silence_max.count() > 0)
+    if (limited)
       from->receive_within(std::chrono::nanoseconds{0});
     if (code) {
       if (code != asio::error::eof || !body.finish_at_close())

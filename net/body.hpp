@@ -55,11 +55,12 @@ struct relay_result {
 };
 
 /// Passes the rest of `body` from one wire to the other, `head` in front of it, in the framing
-/// `out`. Each read may last `silence_max` (0 = as long as the wire's own deadline says). However
+/// `out`. Each read may last `*silence_max`, which may change from read to read (null or 0 = as long
+/// as the wire's own deadline says). However
 /// it ends, `from` stands where `body` stands, so that the next message is read from where it begins.
-/// `head`, its `outline` (null = unknown) and `body` outlive the call.
+/// `head`, its `outline` (null = unknown), `silence_max` and `body` outlive the call.
 task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, body_framing out,
-                              std::string_view head, std::chrono::nanoseconds silence_max,
+                              std::string_view head, const std::chrono::nanoseconds* silence_max = nullptr,
                               const head_outline* outline = nullptr);
 
 /// Reads and forgets the rest of `body`, `bytes_max` at most. Whether the end was reached.

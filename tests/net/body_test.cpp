@@ -56,8 +56,8 @@ protected:
 
   running<relay_result> relay(body_framing out, std::string_view head = {},
                               std::chrono::nanoseconds silence_max = no_limit) {
-    return running<relay_result>{
-      relay_body(source.near, reader, sink.near, out, head, silence_max)};
+    silence = silence_max;
+    return running<relay_result>{relay_body(source.near, reader, sink.near, out, head, &silence)};
   }
   [[nodiscard]] bool ended(const running<relay_result>& work) {
     return drive_until([&] { return work.done(); });
@@ -66,6 +66,7 @@ protected:
   connection source = connect();
   connection sink = connect();
   body_reader reader;
+  std::chrono::nanoseconds silence{0};
 
   void TearDown() override {
     source.near->close();

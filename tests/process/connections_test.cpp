@@ -249,6 +249,26 @@ TEST_F(QuietClients, MayWaitLongForTheirBackend) {
   EXPECT_EQ(one.response().status, 200);
 }
 
+/// What half of all streaming is: a request that stays open, and is silent, while answers come.
+TEST_F(QuietClients, MayListenForAsLongAsTheBackendSpeaks) {
+  const gate held;
+  const backend there{[held](backend_session& session) {
+    session.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\none \r\n");
+    EXPECT_EQ(session.reader().exactly(10), "5\r\nhello\r\n");
+    held.wait(session);
+    session.send("3\r\ntwo\r\n0\r\n\r\n");
+  }};
+  client one{port()};
+  one.send("POST / HTTP/1.1\r\nHost: " + here().mapped(there)
+           + "\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  EXPECT_EQ(one.response_head().status, 200);
+  EXPECT_EQ(one.reader().exactly(9), "4\r\none \r\n");
+  client idle{port()}; // Whose end shows that the time for a pause is over, too.
+  EXPECT_TRUE(is_ended(idle));
+  held.open();
+  EXPECT_EQ(one.reader().exactly(13), "3\r\ntwo\r\n0\r\n\r\n");
+}
+
 /// Readers that take nothing while the router holds what they asked for: it refuses more before it is
 /// out of memory, and serves again when they have gone.
 TEST(ConnectionsUnderPressure, AreShedWithAnAnswer) {

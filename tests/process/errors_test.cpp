@@ -200,6 +200,15 @@ TEST_F(HeadLimits, RefuseLargeRequestsWithAnEmpty431) {
   EXPECT_EQ(there.request_count(), 2u);
 }
 
+TEST_F(HeadLimits, LogWhatTheClientSentForNothingElseWas) {
+  const backend there;
+  const auto host = here().mapped(there, {{"app", "app-guid"}});
+  here().get(host, "/", "X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: foo\r\n" + large(1000));
+  const auto line = here().under_test.wait_for_access(host + " - [");
+  EXPECT_THAT(line, HasSubstr(R"(x_forwarded_for:"9.9.9.9" x_forwarded_proto:"foo")"));
+  EXPECT_THAT(line, HasSubstr(R"(app_id:"app-guid")"));
+}
+
 TEST_F(HeadLimits, CountBytesAsTheReferenceDoes) {
   const backend there;
   const auto host = here().mapped(there);
