@@ -137,8 +137,11 @@ void slice::keep_ours(std::vector<host_change>& changes) const {
         path = {.path = std::move(path.path), .now = path_change::state::gone};
         continue;
       }
+      for (auto& e : path.endpoints)
+        if (e.what == kind::put && !accepts_segment(e.target->isolation_segment()))
+          e.what = kind::remove; // Loops may have the one that it took the place of.
       std::erase_if(path.endpoints, [&](const endpoint_change& e) {
-        return e.what != kind::remove && !accepts_segment(e.target->isolation_segment());
+        return e.what == kind::mark && !accepts_segment(e.target->isolation_segment());
       });
     }
   }

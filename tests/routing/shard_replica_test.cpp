@@ -421,6 +421,13 @@ TEST_F(Replicas, StoreEndpointsOfAllSegmentsAndLeaseTheirOwn) {
   ASSERT_EQ(changes.at(0).paths.at(0).endpoints.size(), 1u);
   EXPECT_EQ(pool(0, "a.com"), "2");
   EXPECT_EQ(table.endpoint_count(), 2u);
+  table.register_endpoint(of(3, "ours"), now, wall_ns);
+  (void)at(0).take_changes(now);
+  table.register_endpoint(of(2, "theirs"), now, wall_ns); // Loops have the one that was there before.
+  const auto left = at(0).take_changes(now);
+  ASSERT_EQ(left.at(0).paths.at(0).endpoints.size(), 1u);
+  EXPECT_EQ(left.at(0).paths.at(0).endpoints.at(0).what, endpoint_change::kind::remove);
+  EXPECT_EQ(pool(0, "a.com"), "3");
 }
 
 } // namespace
