@@ -10,8 +10,19 @@ namespace {
 
 constexpr std::size_t compared_together = 16'384; ///< Hosts, about, in one message; the other buckets have their turn later.
 constexpr std::size_t pulled_together = 256;  ///< Hosts of one repair; the rest has its turn a round later.
-constexpr std::size_t asked_together = 2'000; ///< Endpoints whose ages are asked for.
+constexpr std::size_t asked_together = 2'000; ///< Endpoints whose ages are asked for,
+constexpr std::size_t asked_bytes_max = 512 * 1024; ///< and of what names them: a message may be twice as long.
 constexpr int differing_rounds_max = 5;       ///< Then this copy is in doubt.
+
+/// How many of these are asked for together.
+std::size_t fitting(const std::vector<endpoint_key>& of) {
+  std::size_t count = 0, bytes = 0;
+  while (count < std::min(of.size(), asked_together) && bytes < asked_bytes_max) {
+    const auto& each = of[count++];
+    bytes += each.host.size() + each.path.size() + each.address.size();
+  }
+  return count;
+}
 
 } // namespace
 
@@ -250,13 +261,17 @@ bool shard_replica::prune_step(time_point began, std::size_t budget, time_point 
 void shard_replica::ask_ages(std::vector<endpoint_key> of, time_point now) {
   if (ages_)
     return; // Their turn comes again.
-  if (of.size() > asked_together)
-    of.resize(asked_together);
+  // What others keep is told again and again: all have their turn.
+  std::rotate(of.begin(), of.begin() + static_cast<std::ptrdiff_t>(ages_asked_ % of.size()), of.end());
+  of.resize(fitting(of));
+  ages_asked_ += of.size();
   if (view_.others.empty()) {
-    prune_all(of, now);
+    if (!view_.incomplete) // Who is away may hear what this node, perhaps without noticing, does not.
+      prune_all(of, now);
     return;
   }
-  ages_.emplace(ages_round{std::move(of), {}, now});
+  std::vector<bool> fresh(of.size());
+  ages_.emplace(ages_round{std::move(of), std::move(fresh), {}, now});
   ++ages_number_;
   for (const auto& each : view_.others) {
     ages_->awaited.insert(each.peer);
@@ -268,7 +283,7 @@ void shard_replica::tell_ages(peer_id to, const ages_asked& m, time_point now) {
   ages_told answer{.round = m.round};
   if (holds_)
     for (const auto& each : m.of)
-      answer.ages.push_back(slice_.age_of(each, now));
+      answer.ages.push_back(slice_.age_to_tell(each, now));
   send(to, std::move(answer));
 }
 
@@ -276,17 +291,26 @@ void shard_replica::take(const ages_told& m, peer_id from, time_point now) {
   if (!ages_ || m.round != ages_number_ || !ages_->awaited.contains(from))
     return;
   for (std::size_t i = 0; i < std::min(m.ages.size(), ages_->of.size()); ++i)
-    if (m.ages[i] != ages_told::never)
+    if (m.ages[i] == nanoseconds{0}) // Not when it was heard: two copies would keep each other from ever letting it go.
+      ages_->fresh[i] = true;
+    else if (m.ages[i] != ages_told::never)
       slice_.hear(ages_->of[i], now - m.ages[i]);
-  await_no_more(from, now);
-}
-
-void shard_replica::await_no_more(peer_id from, time_point now) {
   ages_->awaited.erase(from);
   if (!ages_->awaited.empty())
     return;
   const auto ended = *std::exchange(ages_, std::nullopt);
-  prune_all(ended.of, now);
+  std::vector<endpoint_key> over;
+  for (std::size_t i = 0; i < ended.of.size(); ++i)
+    if (!ended.fresh[i])
+      over.push_back(ended.of[i]);
+  prune_all(over, now);
+}
+
+/// Without all answers nobody knows; what is over is told again.
+void shard_replica::await_ages_of_holders() {
+  if (ages_
+      && std::any_of(ages_->awaited.begin(), ages_->awaited.end(), [this](auto each) { return holder(each) == nullptr; }))
+    ages_.reset();
 }
 
 void shard_replica::prune_all(const std::vector<endpoint_key>& which, time_point now) {

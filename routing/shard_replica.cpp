@@ -138,11 +138,7 @@ void shard_replica::see(shard_view view, time_point now) {
   for (const auto each : silent)
     expect_nothing_of(each, now);
   seek_transfer(now);
-  if (!ages_)
-    return;
-  for (const auto& each : std::set{ages_->awaited})
-    if (holder(each) == nullptr)
-      await_no_more(each, now);
+  await_ages_of_holders();
 }
 
 /// Not before those who are placed have all that this one has.
@@ -193,14 +189,14 @@ void shard_replica::begin_to_borrow(time_point now) {
 }
 
 void shard_replica::peer_gone(peer_id peer, time_point now) {
-  std::erase_if(view_.others, [peer](const auto& each) { return each.peer == peer; });
+  if (std::erase_if(view_.others, [peer](const auto& each) { return each.peer == peer; }) > 0)
+    view_.incomplete = true; // For all that is known until the next view.
   stop_lending(peer);
   digests_.erase(peer);
   if (upstream_ == peer)
     lose_upstream(now);
   expect_nothing_of(peer, now);
-  if (ages_)
-    await_no_more(peer, now);
+  await_ages_of_holders();
   if (!holds_)
     choose_upstream(now);
   seek_transfer(now);

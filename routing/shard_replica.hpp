@@ -177,6 +177,7 @@ private:
   };
   struct ages_round {
     std::vector<endpoint_key> of;
+    std::vector<bool> fresh; ///< By somebody's word.
     std::set<peer_id> awaited;
     time_point began{};
   };
@@ -248,7 +249,7 @@ private:
   void ask_ages(std::vector<endpoint_key> of, time_point now);
   void tell_ages(peer_id to, const ages_asked& m, time_point now);
   void take(const ages_told& m, peer_id from, time_point now);
-  void await_no_more(peer_id from, time_point now);
+  void await_ages_of_holders();
   void prune_all(const std::vector<endpoint_key>& which, time_point now);
 
   slice slice_;
@@ -308,6 +309,7 @@ private:
   std::size_t compared_ = 0; ///< Buckets, by hosts.
   std::optional<ages_round> ages_;
   std::uint64_t ages_number_ = 0;
+  std::size_t ages_asked_ = 0; ///< Ever.
   prune_result pruned_;
 };
 

@@ -167,6 +167,8 @@ public:
   std::vector<endpoint_key> take_doubtful() { return std::exchange(doubtful_, {}); }
   /// Since when it was not heard; 0 if it is spared, `ages_told::never` if it is not there.
   nanoseconds age_of(const endpoint_key& which, time_point now) const;
+  /// The same for a copy that may have another stale threshold: 0 while it is not over here.
+  nanoseconds age_to_tell(const endpoint_key& which, time_point now) const;
   /// Another copy heard it then.
   void hear(const endpoint_key& which, time_point at);
   /// No copy heard it: it goes, if its age is over.

@@ -129,6 +129,11 @@ nanoseconds slice::age_of(const endpoint_key& which, time_point now) const {
   return is_spared(*m) ? nanoseconds{0} : std::max(now - m->heard(), nanoseconds{0});
 }
 
+nanoseconds slice::age_to_tell(const endpoint_key& which, time_point now) const {
+  const auto* m = find(which.host, which.path, which.address).member;
+  return m != nullptr && stale_after(*m) >= now ? nanoseconds{0} : age_of(which, now);
+}
+
 void slice::hear(const endpoint_key& which, time_point at) {
   const auto [r, m] = find(which.host, which.path, which.address);
   if (m == nullptr || at <= m->heard())

@@ -51,8 +51,12 @@ protected:
   shard_view view_of(std::size_t i) {
     shard_view view{.held = nodes[i].holds};
     for (std::size_t j = 0; j < nodes.size(); ++j) {
-      if (j == i || !nodes[j].replica || cut.contains(std::minmax(i, j)))
+      if (j == i)
         continue;
+      if (!nodes[j].replica || cut.contains(std::minmax(i, j))) {
+        view.incomplete = view.incomplete || (keep_their_places && nodes[j].holds);
+        continue;
+      }
       const bool in_sync = at(j).holds_in_sync();
       if (nodes[j].holds || in_sync)
         view.others.push_back({static_cast<peer_id>(j + 1), in_sync, true, nodes[j].holds});
@@ -144,6 +148,7 @@ protected:
   time_point now = start;
   std::vector<node> nodes;
   std::set<std::pair<std::size_t, std::size_t>> cut;
+  bool keep_their_places = false; ///< Holders that are away.
   std::set<std::pair<std::size_t, std::string>> answered;
   std::size_t messages = 0;
 };

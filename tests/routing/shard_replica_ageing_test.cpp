@@ -141,6 +141,117 @@ TEST_F(Replicas, TakeWhatWasPrunedAndHeardAgain) {
   EXPECT_EQ(pool(1, "a.com"), "1");
 }
 
+// -- Others that do not answer
+
+TEST_F(Replicas, PruneNothingByTheirOwnWordWhileAHolderIsAway) {
+  make(2);
+  put_all("a.com", 1);
+  advance(150s);
+  keep_their_places = true;
+  sever(0, 1); // And NATS with it, perhaps.
+  prune_result result;
+  ASSERT_TRUE(at(0).may_prune(now));
+  at(0).prune_step(now, 100, now, result);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  keep_their_places = false; // It is away for so long that others have taken its place.
+  advance(11s);
+  at(0).prune_step(now, 100, now, result);
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+}
+
+TEST_F(Replicas, TakeALostPeerForNoAnswer) {
+  make(3);
+  put_all("a.com", 1);
+  advance(150s);
+  prune_result result;
+  at(0).prune_step(now, 100, now, result);
+  (void)at(0).take_outgoing();
+  at(0).receive(2, ages_told{1, {ages_told::never}}, now);
+  at(0).peer_gone(3, now); // The one that may have heard it.
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  keep_their_places = true;
+  sever(0, 2);
+  advance(11s);
+  at(0).prune_step(now, 100, now, result); // Whoever is there says that nobody heard it.
+  run();
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+}
+
+TEST_F(Replicas, PruneNothingRightAfterTheLinkToTheOnlyOtherOneBroke) {
+  make(2);
+  put_all("a.com", 1);
+  advance(150s);
+  at(0).peer_gone(2, now); // The view that says so comes later.
+  prune_result result;
+  at(0).prune_step(now, 100, now, result);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+}
+
+TEST_F(Replicas, AskForAgesInMessagesOfBoundedSizeUntilAllHadTheirTurn) {
+  make(2);
+  constexpr std::uint16_t instances = 600;
+  for (const std::size_t i : {0, 1})
+    for (std::uint16_t port = 1; port <= instances; ++port)
+      at(i).table().register_endpoint(heard("a.com/" + std::string(4000, 'p'), make_endpoint(port)), now, wall_ns);
+  advance(119s);
+  for (std::uint16_t port = 1; port <= instances; ++port) // The first node misses these.
+    at(1).table().register_endpoint(heard("a.com/" + std::string(4000, 'p'), make_endpoint(port)), now, wall_ns);
+  std::set<std::string> asked;
+  for (int round = 0; round < 6; ++round) {
+    advance(11s);
+    prune_result result;
+    at(0).prune_step(now, 10'000, now, result);
+    for (auto& each : at(0).take_outgoing()) {
+      if (const auto* m = std::get_if<ages_asked>(&each.what)) {
+        std::size_t bytes = 0;
+        for (const auto& key : m->of) {
+          asked.insert(key.address);
+          bytes += key.host.size() + key.path.size() + key.address.size();
+        }
+        EXPECT_LT(bytes, 600'000u);
+      }
+      at(1).receive(1, each.what, now);
+    }
+    run();
+  }
+  EXPECT_EQ(asked.size(), instances);
+  EXPECT_EQ(at(0).table().endpoint_count(), instances);
+}
+
+// -- Other settings
+
+class UnlikeReplicas : public Replicas {
+protected:
+  UnlikeReplicas() {
+    for (const auto threshold : {4s, 60s, 60s}) {
+      add(true, {.stale_threshold = threshold});
+      see_all();
+    }
+    advance(interval + 1s);
+  }
+  void prune(std::size_t i) {
+    prune_result result;
+    if (at(i).may_prune(now))
+      at(i).prune_step(now, 100, now, result);
+    run();
+  }
+  bool all_in_sync() { return at(0).in_sync() && at(1).in_sync() && at(2).in_sync(); }
+};
+
+TEST_F(UnlikeReplicas, PruneTogetherByTheLongestThreshold) {
+  advance(60s); // All may prune.
+  put_all("a.com", 1);
+  for (int second = 1; second < 90; ++second) {
+    advance(1s);
+    for (const std::size_t i : {0, 1, 2})
+      prune(i);
+    EXPECT_TRUE(all_in_sync()) << second;
+    ASSERT_EQ(pool(0, "a.com"), second <= 60 ? "1" : "empty") << second;
+  }
+  for (const std::size_t i : {0, 1, 2})
+    EXPECT_EQ(pool(i, "a.com"), "empty");
+}
+
 TEST_F(Slice, TakesBackTheTlsEndpointThatAnotherCopyHeardItself) {
   table->keep_history({});
   told_host told{.host = "a.com"};
