@@ -12,7 +12,7 @@ constexpr std::size_t compared_together = 16'384; ///< Hosts, about, in one mess
 constexpr std::size_t pulled_together = 256;  ///< Hosts of one repair; the rest has its turn a round later.
 constexpr std::size_t asked_together = 2'000; ///< Endpoints whose ages are asked for,
 constexpr std::size_t asked_bytes_max = 512 * 1024; ///< and of what names them: a message may be twice as long.
-constexpr int differing_rounds_max = 5;       ///< Then this copy is in doubt.
+constexpr int differing_rounds_max = 3;       ///< Then this copy is in doubt.
 
 /// How many of these are asked for together.
 std::size_t fitting(const std::vector<endpoint_key>& of) {
@@ -151,6 +151,7 @@ void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
   const bool is_in_sync = teller != nullptr && teller->in_sync;
   if (had(told.sum)) {
     told.differed = 0;
+    told.repaired_in_vain = false;
     const bool proves = is_in_sync && hears_all() && told.at >= doubted_at_
                         && slice_.history()->digest() == told.sum;
     // Routes without endpoints are not in digests: who has just come to hold takes over all of it first.
@@ -158,7 +159,7 @@ void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
       be_certain(now);
     return;
   }
-  ++told.differed;
+  told.differed += !std::exchange(told.repaired_in_vain, false);
   // One that is not in sync asks by itself, unless it is about to take over all of it. One that does not count is told no
   // digests by which it could.
   const bool asks = teller != nullptr && !is_in_sync;
@@ -219,8 +220,11 @@ void shard_replica::compare(peer_id from, const host_digests& m, time_point now)
 
 void shard_replica::take(const slice_told& m, peer_id from, time_point now) {
   if (holds_) {
+    const auto before = slice_.history()->digest();
     merge(m.hosts, from, now);
     counters_.repaired_hosts += m.hosts.size();
+    if (const auto told = digests_.find(from); told != digests_.end())
+      told->second.note_repair(slice_.history()->digest() != before, m.last);
   }
   if (!m.last)
     return;

@@ -168,7 +168,15 @@ private:
     std::uint64_t sum = 0;
     time_point at{};
     bool judged = true;
-    int differed = 0; ///< Rounds in a row.
+    int differed = 0; ///< Rounds in a row, without those after a repair in vain.
+    bool taught = false; ///< By the repair that is under way.
+    bool repaired_in_vain = false; ///< Nothing was missing here: the other one goes by other settings, or has to learn.
+
+    void note_repair(bool teaches, bool ends) {
+      taught = taught || teaches;
+      if (ends)
+        repaired_in_vain = !std::exchange(taught, false);
+    }
   };
   /// A host that was pulled for a loop, or hosts that differed.
   struct pulling {

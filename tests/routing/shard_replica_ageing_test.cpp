@@ -252,6 +252,39 @@ TEST_F(UnlikeReplicas, PruneTogetherByTheLongestThreshold) {
     EXPECT_EQ(pool(i, "a.com"), "empty");
 }
 
+TEST_F(UnlikeReplicas, DoNotDoubtWhatTheyKnowBecauseOthersGoByOtherSettings) {
+  advance(60s);
+  put_all("a.com", 1);
+  sever(0, 1);
+  sever(0, 2);
+  advance(11s);
+  prune(0);
+  ASSERT_EQ(pool(0, "a.com"), "empty");
+  heal();
+  for (int second = 0; second < 20; ++second) {
+    advance(1s);
+    ASSERT_NE(digest(0), digest(1));
+    EXPECT_TRUE(all_in_sync()) << second;
+  }
+}
+
+TEST_F(Replicas, DoubtWhatTheyKnowWhileRepairsGoOnTeachingThem) {
+  make(2);
+  advance(interval + 1s);
+  ASSERT_TRUE(at(0).in_sync() && at(1).in_sync());
+  for (int i = 0; i < 3'000; ++i) // The other one misses all of them, and does not know.
+    at(0).table().register_endpoint(heard(std::to_string(i) + ".com", make_endpoint(1)), now, wall_ns);
+  bool doubted = false;
+  for (int round = 0; round < 80 && digest(0) != digest(1); ++round) {
+    advance(250ms);
+    EXPECT_TRUE(at(0).in_sync()) << "it misses nothing";
+    doubted = doubted || !at(1).in_sync();
+  }
+  EXPECT_TRUE(doubted);
+  advance(2s);
+  EXPECT_TRUE(at(1).in_sync());
+}
+
 TEST_F(Slice, TakesBackTheTlsEndpointThatAnotherCopyHeardItself) {
   table->keep_history({});
   told_host told{.host = "a.com"};
