@@ -10,6 +10,8 @@ using namespace routing;
 namespace {
 
 constexpr auto register_every = 4s;
+constexpr auto silence_noticed = 6s; ///< Half the stale threshold.
+constexpr auto recovered_in = 5s;
 constexpr std::size_t first_port = 1000;
 constexpr std::int64_t wall_ns = 1'700'000'000'000'000'000;
 
@@ -54,6 +56,8 @@ void world::publish(std::size_t r, bool unregister) {
   if (nats_down_ > 0)
     return;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].up && nodes_[i].nats_is_silent)
+      missed_at_ = time_.now();
     if (!nodes_[i].up || !nodes_[i].has_nats || loses(i))
       continue;
     publish_to(i, r, unregister);
@@ -133,16 +137,35 @@ void world::update_nats(std::size_t i) {
     if (nodes_[i].life != life)
       return;
     when_running(i, [=, this] {
-      auto& here = nodes_[i];
       const bool still_can = nats_cut_[i] == 0 && nats_down_ == 0;
-      if (can != still_can)
-        return;
-      here.has_nats = can;
-      here.members->set_hears_nats(can);
-      for (auto& r : here.replicas)
-        r->nats(can, false, local(i));
-      settle(i);
+      if (can == still_can)
+        tell_of_nats(i, can);
     });
+  });
+}
+
+void world::tell_of_nats(std::size_t i, bool hears) {
+  auto& n = nodes_[i];
+  n.has_nats = hears;
+  n.nats_is_silent = false;
+  n.members->set_hears_nats(hears);
+  for (auto& r : n.replicas)
+    r->nats(hears, false, local(i));
+  settle(i);
+}
+
+void world::silence_nats(std::size_t i, nanoseconds unnoticed) {
+  auto& n = nodes_[i];
+  if (!n.up || !n.has_nats)
+    return;
+  n.has_nats = false;
+  n.nats_is_silent = true;
+  time_.in(unnoticed, [this, i, life = n.life] {
+    if (nodes_[i].life == life)
+      when_running(i, [this, i] {
+        if (nodes_[i].nats_is_silent)
+          tell_of_nats(i, false);
+      });
   });
 }
 
@@ -272,6 +295,13 @@ void world::begin(const fault& f) {
         nats_cut_[f.a] += begins ? 1 : -1;
         update_nats(f.a);
         break;
+      case fault_kind::nats_silent:
+        nats_cut_[f.a] += begins ? 1 : -1;
+        if (begins)
+          silence_nats(f.a, f.silent ? f.lasts : std::min<nanoseconds>(f.lasts, silence_noticed));
+        else
+          update_nats(f.a);
+        break;
       case fault_kind::nats_down:
         nats_down_ += begins ? 1 : -1;
         for (std::size_t i = 0; i < nodes_.size(); ++i)
@@ -290,6 +320,8 @@ void world::begin(const fault& f) {
       default: break;
     }
   };
+  if (f.kind < fault_kind::nats_cut)
+    troubled_until_ = std::max(troubled_until_, time_.now() + f.lasts + recovered_in);
   switch (f.kind) {
     case fault_kind::crash:
       stop(f.a, f.silent);

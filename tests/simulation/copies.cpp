@@ -14,6 +14,8 @@ constexpr auto answered_in = 3s; ///< While nothing is broken.
 /// Until whoever leases a host knows what a holder knows: `suspect_after`, in which a broken link may go
 /// unnoticed, a slow node at both ends, and the time between two looks.
 constexpr auto known_for = 1s + 2 * 500ms + 250ms;
+/// The same while nothing is broken.
+constexpr auto pushed_in = 100ms;
 
 /// Who missed something without knowing learns it by digests: of two rounds, and what follows.
 constexpr auto repaired_in = 5s;
@@ -177,7 +179,10 @@ void world::judge_answer(std::size_t i, std::size_t h) {
   const auto& replica = *n.replicas[routes_[2 * h].shard];
   if (!replica.in_sync() || replica.table().has_routes(host))
     return;
-  const auto long_ago = time_.now() - known_for - (time_.now() - missed_at_ < repaired_in ? repaired_in : 0s);
+  if (n.nats_is_silent)
+    return;
+  const nanoseconds takes = time_.now() < troubled_until_ ? known_for : pushed_in;
+  const auto long_ago = time_.now() - takes - (time_.now() - missed_at_ < repaired_in ? repaired_in : 0s);
   const auto stands = [&](const route& r) { return r.registered && r.since <= long_ago; };
   if (!stands(routes_[2 * h]) && (2 * h + 1 >= routes_.size() || !stands(routes_[2 * h + 1])))
     return;
@@ -248,6 +253,19 @@ std::string world::differing_digests() {
                + nodes_[*first].name;
     }
   }
+  return {};
+}
+
+std::string world::overdue_copy() {
+  for (const auto i : live())
+    for (std::size_t r = 0; r < routes_.size(); ++r) {
+      const auto& app = routes_[r];
+      const auto& replica = *nodes_[i].replicas[app.shard];
+      if (!app.registered && !app.by_word && replica.holds()
+          && replica.table().endpoint_at(app.host, "", address_of(r)) != nullptr)
+        return nodes_[i].name + " still has " + app.host + " at " + std::string{address_of(r)} + ", which nobody hears since "
+               + seconds(time_.now() - app.heard);
+    }
   return {};
 }
 

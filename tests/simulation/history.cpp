@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 using routing::rng;
 
 constexpr std::array names{"crash",     "leave",       "pause",      "cut",     "cut-one-way", "split",
-                           "slow",      "reset",       "nats-cut",   "nats-down", "nats-lose", "nats-double",
-                           "nats-drops", "api-cut",    "unregister", "vanish",  "reregister",  "change"};
+                           "slow",      "reset",       "nats-cut",   "nats-silent", "nats-down", "nats-lose",
+                           "nats-double", "nats-drops", "api-cut",    "unregister", "vanish",  "reregister",  "change"};
 
 nanoseconds between(rng& dice, std::chrono::milliseconds low, std::chrono::milliseconds high) {
   return low + std::chrono::milliseconds{dice.below(static_cast<std::uint64_t>((high - low).count()) + 1)};
@@ -70,6 +70,16 @@ void cut_off_for_long(rng& dice, history& h) {
   h.faults.push_back(cut);
 }
 
+/// The links of one node stall, that to NATS, too, and it notices nothing: for so long that all would be over.
+void stall_for_long(rng& dice, history& h) {
+  fault stall{.at = between(dice, 6s, 24s), .kind = fault_kind::nats_silent, .a = dice.below(h.nodes),
+              .lasts = between(dice, 14s, 18s), .silent = true};
+  h.faults.push_back(stall);
+  stall.kind = fault_kind::split;
+  stall.mask = std::uint64_t{1} << stall.a;
+  h.faults.push_back(stall);
+}
+
 } // namespace
 
 nanoseconds history::last_fault() const {
@@ -99,6 +109,8 @@ history draw_history(std::uint64_t seed, std::size_t nodes, std::size_t routes) 
   }
   if (routes > 0 && dice.below(64) == 0)
     cut_off_for_long(dice, h);
+  if (routes > 0 && nodes <= 64 && h.rebalance_after >= 60s && dice.below(16) == 0)
+    stall_for_long(dice, h);
   aim_at_changes(dice, h);
   std::stable_sort(h.faults.begin(), h.faults.end(), [](const fault& x, const fault& y) { return x.at < y.at; });
   return h;
@@ -119,7 +131,7 @@ std::string text_of(const fault& f) {
     add(" - %zu", f.b);
   if (f.kind == fault_kind::split)
     add(" mask %016llx", static_cast<unsigned long long>(f.mask));
-  if (f.kind == fault_kind::crash && f.silent)
+  if ((f.kind == fault_kind::crash || f.kind == fault_kind::nats_silent) && f.silent)
     add(" silently");
   if (f.lasts > 0s)
     add(" for %.3fs", seconds(f.lasts));

@@ -23,6 +23,7 @@ enum class fault_kind : std::uint8_t {
   slow,        ///< Whatever `a` says and hears takes half a second more.
   reset,       ///< The link between `a` and `b` breaks once.
   nats_cut,    ///< `a` has no NATS.
+  nats_silent, ///< The same, and `a` notices by pings alone that it hears nothing; if `silent`, only at its end.
   nats_down,   ///< Nobody has.
   nats_lose,   ///< `a` misses the next message, and does not know.
   nats_double, ///< It hears the next one twice.
@@ -40,7 +41,7 @@ struct fault {
   std::size_t a = 0, b = 0;
   nanoseconds lasts{0};
   std::uint64_t mask = 0;
-  bool silent = false; ///< A crash that closes no link: the machine is gone.
+  bool silent = false; ///< Of a crash: it closes no link, the machine is gone. Of `nats_silent`: see there.
 };
 
 struct history {

@@ -14,6 +14,7 @@ namespace {
 constexpr auto look_every = 250ms;
 constexpr auto settled_after = 5s;  ///< After the last fault.
 constexpr auto in_sync_after = 15s; ///< Likewise: everybody registered again, several times.
+constexpr auto pruned_after = 40s;  ///< Likewise: what is stale was asked about, twice if need be.
 
 } // namespace
 
@@ -24,7 +25,7 @@ outcome world::run() {
     time_.at(500ms + std::chrono::milliseconds{dice_.below(4'000)}, [this, r] { emit(r); });
   for (const auto& f : history_.faults)
     time_.at(f.at, [this, f] { begin(f); });
-  const auto end = last_fault_ + (routes_.empty() ? settled_after + 2s : in_sync_after + 1s);
+  const auto end = last_fault_ + (routes_.empty() ? settled_after + 2s : pruned_after + 2s);
   while (time_.now() < end && !outcome_.failed()) {
     time_.run_until(time_.now() + look_every);
     look();
@@ -72,8 +73,16 @@ void world::look() {
     expect(leases_, differing_lease());
   if ((!judged_ && since >= settled_after) || since >= settled_after + 2s)
     judge_expectations();
-  if (since >= in_sync_after)
+  if (since >= in_sync_after && since <= in_sync_after + 1s) // Later some may be forgotten, and shards move.
     check_sync();
+  if (since >= pruned_after) {
+    if (auto overdue = overdue_copy(); !overdue.empty())
+      fail("over", std::move(overdue));
+    if (!pruned_.met)
+      expect(pruned_, differing_digests());
+    if (since >= pruned_after + 1s && !pruned_.met)
+      fail("unlike", pruned_.objection);
+  }
   if (since >= in_sync_after + 1s && !leases_.met)
     fail("lease", leases_.objection);
 }

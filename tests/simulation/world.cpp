@@ -84,6 +84,7 @@ void world::start(std::size_t i) {
       n.asked[h] = {true, time_.now()}; // All of them are everywhere, unasked.
   n.waiting.clear();
   n.has_nats = nats_cut_[i] == 0 && nats_down_ == 0;
+  n.nats_is_silent = false;
   if (!routes_.empty())
     for (std::size_t s = 0; s < history_.shards; ++s) {
       table_rules table{.stale_threshold = 12s};

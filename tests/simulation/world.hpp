@@ -7,7 +7,8 @@
 //   dead      By then nobody who lives is suspect or dead to anybody.
 //   moved     A shard is placed beyond its first R nodes only if fewer than two of them are alive, and nodes that were
 //             away for less than `rebalance_after` count among these; so no restart moves one.
-//   absent    No node in sync says that a host does not exist which a holder in sync has known for `known_for`.
+//   absent    No node in sync says that a host does not exist which a holder in sync has known for `known_for`, or, while
+//             nothing is broken, for `pushed_in`; but for one that does not notice yet that NATS is silent.
 //   lost      No endpoint leaves a holder that was heard in time by any holder.
 //   back      What a borrower has of a host follows what its lender had: later, or less of it, but never in another order.
 //   digest    Within 5 s of the last fault the holders of a shard have equal digests.
@@ -16,6 +17,8 @@
 //   sync      15 s after the last fault everybody is in sync, ...
 //   lease     ... has exactly what its lender has of what it leases,
 //   answer    ... and nobody has waited for one for more than `answered_in`.
+//   over      40 s after it, when all is pruned that went without a word, no holder has any of that,
+//   unlike    ... and the holders of a shard have equal digests.
 //
 // What follows from an event on a node is looked at when it has happened: which of its endpoints changed, and what it would
 // answer now. What time alone changes is looked at four times a second.
@@ -95,6 +98,7 @@ private:
     int pauses = 0;
     bool leaving = false;
     bool has_nats = true; ///< Its subscription stands.
+    bool nats_is_silent = false; ///< And nobody has noticed so far.
     nanoseconds skew{0}, started{0}, stopped{0};
     std::int64_t drift_ppm = 0;   ///< Of its clock.
     nanoseconds wall_skew{0};     ///< Of the clock by which stamps are judged.
@@ -171,6 +175,8 @@ private:
   void hear(std::size_t i, std::size_t route, const routing::endpoint_ptr& what, bool unregister);
   void emit(std::size_t route);
   void update_nats(std::size_t i);
+  void silence_nats(std::size_t i, nanoseconds unnoticed);
+  void tell_of_nats(std::size_t i, bool hears);
   bool loses(std::size_t i);
   void tell_of_loss(std::size_t i, bool dropped);
   void list_again(std::size_t i);
@@ -200,6 +206,7 @@ private:
   void check_places(std::size_t i);
   std::string disagreement();
   std::string differing_digests();
+  std::string overdue_copy();
   std::string outdated_copy();
   std::string differing_lease();
   void check_gone();
@@ -224,6 +231,7 @@ private:
   int nats_down_ = 0;
   std::vector<int> nats_cut_, nats_drops_, api_cut_;
   nanoseconds missed_at_{-1h}; ///< When somebody missed something without knowing.
+  nanoseconds troubled_until_{5s}; ///< Nodes and their links, by faults and by what these leave behind.
   nanoseconds last_fault_;
   /// Of something that is to be so at some time in a while, since it may just be changing when one looks.
   struct expectation {
@@ -231,7 +239,7 @@ private:
     std::string objection = "never looked";
   };
   expectation agreed_, equal_, newest_; ///< Since the last fault, or since they were judged.
-  expectation leases_;
+  expectation leases_, pruned_;
   bool judged_ = false;
   std::vector<std::vector<std::uint16_t>> ranks_;
   std::size_t looks_ = 0;
