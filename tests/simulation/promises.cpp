@@ -91,7 +91,7 @@ void world::look() {
 void world::judge_expectations() {
   if (!agreed_.met)
     fail(agreed_.objection.substr(0, agreed_.objection.find(' ')).c_str(), agreed_.objection);
-  if (!equal_.met)
+  if (!equal_.met && !has_unlike_thresholds())
     fail("digest", equal_.objection);
   if (!newest_.met)
     fail("newest", newest_.objection);

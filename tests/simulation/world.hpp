@@ -11,7 +11,8 @@
 //             nothing is broken, for `pushed_in`; but for one that does not notice yet that NATS is silent.
 //   lost      No endpoint leaves a holder that was heard in time by any holder.
 //   back      What a borrower has of a host follows what its lender had: later, or less of it, but never in another order.
-//   digest    Within 5 s of the last fault the holders of a shard have equal digests.
+//   digest    Within 5 s of the last fault the holders of a shard have equal digests, unless they have unlike stale
+//             thresholds: then one that was away while others pruned keeps for longer what they did.
 //   newest    By then every holder has of every app what it said last, and so has every borrower of what it leases.
 //   gone      By then an endpoint whose unregister some holder applied, and still stands by, is gone from all.
 //   sync      15 s after the last fault everybody is in sync, ...
@@ -155,6 +156,8 @@ private:
   void when_running(std::size_t i, std::function<void()> what);
   void pause(std::size_t i, nanoseconds lasts);
   bool has_snapshots() const { return history_.seed % 2 == 0; }
+  /// Half of its nodes keep for twice as long what they do not hear.
+  bool has_unlike_thresholds() const { return history_.seed % 4 >= 2; }
   void keep(std::size_t i);
   void restore(std::size_t i, std::size_t shard, std::size_t most);
 
