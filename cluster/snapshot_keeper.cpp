@@ -21,12 +21,20 @@ std::int64_t unix_ms() {
     .count();
 }
 
+/// A file that can be used, and how old it is.
+struct usable_file {
+  std::shared_ptr<cluster::snapshot_file> file; ///< Null: there is none.
+  std::chrono::milliseconds age{0};
+  bool is_from_future = false; ///< The clock was set back since: what ended would seem to have ended just now, after
+                               ///< what was registered since. So that is not told.
+};
+
 /// One shard's part of the file. One that is damaged counts as empty.
 class section_source : public slice_source {
 public:
-  section_source(std::shared_ptr<cluster::snapshot_file> file, std::size_t shard, std::chrono::nanoseconds age,
-                 net::component_log* log, snapshot_counters* counters)
-    : file_{std::move(file)}, shard_{shard}, written_{clock::now() - age}, log_{log}, counters_{counters} {}
+  section_source(const usable_file& from, std::size_t shard, net::component_log* log, snapshot_counters* counters)
+    : file_{from.file}, shard_{shard}, written_{clock::now() - from.age}, ends_count_{!from.is_from_future}, log_{log},
+      counters_{counters} {}
 
   std::vector<routing::told_host> find(std::string_view host) noexcept override {
     return guarded([host](cluster::snapshot_section& in) {
@@ -54,8 +62,11 @@ private:
       auto hosts = read(*section_);
       const auto age = clock::now() - written_; // It is read long after it was opened, perhaps, and what ended then would
       for (auto& host : hosts)                  // seem to have ended after what was heard since.
-        for (auto& path : host.paths)
+        for (auto& path : host.paths) {
           add_age(path, age);
+          if (!ends_count_)
+            path.ended.clear();
+        }
       return hosts;
     } catch (const std::exception& broken) {
       section_.reset();
@@ -78,14 +89,9 @@ private:
   std::optional<cluster::snapshot_section> section_;
   std::size_t shard_;
   clock::time_point written_;
+  bool ends_count_;
   net::component_log* log_;
   snapshot_counters* counters_;
-};
-
-/// A file that can be used, and how old it is.
-struct usable_file {
-  std::shared_ptr<cluster::snapshot_file> file; ///< Null: there is none.
-  std::chrono::milliseconds age{0};
 };
 
 usable_file open_usable(const snapshot_options& options, std::size_t shards, net::component_log& log,
@@ -94,10 +100,9 @@ usable_file open_usable(const snapshot_options& options, std::size_t shards, net
     auto file = cluster::snapshot_file::open(options.path, {options.cluster, shards});
     if (!file)
       return {};
-    const auto age = std::max(std::chrono::milliseconds{unix_ms() - file->unix_ms()},
-                              std::chrono::milliseconds{0});
+    const std::chrono::milliseconds age{unix_ms() - file->unix_ms()};
     if (age <= options.age_max)
-      return {std::move(file), age};
+      return {std::move(file), std::max(age, std::chrono::milliseconds{0}), age.count() < 0};
     log.warn(".snapshot", "snapshot-too-old", {{"file", options.path}, {"seconds", age.count() / 1000}});
   } catch (const cluster::snapshot_error& broken) {
     counters.failures.fetch_add(1, std::memory_order_relaxed);
@@ -113,7 +118,7 @@ usable_file open_usable(const snapshot_options& options, std::size_t shards, net
 void hand_out(const usable_file& from, std::size_t shard, const route_shard_actor& to, double turn,
               net::component_log& log, snapshot_counters& counters) {
   if (from.file && from.file->has(shard))
-    caf::anon_send(to, restore_slice{std::make_shared<section_source>(from.file, shard, from.age, &log, &counters), turn});
+    caf::anon_send(to, restore_slice{std::make_shared<section_source>(from, shard, &log, &counters), turn});
 }
 
 struct keeper_state {

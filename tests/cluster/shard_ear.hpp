@@ -28,6 +28,7 @@ struct shard_ear {
   std::vector<from_peer> messages;
   std::vector<routing::peer_id> gone;
   std::vector<routing::shard_view> views;
+  std::vector<restore_slice> restored;
   /// What it tells of its slice; nothing if it is empty. Set before it is asked.
   std::function<slice_piece(const tell_slice&)> tell{};
 
@@ -68,7 +69,7 @@ inline route_shard_actor spawn_ear(caf::actor_system& system, std::shared_ptr<sh
       [](const confirm_change&) {},
       [](const ask_change&) {},
       [](look_at_changes) {},
-      [](const restore_slice&) {},
+      [heard](const restore_slice& m) { heard([&](shard_ear& all) { all.restored.push_back(m); }); },
       [](read_slice) {},
       [](const use_policy&) {},
       [in](const tell_slice& m) {

@@ -103,5 +103,41 @@ TEST_F(SnapshotKeeper, SetsAsideWhatIsOfAnotherCluster) {
   EXPECT_NE(lines[0]["data"]["error"].get<std::string>().find("another cluster"), std::string::npos);
 }
 
+class SnapshotOfAnotherTime : public SnapshotKeeper {
+protected:
+  /// What a shard is told of a host that has an endpoint, and had another one.
+  routing::told_path told_of_file_written(std::chrono::milliseconds ago) {
+    const auto path = files.path_of("routes");
+    auto hosts = *piece_of({"a.example"}).hosts;
+    hosts[0].paths[0].ended.push_back({"10.0.0.2:80", 1s, {}});
+    cluster::snapshot_writer writer{path, {"test", 1}, true};
+    writer.begin_shard(0);
+    writer.add(hosts);
+    writer.end_shard();
+    writer.finish(std::chrono::duration_cast<std::chrono::milliseconds>(
+                    (std::chrono::system_clock::now() - ago).time_since_epoch())
+                    .count());
+    shard = spawn_ear(system, ear);
+    keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test"}, *log.log, counted);
+    caf::scoped_actor self{system};
+    self->request(shard, 10s, tell_slice{}).receive([](const slice_piece&) {}, [](const caf::error&) {});
+    const auto read = ear->with([](shard_ear& all) { return all.restored.at(0).from->read(10); });
+    return read.at(0).paths.at(0);
+  }
+};
+
+TEST_F(SnapshotOfAnotherTime, SaysWhatHadEnded) {
+  const auto told = told_of_file_written(5s);
+  ASSERT_EQ(told.ended.size(), 1u);
+  EXPECT_GE(told.ended[0].age, 6s);
+  EXPECT_EQ(told.members.size(), 1u);
+}
+
+TEST_F(SnapshotOfAnotherTime, SaysNothingOfEndsIfTheClockWasSetBackSince) {
+  const auto told = told_of_file_written(-60s); // They would end what was registered since.
+  EXPECT_TRUE(told.ended.empty());
+  EXPECT_EQ(told.members.size(), 1u);
+}
+
 } // namespace
 } // namespace shunt
