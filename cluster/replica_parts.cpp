@@ -17,6 +17,8 @@ constexpr std::size_t frame_of(std::size_t name_bytes) {
   return name_bytes + 32;
 }
 
+constexpr std::size_t hash_bytes = 9;
+
 /// Fills one piece after the other; `bytes_max` is the least that a piece can hold besides one value.
 class filler {
 public:
@@ -116,9 +118,15 @@ std::vector<replica_message> parts_of(lease_granted&& m, std::size_t bytes_max) 
 }
 
 std::vector<replica_message> parts_of(lease_changed&& m, std::size_t bytes_max) {
-  return with_hosts_in_pieces(std::move(m), bytes_max, [&](auto&& hosts) {
-    return lease_changed{before(m.sequence), m.in_sync, std::move(hosts), {}, m.lease};
-  });
+  const auto part_of = [&m](std::vector<told_host>&& hosts, std::vector<std::uint64_t>&& appeared) {
+    return lease_changed{before(m.sequence), m.in_sync, std::move(hosts), std::move(appeared), m.lease};
+  };
+  std::vector<replica_message> parts;
+  for (const auto most = bytes_max / hash_bytes; m.appeared.size() > most; m.appeared.resize(m.appeared.size() - most))
+    parts.push_back(part_of({}, {m.appeared.end() - static_cast<std::ptrdiff_t>(most), m.appeared.end()}));
+  auto rest = with_hosts_in_pieces(std::move(m), bytes_max, [&](auto&& hosts) { return part_of(std::move(hosts), {}); });
+  std::move(rest.begin(), rest.end(), std::back_inserter(parts));
+  return parts;
 }
 
 std::vector<replica_message> parts_of(slice_told&& m, std::size_t bytes_max) {

@@ -14,6 +14,7 @@
 
 #include <functional>
 #include <limits>
+#include <set>
 
 namespace shunt::cluster {
 namespace {
@@ -665,6 +666,23 @@ TEST(PeerFrame, TellsAChangeInPartsOfWhichOnlyTheLastCounts) {
     EXPECT_EQ(part.lease, 5);
     EXPECT_THAT(part.appeared, SizeIs(last ? 2 : 0));
   }
+}
+
+TEST(PeerFrame, TellsOfManyHostsThatAppearedInParts) {
+  routing::lease_changed change{7, true, {}, {}, 5};
+  for (std::uint64_t i = 0; i < 200'000; ++i) // Too many for one frame.
+    change.appeared.push_back(~i);
+  const auto parts = in_parts(change);
+  std::set<std::uint64_t> told;
+  for (const auto& each : parts) {
+    const auto& part = std::get<routing::lease_changed>(each);
+    EXPECT_EQ(part.sequence, &each == &parts.back() ? 7 : 6);
+    told.insert(part.appeared.begin(), part.appeared.end());
+    message_packer packer;
+    EXPECT_TRUE(packer.add(0, each));
+    EXPECT_LE(packer.bytes(), piece_bytes_max + 64);
+  }
+  EXPECT_EQ(told.size(), change.appeared.size());
 }
 
 TEST(PeerFrame, EndsASliceThatIsToldInPartsOnlyWithTheLast) {
