@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace shunt::app {
@@ -163,6 +164,19 @@ void say_intervals(net::router_start& start, const config::settings& settings) {
   start.prune_threshold = duration_cast<seconds>(settings.droplet_stale_threshold);
 }
 
+namespace {
+
+/// In a cluster a connection that falls silent is given up within half the stale threshold: so what others hear is not
+/// taken for stale by a node that hears nothing and does not know.
+std::chrono::milliseconds ping_interval_of(const config::settings& settings, int unanswered_max) {
+  auto interval = settings.nats_client_ping_interval;
+  if (settings.cluster.enabled())
+    interval = std::min(interval, settings.droplet_stale_threshold / (2 * (unanswered_max + 1)));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(interval);
+}
+
+} // namespace
+
 net::nats_options nats_options_of(const config::settings& settings, net::router_start start) {
   const auto& nats = settings.nats;
   net::nats_options options;
@@ -174,8 +188,7 @@ net::nats_options nats_options_of(const config::settings& settings, net::router_
   options.ca_certs = nats.ca_certs;
   options.cert_chain = nats.cert_chain;
   options.private_key = nats.private_key;
-  options.ping_interval =
-    std::chrono::duration_cast<std::chrono::milliseconds>(settings.nats_client_ping_interval);
+  options.ping_interval = ping_interval_of(settings, options.pings_unanswered_max);
   options.pending_messages_max = static_cast<int>(settings.nats_pending.messages);
   options.pending_bytes_max = static_cast<int>(settings.nats_pending.bytes);
   if (settings.cluster.enabled() && settings.cluster.discovery == config::cluster_discovery::nats)

@@ -154,5 +154,21 @@ TEST_F(RegistryBridge, TellsASuccessorWhatComesLater) {
     kill(shard); // While the record is there.
 }
 
+TEST(NatsOptions, NoticeASilentConnectionWithinHalfTheStaleThresholdInACluster) {
+  config::settings settings;
+  const auto noticed_after = [&] {
+    const auto options = nats_options_of(settings, {});
+    return options.ping_interval * (options.pings_unanswered_max + 1);
+  };
+  settings.nats_client_ping_interval = std::chrono::seconds{60};
+  EXPECT_EQ(noticed_after(), std::chrono::seconds{180});
+  settings.cluster.name = "prod";
+  EXPECT_EQ(noticed_after(), std::chrono::seconds{60});
+  settings.droplet_stale_threshold = std::chrono::seconds{4};
+  EXPECT_LE(noticed_after(), std::chrono::seconds{2});
+  settings.nats_client_ping_interval = std::chrono::milliseconds{200};
+  EXPECT_EQ(noticed_after(), std::chrono::milliseconds{600});
+}
+
 } // namespace
 } // namespace shunt::app
