@@ -261,7 +261,8 @@ std::string world::overdue_copy() {
     for (std::size_t r = 0; r < routes_.size(); ++r) {
       const auto& app = routes_[r];
       const auto& replica = *nodes_[i].replicas[app.shard];
-      if (!app.registered && !app.by_word && replica.holds()
+      const bool has_others = !nodes_[i].views[app.shard].others.empty(); // Otherwise it waits for their return at first.
+      if (!app.registered && !app.by_word && replica.holds() && has_others
           && replica.table().endpoint_at(app.host, "", address_of(r)) != nullptr)
         return nodes_[i].name + " still has " + app.host + " at " + std::string{address_of(r)} + ", which nobody hears since "
                + seconds(time_.now() - app.heard);

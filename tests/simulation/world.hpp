@@ -18,7 +18,8 @@
 //   sync      15 s after the last fault everybody is in sync, ...
 //   lease     ... has exactly what its lender has of what it leases,
 //   answer    ... and nobody has waited for one for more than `answered_in`.
-//   over      40 s after it, when all is pruned that went without a word, no holder has any of that,
+//   over      40 s after it, when all is pruned that went without a word, no holder that has others to ask
+//             has any of that,
 //   unlike    ... and the holders of a shard have equal digests.
 //
 // What follows from an event on a node is looked at when it has happened: which of its endpoints changed, and what it would
