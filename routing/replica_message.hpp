@@ -153,7 +153,7 @@ struct ages_asked {
 };
 struct ages_told {
   std::uint64_t round = 0;
-  std::vector<nanoseconds> ages{}; ///< `never` if it is not there.
+  std::vector<nanoseconds> ages{}; ///< `never` if it is not there, 0 while the teller keeps it.
   static constexpr nanoseconds never = nanoseconds::max();
 };
 /// Every holder that is alive was asked, and nobody heard these in time: they go.
