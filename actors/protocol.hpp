@@ -305,7 +305,8 @@ struct peers_changed {
 
     bool operator==(const peer&) const = default;
   };
-  std::vector<peer> peers; ///< Those that are dead or left are not among them.
+  /// Those that left are not among them, nor the dead, unless this node may be on the smaller side of a partition.
+  std::vector<peer> peers;
 };
 /// INTERNAL. Some change may be overdue.
 struct changes_due {};

@@ -157,10 +157,14 @@ cluster_node_options cluster_node_options_of(const config::settings& settings,
                    .suspect_after = c.suspect_after,
                    .remove_after = c.remove_after,
                    .rebalance_after = c.rebalance_after,
-                   .peers_expected = !c.peers.empty()};
+                   .peers_sought = c.discovery == config::cluster_discovery::nats
+                                     ? settings.start_response_delay_interval
+                                     : std::chrono::nanoseconds{0}};
   options.hello.node = c.node.name;
   options.hello.zone = c.zone.empty() ? settings.zone : c.zone;
   options.hello.address = c.node.host + ":" + std::to_string(c.node.port);
+  options.rules.peers_expected = std::ranges::any_of(
+    c.peers, [&](const auto& each) { return each != options.hello.address; });
   options.hello.incarnation = unix_ms();
   options.listen_address = listen_address_of(c.node.host);
   options.listen_port = c.node.port;

@@ -433,9 +433,6 @@ private:
     auto& s = state();
     if (!s.transport)
       return;
-    for (const auto shard : s.members->take_changed())
-      self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
-    note_asked_for();
     const auto changes = s.members->take_log();
     for (const auto& each : changes)
       log_->info(source, each.what, {{"node", each.node}});
@@ -446,7 +443,10 @@ private:
         link.agrees = false; // Until it is heard again.
     }
     if (view_changed || !changes.empty() || std::exchange(s.agreement_changed, false))
-      tell_of_peers();
+      tell_of_peers(); // Before a shard hears that it is its turn to answer for all.
+    for (const auto shard : s.members->take_changed())
+      self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
+    note_asked_for();
     if (const bool isolated = s.members->isolated(now()); std::exchange(s.was_isolated, isolated) != isolated) {
       if (isolated)
         log_->error(source, "node-isolated", {{"node", self_hello().node}});
@@ -496,8 +496,10 @@ private:
     if (!options_->confirmer)
       return;
     peers_changed now_there;
+    const bool counts_the_dead = !s.members->sees_most();
     for (const auto& peer : s.members->peers())
-      if (peer.state == routing::peer_state::alive || peer.state == routing::peer_state::suspect)
+      if (peer.state != routing::peer_state::left
+          && (counts_the_dead || peer.state != routing::peer_state::dead))
         now_there.peers.push_back({peer.peer, peer.hello.node, peer.state == routing::peer_state::alive,
                                  peer.view == s.members->view_hash()});
     if (now_there.peers == s.peers_told)

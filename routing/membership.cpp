@@ -68,6 +68,7 @@ membership::membership(membership_rules rules, node_hello self)
   self_.remove_after_ms = whole_ms(rules_.remove_after);
   self_.rebalance_after_ms = whole_ms(rules_.rebalance_after);
   peers_[this_node].name_hash = host_hash(self_.node);
+  knows_others_ = !rules_.peers_expected && rules_.peers_sought <= nanoseconds{0};
 }
 
 // -- Links.
@@ -153,7 +154,7 @@ void membership::heard(peer_id id, const node_heartbeat& said, time_point now) {
   p->left = said.leaving;
   p->sequence = std::max(p->sequence, said.sequence);
   hear(*p, now);
-  if (p->said.hears_nats != said.hears_nats)
+  if (p->said.hears_nats != said.hears_nats || p->said.sequence == 0)
     touch_all();
   for (std::size_t shard = 0; shard < rules_.shards; ++shard) {
     const auto in = [&](const std::vector<bool>& bits) {
@@ -170,6 +171,8 @@ void membership::heard(peer_id id, const node_heartbeat& said, time_point now) {
 void membership::hear(peer& p, time_point now) {
   p.heard_here = p.heard = now;
   heard_any_ = now;
+  met_any_ = true;
+  note_others(now);
   put(p, true);
   turn(p, p.left ? peer_state::left : peer_state::alive);
 }
@@ -320,11 +323,17 @@ void membership::tick(time_point now) {
   if (did_not_run && (!paused_ || now - *paused_ > 2 * rules_.suspect_after))
     paused_ = now;
   ticked_ = now;
+  note_others(now);
   if (paused_ && now - *paused_ < rules_.suspect_after)
     return;
   for (std::size_t i = 1; i < peers_.size(); ++i)
     if (peers_[i].placed)
       judge(peers_[i], now);
+}
+
+void membership::note_others(time_point now) {
+  if (std::exchange(knows_others_, knows_others(now)) != knows_others_)
+    all_touched_ = true; // But what others see is the same as before.
 }
 
 void membership::note(const peer& p, std::string_view what) {

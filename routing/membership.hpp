@@ -39,6 +39,7 @@ struct membership_rules {
   nanoseconds remove_after = std::chrono::seconds{5}; ///< From the last word on.
   nanoseconds rebalance_after = std::chrono::seconds{60};
   bool peers_expected = false; ///< By the configuration: a node that never met one is isolated.
+  nanoseconds peers_sought{0}; ///< So long, from the first `tick` on, one that never met any takes it that there are some.
 };
 
 /// What a node says of itself when a link opens.
@@ -138,6 +139,12 @@ public:
   std::uint64_t view_hash() const;
   /// True if no peer was heard for `remove_after` although some are known or expected.
   bool isolated(time_point now) const;
+  /// Whether those who may route are known here, so that this node may speak for all: it has met some and is not cut off
+  /// from them, or there are none to be met.
+  bool knows_others(time_point now) const;
+  /// Whether this node and those it sees alive are more than half of those that have a place and did not leave. If not,
+  /// the dead may be alive, on the other side of a partition.
+  bool sees_most() const;
 
   struct peer_info {
     peer_id peer = this_node;
@@ -189,6 +196,7 @@ private:
   void turn(peer& p, peer_state state);
   void judge(peer& p, time_point now);
   void touch_all();
+  void note_others(time_point now);
   void note(const peer& p, std::string_view what);
   bool is_present(peer_id id) const;
   bool is_in_sync(peer_id id, std::size_t shard) const;
@@ -205,6 +213,8 @@ private:
   std::optional<time_point> ticked_;
   std::optional<time_point> paused_; ///< When it last ran again after a pause.
   std::optional<time_point> heard_any_; ///< Or when it ran first.
+  bool met_any_ = false; ///< There was a link, some time.
+  bool knows_others_ = false; ///< As views say.
   mutable std::optional<std::uint64_t> view_hash_;
   mutable bool ranks_stale_ = true;
   mutable std::vector<peer_id> ranks_; ///< Those that have a place, in rank; one row for each shard.

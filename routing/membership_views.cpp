@@ -75,22 +75,33 @@ shard_view membership::view_of(std::size_t shard) const {
   const auto wanted = rules_.holders == 0 ? placed_count_ : std::min(rules_.holders, placed_count_);
   const auto enough = std::min<std::size_t>(wanted, 2);
   shard_view view{.held = false, .first = false};
-  std::size_t present = 0, hearing = 0;
+  std::size_t present = 0, hearing = 0, able = 0;
+  bool first_hearing = false, first_able = false, all_known = true;
   for (std::size_t i = 0; i < placed_count_; ++i) {
     const auto id = rank[i];
     const bool is_here = is_present(id);
     const bool placed = i < wanted || (is_here && present < enough);
+    const bool in_sync = is_in_sync(id, shard);
     const bool hears = id == this_node ? hears_nats_ : peers_[id].said.hears_nats;
-    if (id == this_node)
-      view.first = placed && hearing == 0;
+    const bool is_able = placed && is_here && hears && in_sync;
+    if (id == this_node) {
+      first_hearing = placed && hearing == 0;
+      first_able = is_able && able == 0;
+    }
     hearing += placed && is_here && hears;
+    able += is_able;
+    const bool is_known = id == this_node || peers_[id].said.sequence > 0 || peers_[id].left
+                          || peers_[id].state == peer_state::dead; // It has said how it is, or will not.
+    all_known = all_known && (!placed || is_known);
     present += placed && is_here;
     view.incomplete = view.incomplete || (i < wanted && !is_here);
     if (id == this_node)
       view.held = placed;
-    else if (const bool in_sync = is_in_sync(id, shard); is_here && (placed || in_sync))
+    else if (is_here && (placed || in_sync))
       view.others.push_back({id, in_sync, peers_[id].said.hears_nats, placed});
   }
+  // Who has only just met the others knows of none that it is in sync, and is not the one to answer for them.
+  view.first = knows_others_ && (able > 0 ? first_able : all_known && first_hearing);
   return view;
 }
 
@@ -133,6 +144,23 @@ bool membership::isolated(time_point now) const {
                         ? rules_.peers_expected
                         : std::any_of(first, peers_.end(), [](const peer& p) { return !p.left; });
   return missed && heard_any_ && now - *heard_any_ >= rules_.remove_after;
+}
+
+bool membership::knows_others(time_point now) const {
+  if (met_any_)
+    return !isolated(now);
+  return !rules_.peers_expected
+         && (rules_.peers_sought <= nanoseconds{0} || (heard_any_ && now - *heard_any_ >= rules_.peers_sought));
+}
+
+bool membership::sees_most() const {
+  std::size_t all = 1, alive = 1;
+  for (std::size_t i = 1; i < peers_.size(); ++i)
+    if (const auto& p = peers_[i]; p.placed && !p.left) {
+      ++all;
+      alive += p.alive();
+    }
+  return 2 * alive > all;
 }
 
 std::vector<membership::peer_info> membership::peers() const {

@@ -31,7 +31,9 @@ struct shard_view {
   std::vector<holder> others{};
   /// Whether holders are missing: placed there, and away for less than it takes to place it anew.
   bool incomplete = false;
-  bool first = true; ///< This node is the first, in the order of placement, of the holders that are alive.
+  /// This node is the first, in the order of placement, of the holders that are alive and hear NATS, and in sync, if any
+  /// of them is; and it knows the others (`membership::knows_others`).
+  bool first = true;
 
   bool operator==(const shard_view&) const = default;
 };

@@ -29,6 +29,7 @@ shard_replica::shard_replica(table_rules rules, replica_rules how, time_point no
     return;
   slice_.keep_history(how_.history);
   transferred_ = false;
+  view_.first = false; // Until it is said who the others are.
   digests_due_ = now + how_.digest_interval;
   if (!certain_)
     be_certain_in_time(now);

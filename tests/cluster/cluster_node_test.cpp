@@ -37,7 +37,8 @@ protected:
         options.rules.shards = shard_count;
       options.rules.holders = 0;
       options.rules.suspect_after = test::slowed(2s);
-      options.rules.remove_after = test::slowed(20s);
+      if (options.rules.remove_after == 5s)
+        options.rules.remove_after = test::slowed(20s);
       options.heartbeat_interval = 20ms;
       options.delays = {10ms, 100ms};
       actor = spawn_cluster_node(system, options, *log.log, counted);
@@ -123,13 +124,19 @@ protected:
   caf::actor_system system{config};
 };
 
-TEST_F(ClusterNode, TellsTheConfirmerWhoSeesTheSameNodes) {
-  struct ear {
-    std::mutex mutex;
-    peers_changed told;
-  };
-  const auto heard = std::make_shared<ear>();
-  const auto confirmer = system.spawn([](std::shared_ptr<ear> in) -> change_confirmer_actor::behavior_type {
+/// What the confirmer was told last.
+struct confirmer_ear {
+  std::mutex mutex;
+  peers_changed told;
+
+  std::vector<peers_changed::peer> peers() {
+    const std::lock_guard lock{mutex};
+    return told.peers;
+  }
+};
+
+change_confirmer_actor spawn_ear(caf::actor_system& system, std::shared_ptr<confirmer_ear> ear) {
+  return system.spawn([](std::shared_ptr<confirmer_ear> in) -> change_confirmer_actor::behavior_type {
     return {
       [](const confirmer_contacts&) {},
       [](const confirm_change&) {},
@@ -142,12 +149,39 @@ TEST_F(ClusterNode, TellsTheConfirmerWhoSeesTheSameNodes) {
       [](const use_policy&) {},
       [](changes_due) {},
     };
-  }, heard);
+  }, std::move(ear));
+}
+
+TEST_F(ClusterNode, TellsTheConfirmerOfTheDeadWhileMostAreNotThere) {
+  const auto heard = std::make_shared<confirmer_ear>();
+  const auto confirmer = spawn_ear(system, heard);
+  cluster_node_options options;
+  options.confirmer = confirmer;
+  options.rules.remove_after = test::slowed(3s);
+  auto a = make("a", {}, options);
+  auto b = make("b", {a->address});
+  ASSERT_TRUE(a->sees("b"));
+  b->stop();
+  ASSERT_TRUE(a->sees("b", "dead"));
+  const auto told = [&] {
+    std::vector<std::string> names;
+    for (const auto& each : heard->peers())
+      names.push_back(each.name + (each.alive ? " alive" : ""));
+    return names;
+  };
+  EXPECT_THAT(told(), testing::ElementsAre("b")) << "it may be alive where this one cannot see it";
+  auto c = make("c", {a->address});
+  EXPECT_TRUE(eventually([&] { return told() == std::vector<std::string>{"c alive"}; }));
+  caf::anon_send_exit(confirmer, caf::exit_reason::kill);
+}
+
+TEST_F(ClusterNode, TellsTheConfirmerWhoSeesTheSameNodes) {
+  const auto heard = std::make_shared<confirmer_ear>();
+  const auto confirmer = spawn_ear(system, heard);
   const auto all_agree = [&](std::size_t peers) {
     return eventually([&] {
-      const std::lock_guard lock{heard->mutex};
-      return heard->told.peers.size() == peers
-             && std::ranges::all_of(heard->told.peers, &peers_changed::peer::agrees);
+      const auto told = heard->peers();
+      return told.size() == peers && std::ranges::all_of(told, &peers_changed::peer::agrees);
     });
   };
   cluster_node_options options;

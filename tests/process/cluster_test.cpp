@@ -247,6 +247,27 @@ TEST(Cluster, RefusesANodeOfAnotherShape) {
   const auto peer = all.status(0).at("nodes").at(0).at("address");
   const nlohmann::json stranger{{"name", "test"},
                                 {"node", {{"name", "stranger"}, {"host", "127.0.0.1"}, {"port", free_port()}}},
+TEST(Cluster, ANodeThatHasMetNoOtherConfirmsNothing) {
+  cluster_stage all{2};
+  const nlohmann::json lost{{"name", "test"},
+                            {"node", {{"name", "lost"}, {"host", "127.0.0.1"}, {"port", free_port()}}},
+                            {"peers", {"127.0.0.1:" + std::to_string(free_port())}},
+                            {"shards", 32}};
+  router waiting{all.nats.port(), {{"cluster", lost}}, router::unhealthy{}};
+  const backend to;
+  const auto before = fresh_host();
+  ASSERT_TRUE(eventually([&] {
+    all.bus.announce(to.port(), before);
+    return waiting.routes().contains(before);
+  }));
+  for (int i = 0; i < 5; ++i) {
+    const auto host = fresh_host();
+    const auto said = confirmed(all, "router.register", registration(to.port(), host));
+    EXPECT_EQ(said.at("nodes"), 2) << said;
+    EXPECT_TRUE(eventually([&] { return waiting.routes().contains(host); })) << "it could have answered";
+  }
+}
+
                                 {"peers", {peer}},
                                 {"shards", 64}};
   router refused{all.nats.port(), {{"cluster", stranger}}, router::unhealthy{}};

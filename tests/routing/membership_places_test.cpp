@@ -91,12 +91,34 @@ TEST_F(MembershipPlaces, OneNodeOfEachShardAnswersForItWhoeverDies) {
     }
   };
   expect_one();
+  for (std::size_t shard = 0; shard < world.rules.shards; ++shard)
+    world["n1"].set_in_sync(shard, false);
+  world.pass(1s);
+  expect_one();
+  for (std::size_t shard = 0; shard < world.rules.shards; ++shard)
+    EXPECT_FALSE(world["n1"].view_of(shard).first) << "others know better";
   world.stop("n0");
   world.pass(1s);
   expect_one();
   world.stop("n3");
   world.pass(1s);
   expect_one();
+}
+
+TEST_F(MembershipPlaces, WhoHasOnlyJustMetOthersDoesNotAnswerForThem) {
+  world.rules.peers_expected = true;
+  start(2);
+  world.start("n2").set_hears_nats(true);
+  world.link_all();
+  const auto firsts = [this] {
+    std::size_t count = 0;
+    for (std::size_t shard = 0; shard < world.rules.shards; ++shard)
+      count += world["n2"].view_of(shard).first;
+    return count;
+  };
+  EXPECT_EQ(firsts(), 0u) << "they have not said yet how they are";
+  world.pass(1s);
+  EXPECT_GT(firsts(), 0u) << "the others hear nothing";
 }
 
 TEST_F(MembershipPlaces, OthersStandInTheOrderOfPlacement) {

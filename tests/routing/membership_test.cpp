@@ -21,6 +21,14 @@ protected:
     world.link_all();
     world.pass(1s);
   }
+  /// Whether it would answer for all, of one shard at least.
+  bool speaks(const std::string& name) {
+    world[name].set_hears_nats(true);
+    for (std::size_t shard = 0; shard < world.rules.shards; ++shard)
+      if (world[name].view_of(shard).first)
+        return true;
+    return false;
+  }
   std::string refusal(const node_hello& theirs) {
     return world["a"].connected(theirs, world.now).refusal;
   }
@@ -352,6 +360,69 @@ TEST_F(Membership, WhomAllLeftOnPurposeIsNotIsolated) {
   world.stop("b");
   world.pass(100s);
   EXPECT_FALSE(world["a"].isolated(world.now));
+}
+
+// -- Speaking for all
+
+TEST_F(Membership, WhoExpectsOthersSpeaksForNobodyBeforeItMeetsOne) {
+  world.rules.peers_expected = true;
+  start({"a"});
+  EXPECT_FALSE(speaks("a"));
+  world.pass(100s);
+  EXPECT_FALSE(speaks("a")) << "it is isolated";
+  start({"b"});
+  EXPECT_TRUE(speaks("a"));
+}
+
+TEST_F(Membership, WhoSeeksOthersInVainSpeaksForItselfAfterAWhile) {
+  world.rules.peers_sought = 20s;
+  start({"a"});
+  EXPECT_FALSE(speaks("a"));
+  world.pass(18s);
+  EXPECT_FALSE(speaks("a"));
+  world.pass(2s);
+  EXPECT_TRUE(speaks("a"));
+}
+
+TEST_F(Membership, WhoIsCutOffSpeaksForNobody) {
+  start({"a", "b", "c"});
+  EXPECT_TRUE(speaks("a"));
+  world.pass(6s, {"b", "c"});
+  EXPECT_FALSE(speaks("a"));
+  world.pass(100s, {"b", "c"});
+  EXPECT_FALSE(speaks("a")) << "they are forgotten, and may be there";
+  world.pass(1s);
+  EXPECT_TRUE(speaks("a"));
+}
+
+TEST_F(Membership, WhomAllLeftOnPurposeSpeaksForItself) {
+  world.rules.peers_expected = true;
+  start({"a", "b"});
+  world["b"].set_leaving();
+  world.speak("b");
+  world.stop("b");
+  world.pass(100s);
+  EXPECT_TRUE(speaks("a"));
+}
+
+TEST_F(Membership, SeesMostWhileItIsNotOnTheSmallerSide) {
+  start({"a", "b", "c", "d", "e"});
+  EXPECT_TRUE(world["a"].sees_most());
+  world.pass(6s, {"d", "e"});
+  EXPECT_TRUE(world["a"].sees_most());
+  world.pass(6s, {"c", "d", "e"});
+  EXPECT_FALSE(world["a"].sees_most());
+  world.pass(60s, {"c", "d", "e"});
+  EXPECT_TRUE(world["a"].sees_most()) << "the others are forgotten";
+}
+
+TEST_F(Membership, CountsNobodyWhoLeftOnPurpose) {
+  start({"a", "b"});
+  world["b"].set_leaving();
+  world.speak("b");
+  world.stop("b");
+  world.pass(1s);
+  EXPECT_TRUE(world["a"].sees_most());
 }
 
 // -- Hearsay

@@ -337,6 +337,15 @@ TEST_F(Replicas, KnowWhetherTheyRouteByAChange) {
   EXPECT_TRUE(at(1).is_as(leaves));
 }
 
+TEST_F(Replicas, AnswerForNobodyBeforeTheyKnowWhoTheOthersAre) {
+  add(true);
+  EXPECT_TRUE(at(0).holds());
+  EXPECT_FALSE(at(0).answers());
+  see_all();
+  EXPECT_TRUE(at(0).answers());
+  EXPECT_TRUE(shard_replica({}, {}, now).answers()) << "of a node that is alone by its configuration";
+}
+
 // -- Roles
 
 /// Of a replica that borrowed, and comes to hold, at a time after that.
