@@ -290,10 +290,11 @@ struct change_answered {
 };
 /// Somebody waits at `reply` to hear whether all nodes route by these: handed to the shard of the first, after the
 /// change itself; if it is for this node to answer, the shard hands it on to the confirmer. Otherwise another node
-/// does the same.
+/// does the same; the shard remembers it until that one must have answered, and hands it on if it comes to be its turn.
 struct confirm_change {
   std::string reply; ///< A NATS subject.
   std::vector<routing::change_asked> what;
+  std::chrono::nanoseconds waited{0}; ///< So far, at a shard.
 };
 /// The peers as they are now, for the confirmer.
 struct peers_changed {

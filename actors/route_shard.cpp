@@ -8,6 +8,7 @@
 #include "actors/shard_holds.hpp"
 #include "actors/shard_leases.hpp"
 #include "actors/shard_lists.hpp"
+#include "actors/shard_wishes.hpp"
 #include "routing/shard_replica.hpp"
 
 #include <caf/all.hpp>
@@ -44,6 +45,7 @@ struct route_shard_state {
   health_checker_actor checker; ///< Null: nobody checks.
   shard_leases leases;
   shard_changes changes;
+  std::optional<shard_wishes> wishes;
   bool looking_at_changes = false; ///< `look_at_changes` is on its way.
   std::uint64_t sequence = 0; ///< Of pushes.
   clock::time_point push_not_before{};
@@ -68,6 +70,7 @@ public:
     auto& s = state();
     s.replica.emplace(options_.rules, replica_rules(), now());
     s.kept.emplace(*s.replica);
+    s.wishes.emplace(options_.confirm_timeout);
     s.holds.emplace(options_.hold, options_.conns_per_endpoint, options_.room,
                     shard_holds::surroundings{
                       .table = table(),
@@ -102,6 +105,7 @@ public:
     options_.tombstone_life = next.tombstone_life;
     state().replica->set_rules(options_.rules, replica_rules());
     state().holds->set_limits(next.hold, next.conns_per_endpoint);
+    state().wishes->set_patience(next.confirm_timeout);
     count_routes();
     push_soon();
     if (!other_beat)
@@ -352,8 +356,18 @@ public:
   // -- Changes that somebody waits for.
 
   void confirm(const confirm_change& wished) const {
-    if (options_.confirmer && state().replica->answers())
-      self_->send(options_.confirmer, wished);
+    if (options_.confirmer)
+      state().wishes->keep(wished, now());
+  }
+
+  void hand_on_wishes() const {
+    auto& wishes = *state().wishes;
+    if (wishes.empty())
+      return;
+    if (!state().replica->answers())
+      return wishes.forget_old(now());
+    for (auto& each : wishes.take(now()))
+      self_->send(options_.confirmer, std::move(each));
   }
 
   void ask(const ask_change& m) const {
@@ -414,6 +428,7 @@ public:
   /// What the replica has to say, and when it wants to be asked next. After every message.
   void follow() const {
     auto& s = state();
+    hand_on_wishes();
     look_at_waiting_changes();
     if (options_.cluster) {
       for (auto& each : s.replica->take_outgoing())

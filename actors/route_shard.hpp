@@ -28,6 +28,7 @@ struct route_shard_options {
   demand_publisher_actor demand; ///< Null: nobody is told for which routes requests wait.
   shard_outlet_actor cluster;    ///< Null: this node is alone.
   change_confirmer_actor confirmer; ///< Null: nobody is answered.
+  std::chrono::nanoseconds confirm_timeout = std::chrono::seconds{5}; ///< Of the confirmer.
   std::shared_ptr<shard_roles> roles{}; ///< Null: nobody asks whether it is held here.
   std::shared_ptr<replica_board> board{}; ///< Null: nobody asks what it and its copies owe each other.
   std::chrono::nanoseconds tombstone_life = std::chrono::minutes{10};

@@ -59,7 +59,7 @@ public:
     auto& change = s.open
                      .emplace(number, open_change{wished.reply, wished.what,
                                                   cluster::change_round{wished.what.size()},
-                                                  now() + options_.timeout})
+                                                  now() + options_.timeout - wished.waited})
                      .first->second;
     for (auto& each : change.what)
       each.change = number;

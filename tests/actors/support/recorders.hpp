@@ -106,6 +106,26 @@ inline route_shard_actor spawn_recording_shard(caf::actor_system& system, shard_
   return system.spawn(behave, &in);
 }
 
+/// What the confirmer heard.
+struct confirmer_record {
+  std::vector<confirm_change> wished;
+  std::vector<routing::change_told> answers;
+};
+
+inline change_confirmer_actor spawn_recording_confirmer(caf::actor_system& system, confirmer_record& record) {
+  return system.spawn([&record]() -> change_confirmer_actor::behavior_type {
+    return {
+      [](const confirmer_contacts&) {},
+      [&record](const confirm_change& m) { record.wished.push_back(m); },
+      [&record](const change_answered& m) { record.answers.push_back(m.answer); },
+      [](const peers_changed&) {},
+      [](const shard_replaced&) {},
+      [](const use_policy&) {},
+      [](changes_due) {},
+    };
+  });
+}
+
 /// What an acceptor heard.
 struct acceptor_record {
   std::size_t listeners = 0; ///< Closed on arrival.
