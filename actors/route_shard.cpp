@@ -71,6 +71,7 @@ public:
     s.replica.emplace(options_.rules, replica_rules(), now());
     s.kept.emplace(*s.replica);
     s.wishes.emplace(options_.confirm_timeout);
+    s.leases.outlive(options_.loops_to_renew);
     s.holds.emplace(options_.hold, options_.conns_per_endpoint, options_.room,
                     shard_holds::surroundings{
                       .table = table(),
@@ -266,6 +267,7 @@ public:
       grant(wanted.holder, std::move(each));
     self_->send(wanted.holder, host_granted{options_.index, options_.incarnation, state().sequence,
                                             in_sync(), nullptr});
+    push_soon();
   }
 
   /// Pushes at once after a quiet time, and at most every 10 ms while things change.
@@ -293,6 +295,8 @@ public:
     if (changes->empty())
       changes = nullptr;
     ++state().sequence;
+    if (in_sync())
+      state().leases.note_pushed(state().sequence);
     for (const auto& holder : state().leases.holders())
       self_->send(holder, hosts_changed{options_.index, options_.incarnation, state().sequence,
                                         in_sync(), changes});
@@ -570,7 +574,9 @@ private:
     self_->send(state().checker, check_routes{options_.index, self_, std::move(routes)});
   }
 
-  bool anything_to_push() const { return state().replica->has_changes(); }
+  bool anything_to_push() const {
+    return state().replica->has_changes() || (in_sync() && state().leases.wants_renewal());
+  }
 
   std::uint16_t know(const lease_cache_actor& holder) const {
     return state().leases.know(holder, state().sequence);

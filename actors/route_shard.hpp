@@ -29,6 +29,9 @@ struct route_shard_options {
   shard_outlet_actor cluster;    ///< Null: this node is alone.
   change_confirmer_actor confirmer; ///< Null: nobody is answered.
   std::chrono::nanoseconds confirm_timeout = std::chrono::seconds{5}; ///< Of the confirmer.
+  /// Of the successor of a shard that died: how many loops route by what that one granted. They are not said to have
+  /// applied anything before they have applied a push of this one in sync.
+  std::size_t loops_to_renew = 0;
   std::shared_ptr<shard_roles> roles{}; ///< Null: nobody asks whether it is held here.
   std::shared_ptr<replica_board> board{}; ///< Null: nobody asks what it and its copies owe each other.
   std::chrono::nanoseconds tombstone_life = std::chrono::minutes{10};

@@ -23,9 +23,9 @@ public:
   void ask(routing::peer_id from, routing::change_asked question, routing::time_point now);
   bool empty() const { return open_.empty(); }
   /// What can be answered now. `push` sends all changes to the loops and returns the number of the last push;
-  /// `applied` is the last one that all loops have applied.
+  /// `applied` is the last one that all loops have applied, if they route by what this shard pushes at all.
   template <class Push>
-  std::vector<answer> look(const routing::shard_replica& replica, std::uint64_t applied,
+  std::vector<answer> look(const routing::shard_replica& replica, std::optional<std::uint64_t> applied,
                            routing::time_point now, Push&& push);
   void forget(routing::peer_id from);
 
@@ -50,13 +50,13 @@ private:
 
 template <class Push>
 std::vector<shard_changes::answer> shard_changes::look(const routing::shard_replica& replica,
-                                                       std::uint64_t applied,
+                                                       std::optional<std::uint64_t> applied,
                                                        routing::time_point now, Push&& push) {
   auto answers = std::exchange(refused_, {});
   std::erase_if(open_, [&](waiting& each) {
     if (!each.pushed && replica.is_as(each.question))
       each.pushed = push();
-    const bool is_applied = each.pushed && *each.pushed <= applied;
+    const bool is_applied = each.pushed && each.pushed <= applied;
     const bool drained = is_applied && is_drained(each);
     if (!drained && now < each.until)
       return false;

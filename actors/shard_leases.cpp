@@ -46,8 +46,16 @@ void shard_leases::note_applied(const lease_cache_actor& holder, std::uint64_t s
     applied_[position] = sequence;
 }
 
-std::uint64_t shard_leases::applied_by_all(std::uint64_t sequence) const {
-  return applied_.empty() ? sequence : *std::min_element(applied_.begin(), applied_.end());
+void shard_leases::note_pushed(std::uint64_t sequence) {
+  if (wants_renewal())
+    renewal_ = sequence;
+}
+
+std::optional<std::uint64_t> shard_leases::applied_by_all(std::uint64_t sequence) const {
+  const auto applied = applied_.empty() ? sequence : *std::min_element(applied_.begin(), applied_.end());
+  if (to_renew_ > 0 && (!renewal_ || applied < *renewal_))
+    return std::nullopt;
+  return applied;
 }
 
 } // namespace shunt

@@ -5,6 +5,7 @@
 #include "actors/protocol.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,13 +29,23 @@ public:
   /// Who waits for the answer, and does not any more.
   std::vector<std::uint16_t> take_awaiting(const std::string& host);
 
+  /// So many holders route by what a predecessor of this shard granted, until they have applied its first push in sync
+  /// after they made themselves known.
+  void outlive(std::size_t holders) { to_renew_ = holders; }
+  /// Whether that push is due, if the shard is in sync.
+  bool wants_renewal() const { return to_renew_ > 0 && !renewal_ && holders_.size() >= to_renew_; }
+  /// A push in sync.
+  void note_pushed(std::uint64_t sequence);
+
   void note_applied(const lease_cache_actor& holder, std::uint64_t sequence);
-  /// The push that all have applied, of `sequence` in all.
-  std::uint64_t applied_by_all(std::uint64_t sequence) const;
+  /// The push that all have applied, of `sequence` in all. Nothing: some may route by what a predecessor granted.
+  std::optional<std::uint64_t> applied_by_all(std::uint64_t sequence) const;
 
 private:
   std::vector<lease_cache_actor> holders_;
   std::vector<std::uint64_t> applied_; ///< By each of them.
+  std::size_t to_renew_ = 0;
+  std::optional<std::uint64_t> renewal_; ///< The push by which they do.
   /// By whom: positions, a few.
   std::unordered_map<std::string, std::vector<std::uint16_t>> leased_, unanswered_;
 };

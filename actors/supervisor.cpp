@@ -318,6 +318,7 @@ private:
     auto options = route_shard_options_of(settings(), index, parts().shards.size());
     options.incarnation = ++state().incarnation;
     options.in_sync = false;
+    options.loops_to_renew = parts().lease_caches.size();
     options.confirmer = parts().confirmer;
     if (parts().cluster)
       options.cluster = parts().cluster;

@@ -84,5 +84,58 @@ TEST_F(RouteShardAsked, RemembersSoManyQuestionsOfOthers) {
   EXPECT_EQ(heard.wished.front().reply, "1");
 }
 
+// -- The successor of a shard that died
+
+class RouteShardThatSucceeds : public RouteShardAsked {
+protected:
+  RouteShardThatSucceeds() {
+    options.in_sync = false;
+    options.loops_to_renew = 2;
+    start();
+    hear({registered("a.example", 1)});
+    tell(shard, ask_change{{.which = {"a.example", "", "127.0.0.1:1"},
+                            .content = registered("a.example", 1).target->content_hash(),
+                            .within = 1h}});
+  }
+  void become_in_sync() {
+    tell(shard, registrations_asked{});
+    advance(options.register_interval);
+  }
+  void meet(const lease_cache_actor& loop) { tell(shard, lease_wildcards{loop}); }
+  void apply(const lease_cache_actor& loop, const holder_record& of) {
+    tell(shard, changes_applied{options.incarnation, of.pushes.back().sequence, loop});
+    advance(10ms);
+  }
+  void expect_answer_when_both_have_applied() {
+    EXPECT_THAT(heard.answers, IsEmpty());
+    ASSERT_FALSE(record.pushes.empty());
+    EXPECT_TRUE(record.pushes.back().in_sync);
+    apply(holder, record);
+    EXPECT_THAT(heard.answers, IsEmpty());
+    apply(other_holder, other_record);
+    ASSERT_THAT(heard.answers, SizeIs(1));
+    EXPECT_TRUE(heard.answers[0].applied);
+  }
+};
+
+TEST_F(RouteShardThatSucceeds, SpeaksForNoLoopThatRoutesByWhatItsPredecessorGranted) {
+  meet(holder);
+  meet(other_holder);
+  advance(1min);
+  EXPECT_THAT(heard.answers, IsEmpty()) << "they keep it until this one is in sync";
+  become_in_sync();
+  expect_answer_when_both_have_applied();
+}
+
+TEST_F(RouteShardThatSucceeds, WaitsForLoopsThatItHasNotHeardOf) {
+  become_in_sync();
+  meet(holder);
+  advance(1min);
+  EXPECT_THAT(record.pushes, IsEmpty());
+  EXPECT_THAT(heard.answers, IsEmpty());
+  meet(other_holder);
+  expect_answer_when_both_have_applied();
+}
+
 } // namespace
 } // namespace shunt

@@ -259,6 +259,19 @@ TEST_F(Supervisor, ReplacesAShardThatDiesByAnException) {
   EXPECT_EQ(restarts.route_shards, 1u);
 }
 
+TEST_F(Supervisor, LetsNoSuccessorSpeakForLoopsThatRouteByWhatItsPredecessorGranted) {
+  test::confirmer_record heard;
+  parts->confirmer = own(test::spawn_recording_confirmer(system, heard));
+  start_serving();
+  crash(parts->shards[1]);
+  advance(settings.start_response_delay_interval); // Now it is in sync.
+  const routing::change_asked gone{.which = {"a.example", "", "127.0.0.1:1"}, .present = false, .within = 1s};
+  tell(parts->shards[1], ask_change{gone});
+  advance(1s);
+  ASSERT_THAT(heard.answers, SizeIs(1));
+  EXPECT_FALSE(heard.answers[0].applied);
+}
+
 TEST_F(Supervisor, LetsASuccessorBeginInDoubtAndAsALaterIncarnation) {
   start_serving();
   for (std::uint64_t incarnation = 2; incarnation < 4; ++incarnation) {
