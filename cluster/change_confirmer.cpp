@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -34,7 +35,7 @@ struct confirmer_state {
   std::vector<peers_changed::peer> peers;
   std::map<std::uint64_t, open_change> open;
   std::uint64_t last = 0;
-  bool due_scheduled = false;
+  std::optional<routing::time_point> due; ///< When `changes_due` comes that counts; others may come later.
 };
 using confirmer_self = change_confirmer_actor::stateful_pointer<confirmer_state>;
 
@@ -106,11 +107,14 @@ public:
 
   void look() const {
     auto& s = state();
-    s.due_scheduled = false;
-    while (!s.open.empty() && s.open.begin()->second.until <= now())
-      end(s.open.begin());
-    if (!s.open.empty())
-      look_again_at(s.open.begin()->second.until);
+    if (s.due && *s.due > now())
+      return;
+    s.due.reset();
+    for (auto at = s.open.begin(); at != s.open.end();)
+      if (const auto looked_at = at++; looked_at->second.until <= now())
+        end(looked_at);
+      else
+        look_again_at(looked_at->second.until);
   }
 
 private:
@@ -165,10 +169,13 @@ private:
     state().open.erase(at);
   }
 
-  /// All have the same patience, so the oldest is the next.
+  /// All have the same patience, but some have waited elsewhere.
   void look_again_at(routing::time_point when) const {
-    if (!std::exchange(state().due_scheduled, true))
-      self_->delayed_send(self_, std::max(when - now(), std::chrono::nanoseconds{0}), changes_due{});
+    auto& due = state().due;
+    if (due && *due <= when)
+      return;
+    due = when;
+    self_->delayed_send(self_, std::max(when - now(), std::chrono::nanoseconds{0}), changes_due{});
   }
 
   confirmer_self self_;
