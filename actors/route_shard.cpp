@@ -175,6 +175,8 @@ public:
     state().lines->failed(*endpoint,
                           table().report_failure(failed.host, failed.path, failed.address,
                                                         failed.prune_tls && !options_.cluster, now()));
+    if (failed.prune_tls && options_.cluster)
+      state().replica->endpoint_failed({failed.host, failed.path, failed.address});
     count_routes();
     tell_checker();
     push_soon();

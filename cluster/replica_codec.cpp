@@ -291,15 +291,26 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, transfer_piece& m) 
 }
 
 void write_fields(msgpack_writer& out, const ages_asked& m) {
-  out.array(2);
+  out.array(m.failed.empty() ? 2 : 3);
   out.put(m.round);
   write_keys(out, m.of);
+  if (m.failed.empty())
+    return;
+  out.array(m.failed.size());
+  for (const bool each : m.failed)
+    out.put(each);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, ages_asked& m) {
   if (fields.next())
     m.round = in.number(any);
   if (fields.next())
     m.of = read_keys(in);
+  if (!fields.next())
+    return;
+  for (auto left = in.array(); left > 0 && !in.failed(); --left) {
+    m.failed.push_back(in.boolean());
+    in.charge(1);
+  }
 }
 
 void write_fields(msgpack_writer& out, const ages_told& m) {

@@ -150,6 +150,9 @@ struct transfer_piece {
 struct ages_asked {
   std::uint64_t round = 0;
   std::vector<endpoint_key> of{};
+  /// Which of them an attempt of the asker's failed on, so that they are not to be spared for their TLS. Where it ends
+  /// early, the rest did not. Round 0: only to say so.
+  std::vector<bool> failed{};
 };
 struct ages_told {
   std::uint64_t round = 0;

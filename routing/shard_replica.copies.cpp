@@ -276,15 +276,28 @@ void shard_replica::ask_ages(std::vector<endpoint_key> of, time_point now) {
   }
   std::vector<bool> fresh(of.size());
   ages_.emplace(ages_round{std::move(of), std::move(fresh), {}, now});
-  ++ages_number_;
+  ages_asked question{++ages_number_, ages_->of};
+  for (const auto& each : ages_->of)
+    question.failed.push_back(slice_.has_failed(each));
   for (const auto& each : view_.others) {
     ages_->awaited.insert(each.peer);
-    send(each.peer, ages_asked{ages_number_, ages_->of});
+    send(each.peer, question);
   }
+}
+
+/// A holder says so when it asks for ages, and not before: if a question is lost, it asks again.
+void shard_replica::endpoint_failed(const endpoint_key& which) {
+  slice_.spare_no_more(which);
+  if (!holds_ && upstream_)
+    send(*upstream_, ages_asked{.of = {which}, .failed = {true}});
 }
 
 void shard_replica::tell_ages(peer_id to, const ages_asked& m, time_point now) {
   ages_told answer{.round = m.round};
+  if (holds_)
+    for (std::size_t i = 0; i < std::min(m.of.size(), m.failed.size()); ++i)
+      if (m.failed[i])
+        slice_.spare_no_more(m.of[i]);
   if (holds_)
     for (const auto& each : m.of)
       answer.ages.push_back(slice_.age_to_tell(each, now));

@@ -121,6 +121,9 @@ public:
 
   // -- Ageing.
 
+  /// An attempt of this node failed on a TLS endpoint in a way that removes it where a node is alone. Here it may be well
+  /// for the other nodes: it goes, on all, when no holder hears it for one threshold.
+  void endpoint_failed(const endpoint_key& which);
   /// Asked at the beginning of each cycle.
   bool may_prune(time_point now);
   /// One step of a cycle that began at `began`; true at its end. In a cluster what is over is asked about, and

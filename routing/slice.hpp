@@ -171,6 +171,10 @@ public:
   nanoseconds age_to_tell(const endpoint_key& which, time_point now) const;
   /// Another copy heard it then.
   void hear(const endpoint_key& which, time_point at);
+  /// An attempt failed on it, on this node or another: from now on it is not spared for its TLS, unless it is heard.
+  void spare_no_more(const endpoint_key& which);
+  /// Whether that was said of it.
+  bool has_failed(const endpoint_key& which) const;
   /// No copy heard it: it goes, if its age is over.
   void prune_endpoint(const endpoint_key& which, time_point now, prune_result& result);
 

@@ -48,7 +48,7 @@ public:
 
   const endpoint* about() const { return target.get(); }
   time_point heard() const {
-    const time_point told{nanoseconds{packed_ >> 2}};
+    const time_point told{nanoseconds{packed_ >> 3}};
     return target.get() == nullptr ? told : std::max(told, target->heard());
   }
   /// When the endpoint was heard, whether its stamp was too far in the future to be believed: it
@@ -57,16 +57,19 @@ public:
   /// Whether this node knows it only from others, or in doubt: it is not spared for its TLS then.
   bool provisional() const { return (packed_ & 2) != 0; }
   void set_provisional() { packed_ |= 2; }
+  /// Whether an attempt failed on it since it was heard directly; then it is provisional, too.
+  bool failed() const { return (packed_ & 4) != 0; }
+  void set_failed() { packed_ |= 6; }
   void touch(time_point now, bool stamp_counts, bool provisional = false) {
     const std::int64_t ns = nanoseconds{now.time_since_epoch()}.count();
-    packed_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(ns) << 2)
-              | (provisional ? 2 : 0) | (stamp_counts ? 1 : 0);
+    packed_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(ns) << 3)
+              | (provisional ? 2 | (packed_ & 4) : 0) | (stamp_counts ? 1 : 0);
   }
 
   placed_endpoint target;
 
 private:
-  std::int64_t packed_ = 0; ///< Nanoseconds; below them whether it is provisional, and its stamp counts.
+  std::int64_t packed_ = 0; ///< Nanoseconds; below them whether it failed, is provisional, and its stamp counts.
 };
 
 } // namespace shunt::routing

@@ -142,6 +142,19 @@ void slice::hear(const endpoint_key& which, time_point at) {
   schedule(*r, *m);
 }
 
+void slice::spare_no_more(const endpoint_key& which) {
+  const auto [r, m] = find(which.host, which.path, which.address);
+  if (m == nullptr || !m->target->tls() || m->failed())
+    return;
+  m->set_failed();
+  schedule(*r, *m);
+}
+
+bool slice::has_failed(const endpoint_key& which) const {
+  const auto* m = find(which.host, which.path, which.address).member;
+  return m != nullptr && m->failed();
+}
+
 void slice::prune_endpoint(const endpoint_key& which, time_point now, prune_result& result) {
   const auto [r, m] = find(which.host, which.path, which.address);
   if (m != nullptr && !is_spared(*m) && stale_after(*m) < now)

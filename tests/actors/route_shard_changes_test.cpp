@@ -30,6 +30,12 @@ protected:
     tell(shard, confirm_change{reply, {{.which = {"a.example", "", "127.0.0.1:1"}, .within = 5s}}});
   }
 
+  /// In steps that a node which runs would notice.
+  void pass(std::chrono::seconds time) {
+    for (auto left = 2 * time.count(); left > 0; --left)
+      advance(500ms);
+  }
+
   confirmer_record heard;
 };
 
@@ -135,6 +141,22 @@ TEST_F(RouteShardThatSucceeds, WaitsForLoopsThatItHasNotHeardOf) {
   EXPECT_THAT(heard.answers, IsEmpty());
   meet(other_holder);
   expect_answer_when_both_have_applied();
+}
+
+// -- What failed
+
+TEST_F(RouteShardAsked, OfAClusterForgetsAFailedTlsEndpointThatNobodyHears) {
+  options.rules.stale_threshold = 4s;
+  options.prune_interval = 1s;
+  begin_in_a_cluster();
+  see(true);
+  hear({registered("a.example", 1, [](auto& e) { e.tls = true; })});
+  pass(10s);
+  EXPECT_NE(list_all().at("a.example"), "[]") << "it never goes by age";
+  tell(shard, endpoint_failed{"a.example", "", "127.0.0.1:1", true});
+  EXPECT_NE(list_all().at("a.example"), "[]") << "it may be well for other nodes";
+  pass(2s);
+  EXPECT_EQ(list_all().at("a.example"), "[]");
 }
 
 } // namespace

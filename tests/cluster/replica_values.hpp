@@ -192,7 +192,7 @@ public:
       case 12: return slice_told{told_hosts(), coin()};
       case 13: return transfer_pull{number()};
       case 14: return transfer_piece{number(), number(), coin(), told_hosts()};
-      case 15: return ages_asked{number(), keys()};
+      case 15: return ages_asked{number(), keys(), many([this] { return coin(); })};
       case 16:
         return ages_told{number(), many([this] { return coin() ? ages_told::never : age(); })};
       case 17: return endpoints_pruned{keys()};
@@ -281,7 +281,7 @@ struct same_message {
   }
   bool operator()(const routing::ages_asked& m) const {
     const auto& o = of<routing::ages_asked>();
-    return m.round == o.round && m.of == o.of;
+    return m.round == o.round && m.of == o.of && m.failed == o.failed;
   }
   bool operator()(const routing::ages_told& m) const {
     const auto& o = of<routing::ages_told>();

@@ -285,6 +285,77 @@ TEST_F(Replicas, DoubtWhatTheyKnowWhileRepairsGoOnTeachingThem) {
   EXPECT_TRUE(at(1).in_sync());
 }
 
+// -- TLS
+
+class ReplicasOfTls : public Replicas {
+protected:
+  void put_tls(std::size_t i, const std::string& uri) {
+    at(i).table().register_endpoint(heard(uri, make_endpoint(1, [](endpoint_spec& spec) { spec.tls = true; })), now, wall_ns);
+    at(i).applied(now);
+    run();
+  }
+  void prune(std::size_t i) {
+    prune_result result;
+    ASSERT_TRUE(at(i).may_prune(now));
+    at(i).prune_step(now, 100, now, result);
+    run();
+  }
+  const endpoint_key which{"a.com", "", address_of(1)};
+};
+
+TEST_F(ReplicasOfTls, KeepWhatNobodyHearsUntilItFails) {
+  make(2);
+  put_tls(0, "a.com");
+  put_tls(1, "a.com");
+  advance(150s);
+  prune(0);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  at(0).endpoint_failed(which);
+  prune(0);
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+  EXPECT_EQ(pool(1, "a.com"), "empty") << "it saw no failure";
+}
+
+TEST_F(ReplicasOfTls, KeepWhatFailedWhileSomebodyHearsIt) {
+  make(2);
+  advance(130s);
+  put_tls(0, "a.com");
+  put_tls(1, "a.com");
+  at(0).endpoint_failed(which);
+  for (int i = 0; i < 10; ++i) {
+    advance(50s);
+    put_tls(1, "a.com"); // The other one misses it each time.
+    prune(0);
+    ASSERT_EQ(pool(0, "a.com"), "1");
+  }
+}
+
+TEST_F(ReplicasOfTls, SpareAgainWhatIsHeardAgain) {
+  make(2);
+  put_tls(0, "a.com");
+  put_tls(1, "a.com");
+  at(0).endpoint_failed(which);
+  put_tls(0, "a.com");
+  put_tls(1, "a.com");
+  advance(300s);
+  prune(0);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  EXPECT_EQ(pool(1, "a.com"), "1");
+}
+
+TEST_F(ReplicasOfTls, TellTheLenderOfAFailure) {
+  make(1, 1);
+  advance(interval + 1s);
+  put_tls(0, "a.com");
+  ASSERT_EQ(ask(1, "a.com"), "1");
+  at(1).endpoint_failed(which);
+  run();
+  advance(150s);
+  prune(0);
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+  EXPECT_EQ(pool(1, "a.com"), "empty");
+}
+
 TEST_F(Slice, TakesBackTheTlsEndpointThatAnotherCopyHeardItself) {
   table->keep_history({});
   told_host told{.host = "a.com"};
