@@ -496,7 +496,7 @@ private:
     if (!options_->confirmer)
       return;
     peers_changed now_there;
-    const bool counts_the_dead = !s.members->sees_most();
+    const bool counts_the_dead = !s.members->sees_most(now());
     for (const auto& peer : s.members->peers())
       if (peer.state != routing::peer_state::left
           && (counts_the_dead || peer.state != routing::peer_state::dead))

@@ -139,12 +139,12 @@ public:
   std::uint64_t view_hash() const;
   /// True if no peer was heard for `remove_after` although some are known or expected.
   bool isolated(time_point now) const;
-  /// Whether those who may route are known here, so that this node may speak for all: it has met some and is not cut off
-  /// from them, or there are none to be met.
+  /// Whether those who may route are known here, so that this node may speak for all: it has met some, or there are none
+  /// to be met.
   bool knows_others(time_point now) const;
   /// Whether this node and those it sees alive are more than half of those that have a place and did not leave. If not,
-  /// the dead may be alive, on the other side of a partition.
-  bool sees_most() const;
+  /// or if it is isolated, the dead may be alive, on the other side of a partition.
+  bool sees_most(time_point now) const;
 
   struct peer_info {
     peer_id peer = this_node;

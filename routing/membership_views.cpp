@@ -147,13 +147,13 @@ bool membership::isolated(time_point now) const {
 }
 
 bool membership::knows_others(time_point now) const {
-  if (met_any_)
-    return !isolated(now);
-  return !rules_.peers_expected
-         && (rules_.peers_sought <= nanoseconds{0} || (heard_any_ && now - *heard_any_ >= rules_.peers_sought));
+  const bool sought_in_vain = heard_any_ && now - *heard_any_ >= rules_.peers_sought;
+  return met_any_ || (!rules_.peers_expected && (rules_.peers_sought <= nanoseconds{0} || sought_in_vain));
 }
 
-bool membership::sees_most() const {
+bool membership::sees_most(time_point now) const {
+  if (isolated(now))
+    return false;
   std::size_t all = 1, alive = 1;
   for (std::size_t i = 1; i < peers_.size(); ++i)
     if (const auto& p = peers_[i]; p.placed && !p.left) {
