@@ -58,7 +58,8 @@ lease_cache::asked::asked(lease_cache& cache, std::string of)
 lease_cache::lease_cache(loop& home, lease_cache_options options)
   : home_{home}, options_{options}, table_{options.rules, options.seed},
     held_{home.events().deadlines(),
-          [this](std::string_view host) { return shards_[shard_index(host)].actor; }} {
+          [this](std::string_view host) { return shards_[shard_index(host)].actor; }},
+    beat_{home.events().deadlines(), [](void* self) { static_cast<lease_cache*>(self)->beat(); }, this} {
 }
 
 lease_cache_actor lease_cache::open(std::vector<route_shard_actor> shards) {
@@ -67,8 +68,10 @@ lease_cache_actor lease_cache::open(std::vector<route_shard_actor> shards) {
   shards_in_doubt_ = shards_.size();
   self_ = spawn_pinned<lease_cache_actor, lease_cache_state>(home_, behave, this);
   held_.open(self_);
-  for (const auto& each : shards_)
-    caf::anon_send(each.actor, lease_wildcards{self_});
+  for (auto& each : shards_)
+    await_word(each);
+  if (options_.pauses)
+    home_.events().post([this] { beat(); });
   return self_;
 }
 
@@ -149,6 +152,7 @@ void lease_cache::take(const host_granted& message) {
   heard(shard, message.incarnation, message.sequence, message.in_sync);
   if (message.grant == nullptr) { // The shard's word that it has no more wildcards.
     forget_unconfirmed(shard);
+    had_word(shard);
     return;
   }
   if (grow(shard, message))
@@ -236,6 +240,40 @@ void lease_cache::heard(shard_view& shard, std::uint64_t incarnation, std::uint6
     renew(shard);
 }
 
+// -- After the process stood still: what is leased is as it was before, and others have gone on.
+
+/// All of its wildcards, and its word that these were all, behind whatever else it had to say.
+void lease_cache::await_word(shard_view& shard) {
+  ++shard.words_due;
+  ++words_due_;
+  caf::anon_send(shard.actor, lease_wildcards{self_});
+}
+
+void lease_cache::had_word(shard_view& shard) {
+  if (shard.words_due == 0)
+    return;
+  --shard.words_due;
+  if (--words_due_ == 0)
+    up_to_date_with_ = asked_after_;
+}
+
+bool lease_cache::is_up_to_date() const {
+  return !options_.pauses || options_.pauses->count(std::chrono::steady_clock::now()) == up_to_date_with_;
+}
+
+/// Shards are asked once they can have heard what was said meanwhile.
+void lease_cache::beat() {
+  const auto now = std::chrono::steady_clock::now();
+  options_.pauses->beat(now);
+  const auto times = options_.pauses->count(now);
+  if (times != asked_after_ && options_.pauses->has_caught_up(times)) {
+    asked_after_ = times;
+    for (auto& each : shards_)
+      await_word(each);
+  }
+  beat_.expires_after(times == asked_after_ ? net::standstill::beat_every : net::deadline_wheel::tick);
+}
+
 // -- A shard that died.
 
 void lease_cache::shard_replaced_by(const shard_replaced& message) {
@@ -246,7 +284,8 @@ void lease_cache::shard_replaced_by(const shard_replaced& message) {
   shard.outlived = true;
   shard.grows.reset();
   shard.later.clear();
-  caf::anon_send(shard.actor, lease_wildcards{self_});
+  words_due_ -= std::exchange(shard.words_due, 0); // Those its predecessor owed.
+  await_word(shard);
   for (const auto& [host, pending] : asked_)
     if (shard_index(host) == message.shard)
       caf::anon_send(shard.actor, lease_host{host, self_});
@@ -263,7 +302,7 @@ void lease_cache::renew(shard_view& shard) {
     std::chrono::steady_clock::now(), std::chrono::nanoseconds{0},
     [this](const std::string& host) { give_back(host); }, std::numeric_limits<std::size_t>::max());
   bury_soon();
-  caf::anon_send(shard.actor, lease_wildcards{self_});
+  await_word(shard);
 }
 
 void lease_cache::note_wildcard(shard_view& shard, const std::string& host) {

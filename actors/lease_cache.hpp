@@ -9,6 +9,7 @@
 #include "actors/protocol.hpp"
 #include "config/settings.hpp"
 #include "net/deadline.hpp"
+#include "net/standstill.hpp"
 
 #include <coroutine>
 #include <deque>
@@ -31,6 +32,7 @@ struct lease_cache_options {
   std::size_t hosts_asked_max = 10'000;                        ///< At the same time.
   routing::lease_rules rules;
   std::uint64_t seed = 0; ///< Of the hashes; not to be guessed from outside.
+  std::shared_ptr<net::standstill> pauses{}; ///< Null: what is leased counts however long the process stood still.
 };
 
 class lease_cache {
@@ -47,8 +49,8 @@ public:
     return table_.match(host, leased, path);
   }
   /// Whether "not there" is known for certain: all shards were in sync when they spoke last. All,
-  /// because a wildcard may live on any of them.
-  bool may_deny() const { return shards_in_doubt_ == 0; }
+  /// because a wildcard may live on any of them; and all have spoken since the process stood still last.
+  bool may_deny() const { return shards_in_doubt_ == 0 && is_up_to_date(); }
 
   /// Awaits a lease on `host`: true when it is there, false when the shard does not answer in time
   /// or too much is being asked. `host` outlives the call.
@@ -95,6 +97,7 @@ private:
     std::uint64_t incarnation = 0;
     std::uint64_t sequence = 0;
     bool in_sync = false;
+    std::size_t words_due = 0; ///< Its answers to `lease_wildcards`.
     bool outlived = false; ///< What is leased was granted by a predecessor, who pushes no more.
     std::optional<growing> grows;
     std::deque<said> later; ///< What it said while that grows.
@@ -120,6 +123,10 @@ private:
   void set_in_sync(shard_view& shard, bool in_sync);
   void heard(shard_view& shard, std::uint64_t incarnation, std::uint64_t sequence, bool in_sync);
   void renew(shard_view& shard);
+  void await_word(shard_view& shard);
+  void had_word(shard_view& shard);
+  bool is_up_to_date() const;
+  void beat();
   void note_wildcard(shard_view& shard, const std::string& host);
   void forget_unconfirmed(shard_view& shard);
   std::size_t shard_index(std::string_view host) const;
@@ -134,6 +141,10 @@ private:
   lease_cache_actor self_;
   held_requests held_;
   bool burying_ = false;
+  std::size_t words_due_ = 0;        ///< Of all shards.
+  std::uint64_t asked_after_ = 0;    ///< That standstill; and then the shards for a word.
+  std::uint64_t up_to_date_with_ = 0; ///< It is over for what is leased here.
+  net::deadline beat_;
 };
 
 struct lease_cache::obtain_awaiter {

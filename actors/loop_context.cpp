@@ -17,10 +17,12 @@ net::upstream_limits upstream_limits_of(const config::settings& settings) {
   return {.idle_per_backend_max = idle};
 }
 
-lease_cache_options lease_options_of(const config::settings& settings, std::uint64_t seed) {
+lease_cache_options lease_options_of(const config::settings& settings, std::uint64_t seed,
+                                     std::shared_ptr<net::standstill> pauses) {
   lease_cache_options options;
   options.rules = lease_rules_of(settings);
   options.seed = seed;
+  options.pauses = std::move(pauses);
   return options;
 }
 
@@ -30,7 +32,7 @@ loop_context::loop_context(router_context& shared, loop& on, const policy& first
   : router{shared}, home{on}, rules{boost::make_local_shared<const policy>(first)},
     counters{*shared.counters[on.events().index()]},
     metrics{*shared.metrics[on.events().index()]},
-    leases{on, lease_options_of(first.settings, ids.random())},
+    leases{on, lease_options_of(first.settings, ids.random(), shared.pauses)},
     upstreams{upstream_limits_of(first.settings)},
     http2_upstreams{net::upstream_limits{}.idle_timeout},
     sessions{on, shared.sessions},

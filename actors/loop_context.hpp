@@ -15,6 +15,7 @@
 #include "net/http_date.hpp"
 #include "net/loop_metrics.hpp"
 #include "net/request_id.hpp"
+#include "net/standstill.hpp"
 #include "net/upstream_pool.hpp"
 #include "routing/hold_queue.hpp"
 
@@ -75,6 +76,7 @@ struct router_context {
   access_log_queue* access_log = nullptr; ///< Null: no access log, whatever a policy says.
   std::string own_ip;
   std::shared_ptr<routing::hold_room> hold_room = std::make_shared<routing::hold_room>();
+  std::shared_ptr<net::standstill> pauses; ///< Of a node of a cluster, which others go on without. Null: nobody cares.
   std::optional<internal_listener> internal; ///< Empty: no hairpinning. Set before any request comes.
   std::atomic<health> state{health::initializing};
   std::atomic<bool> isolated{false}; ///< No other node of the cluster is heard, though there should be some.

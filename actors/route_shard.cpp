@@ -115,6 +115,18 @@ public:
     prune_later();
   }
 
+  /// Before every message: this may be the first thing that happens since the process stood still. Whoever relies on
+  /// this shard hears of the doubt before anything else.
+  void note_standstills() const {
+    if (!options_.pauses)
+      return;
+    const bool was_in_sync = in_sync();
+    const auto times = options_.pauses->count(net::standstill::clock::now());
+    state().replica->note_standstills(times, options_.pauses->has_caught_up(times));
+    if (was_in_sync && !in_sync())
+      push();
+  }
+
   // -- What is heard.
 
   void apply(const registration_batch& batch) const {
@@ -600,6 +612,7 @@ private:
 template <class Message>
 auto on(std::shared_ptr<const shard> it, void (shard::*handle)(const Message&) const) {
   return [it = std::move(it), handle](const Message& m) {
+    it->note_standstills();
     ((*it).*handle)(m);
     it->follow();
   };

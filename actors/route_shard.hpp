@@ -8,6 +8,7 @@
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
 #include "net/registry_metrics.hpp"
+#include "net/standstill.hpp"
 #include "routing/hold_queue.hpp"
 
 namespace shunt {
@@ -34,6 +35,7 @@ struct route_shard_options {
   std::size_t loops_to_renew = 0;
   std::shared_ptr<shard_roles> roles{}; ///< Null: nobody asks whether it is held here.
   std::shared_ptr<replica_board> board{}; ///< Null: nobody asks what it and its copies owe each other.
+  std::shared_ptr<net::standstill> pauses{}; ///< Null: it is sure of what it knows however long it stood still.
   std::chrono::nanoseconds tombstone_life = std::chrono::minutes{10};
 };
 

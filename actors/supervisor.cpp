@@ -325,6 +325,7 @@ private:
     options.roles = parts().roles;
     options.board = parts().board;
     options.room = parts().context->hold_room;
+    options.pauses = parts().context->pauses;
     options.demand = parts().demand;
     auto* metrics = parts().shard_metrics.empty() ? nullptr : parts().shard_metrics[index];
     const auto successor = spawn_route_shard(self_->system(), std::move(options), log(), metrics);

@@ -248,7 +248,8 @@ int run_router(const config::settings& settings, const std::string& file,
   // NATS first: a router that cannot hear of routes is no use, unless others tell it.
   registry_bridge bridge;
   const auto start = router_start_of(settings);
-  net::nats_bus bus{nats_options_of(settings, start), bridge, log};
+  const auto pauses = settings.cluster.enabled() ? std::make_shared<net::standstill>() : nullptr;
+  net::nats_bus bus{nats_options_of(settings, start), bridge, log, pauses};
   log.info({}, "setting-up-nats-connection", {});
   bus.connect();
   if (const auto server = bus.address(); !server.empty())
@@ -264,6 +265,7 @@ int run_router(const config::settings& settings, const std::string& file,
   net::buffer_budget buffers{static_cast<std::size_t>(settings.limits.connection_buffer_bytes)};
   router_context context{settings, log, buffers};
   context.own_ip = start.host;
+  context.pauses = pauses;
   context.connections_fit = clients_that_fit(log);
   const auto loops_wanted = settings.loop_count(std::thread::hardware_concurrency());
   context.count_for(loops_wanted);
@@ -311,6 +313,7 @@ int run_router(const config::settings& settings, const std::string& file,
   for (std::size_t i = 0; i < shard_count; ++i) {
     auto options = route_shard_options_of(settings, i, shard_count);
     options.room = context.hold_room;
+    options.pauses = pauses;
     options.demand = parts->demand;
     options.confirmer = parts->confirmer;
     if (parts->cluster)

@@ -57,6 +57,7 @@ public:
     messages = std::move(other.messages);
     pulled_at = other.pulled_at;
     waited_since = other.waited_since;
+    turn = std::move(other.turn);
     credit_ = std::move(other.credit_);
     return *this;
   }
@@ -75,6 +76,8 @@ public:
   std::optional<std::chrono::steady_clock::time_point> pulled_at{};
   /// Set: this process stood still, and these may have waited for it since then. Otherwise they were said just before.
   std::optional<std::chrono::steady_clock::time_point> waited_since{};
+  /// Held until the messages are applied: the bus's word that they are. Null: nobody asks.
+  std::shared_ptr<const void> turn{};
 
 private:
   std::shared_ptr<nats_credit> credit_;

@@ -11,8 +11,9 @@ void check_nats_options(const nats_options& options) {
   make_client_options(options);
 }
 
-nats_bus::nats_bus(nats_options options, registry_handler& handler, component_log& log)
-  : core_(std::make_shared<nats_core>(std::move(options), handler, log)) {
+nats_bus::nats_bus(nats_options options, registry_handler& handler, component_log& log,
+                   std::shared_ptr<standstill> pauses)
+  : core_(std::make_shared<nats_core>(std::move(options), handler, log, std::move(pauses))) {
 }
 
 nats_bus::~nats_bus() {

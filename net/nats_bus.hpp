@@ -18,6 +18,7 @@ namespace shunt::net {
 
 class component_log;
 class nats_core;
+class standstill;
 
 /// No server could be used, or the options cannot work. Says why, for a person.
 class nats_error : public std::runtime_error {
@@ -35,8 +36,10 @@ void check_nats_options(const nats_options& options);
 
 class nats_bus {
 public:
-  /// Does nothing yet. `handler` and `log` outlive the bus.
-  nats_bus(nats_options options, registry_handler& handler, component_log& log);
+  /// Does nothing yet. `handler` and `log` outlive the bus. `pauses` is told when what NATS said meanwhile has been
+  /// applied; null: nobody asks.
+  nats_bus(nats_options options, registry_handler& handler, component_log& log,
+           std::shared_ptr<standstill> pauses = {});
   /// Stops.
   ~nats_bus();
   nats_bus(const nats_bus&) = delete;

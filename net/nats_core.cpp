@@ -20,6 +20,7 @@ constexpr auto pull_patience = 200ms; // Also how soon stop() and a disconnectio
 constexpr auto gather_time = 4ms; // Handing over wakes the registrar, and it all shards.
 constexpr std::string_view log_source = ".nats";
 constexpr std::string_view marker_subject = "router.marker"; // Comes back to who sent it, behind what waited.
+constexpr char short_pause = 's'; // Before the number of such a marker: of any pause, however short.
 constexpr std::size_t reservation_batches_max = 4; // Alive; whoever takes them waits for a disk.
 constexpr std::size_t reservations_waiting_max = 20'000;
 constexpr std::size_t reservation_bytes_max = std::size_t{32} << 20; // Waiting.
@@ -29,13 +30,15 @@ constexpr int beacons_together = 64;
 
 } // namespace
 
-nats_core::nats_core(nats_options options, registry_handler& handler, component_log& log)
+nats_core::nats_core(nats_options options, registry_handler& handler, component_log& log,
+                     std::shared_ptr<standstill> pauses)
   : options_(std::move(options)),
     marker_prefix_(std::string{options_.start.id}.append(1, ' ')),
     handler_(handler),
     log_(log),
     credit_(std::make_shared<nats_credit>(std::max<std::size_t>(options_.batches_alive_max, 1))),
     reservation_credit_(std::make_shared<nats_credit>(reservation_batches_max)),
+    catch_up_(std::move(pauses)),
     drops_(options_.drops_over_after),
     overlap_(request_ids{}.random()),
     start_json_(to_json(options_.start)) {
@@ -143,6 +146,7 @@ void nats_core::run() noexcept {
     if (!credit_->take(pull_patience))
       continue;
     const auto waited_before = pause_.since(); // What waited comes before what ends this.
+    auto turn = catch_up_.present_turn(); // As well.
     std::vector<nats_message> messages;
     pull(messages);
     const auto now = clock::now();
@@ -158,6 +162,7 @@ void nats_core::run() noexcept {
     nats_batch batch{std::move(messages), credit_};
     batch.pulled_at = now;
     batch.waited_since = waited_before ? waited_before : pause_.since();
+    batch.turn = std::move(turn);
     handler_.on_messages(std::move(batch));
     // After a quiet time a message is handed over at once; while they pour in, a batch at a time.
     if (!flood)
@@ -186,6 +191,8 @@ void nats_core::tend_absence(clock::time_point now) {
 }
 
 void nats_core::tend_pause(clock::time_point now) {
+  if (const auto number = catch_up_.look(now, link_->connected()))
+    publish(marker_subject, std::string{marker_prefix_}.append(1, short_pause).append(std::to_string(*number)));
   if (!options_.notice_pauses)
     return;
   const auto seen = pause_.look(now, link_->connected());
@@ -282,8 +289,14 @@ void nats_core::hear_marker(std::string_view payload) {
   std::uint64_t number = 0;
   if (!payload.starts_with(marker_prefix_))
     return; // Another router's.
-  const auto digits = payload.substr(marker_prefix_.size());
-  if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec == std::errc{})
+  auto digits = payload.substr(marker_prefix_.size());
+  const bool is_short = digits.starts_with(short_pause);
+  digits.remove_prefix(is_short ? 1 : 0);
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec != std::errc{})
+    return;
+  if (is_short)
+    catch_up_.came_back(number);
+  else
     pause_.came_back(number);
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "net/nats_batch.hpp"
+#include "net/nats_catch_up.hpp"
 #include "net/nats_drops.hpp"
 #include "net/nats_link.hpp"
 #include "net/nats_overlap.hpp"
@@ -29,7 +30,8 @@ class registry_handler;
 
 class nats_core : public nats_link_owner, public std::enable_shared_from_this<nats_core> {
 public:
-  nats_core(nats_options options, registry_handler& handler, component_log& log);
+  nats_core(nats_options options, registry_handler& handler, component_log& log,
+            std::shared_ptr<standstill> pauses);
 
   void connect();
   void start();
@@ -105,7 +107,8 @@ private:
   std::atomic<std::uint64_t> received_{0};
   std::atomic<std::uint64_t> dropped_seen_{0}; // Still true when the library has forgotten.
   std::atomic<std::uint64_t> dropped_before_{0}; // By links that there were before.
-  nats_pause pause_;                           // The bus's thread alone, and the next four.
+  nats_pause pause_;                           // The bus's thread alone, and the next five.
+  nats_catch_up catch_up_;
   nats_drops drops_;
   clock::time_point next_loss_line_{};
   bool asking_is_due_ = false; // Messages were lost: everybody is to register again.

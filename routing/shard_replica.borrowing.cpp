@@ -57,6 +57,7 @@ void shard_replica::make_sure(time_point now) {
 void shard_replica::lose_upstream(time_point now) {
   upstream_.reset();
   upstream_complete_ = upstream_in_sync_ = false;
+  word_awaited_.reset(); // Whoever comes next says all anew.
   upstream_sequence_ = 0;
   granted_wildcards_.clear();
   granted_parts_.clear();

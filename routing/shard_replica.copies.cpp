@@ -305,6 +305,8 @@ void shard_replica::tell_ages(peer_id to, const ages_asked& m, time_point now) {
 }
 
 void shard_replica::take(const ages_told& m, peer_id from, time_point now) {
+  if (upstream_ == from && word_awaited_ == m.round)
+    word_awaited_.reset();
   if (!ages_ || m.round != ages_number_ || !ages_->awaited.contains(from))
     return;
   for (std::size_t i = 0; i < std::min(m.ages.size(), ages_->of.size()); ++i)

@@ -44,7 +44,7 @@ void shard_replica::set_rules(table_rules rules, const replica_rules& how) {
     history->set_rules(how.history);
 }
 
-bool shard_replica::in_sync() const {
+bool shard_replica::knows_all() const {
   if (holds_)
     return certain_;
   return upstream_ && upstream_complete_ && upstream_in_sync_ && filter_ && doubted_hosts_.empty()
@@ -281,6 +281,19 @@ void shard_replica::notice_pause(time_point now) {
   ran_at_ = now;
 }
 
+/// Also of less than `notice_pause` minds: nothing was lost, but "not here" is not an answer before all of it is read.
+void shard_replica::note_standstills(std::uint64_t times, bool caught_up) {
+  behind_ = how_.clustered && !caught_up;
+  if (std::exchange(standstills_, times) != times && upstream_)
+    await_word();
+}
+
+/// The answer comes behind all that the holder said before. (Of no endpoint is the age wanted.)
+void shard_replica::await_word() {
+  word_awaited_ = ++ages_number_;
+  send(*upstream_, ages_asked{*word_awaited_, {}});
+}
+
 void shard_replica::tick(time_point now) {
   notice_pause(now);
   wish_in_time(now);
@@ -345,7 +358,7 @@ bool shard_replica::want(std::string_view host, time_point) {
   if (asked_.contains(key))
     return false;
   if (holds_) {
-    return certain_ || slice_.has_routes(host) || !ask_for(key, std::nullopt);
+    return in_sync() || slice_.has_routes(host) || !ask_for(key, std::nullopt);
   }
   if (borrowed_.contains(key))
     return true;

@@ -61,12 +61,12 @@ public:
   const slice& table() const { return slice_; }
   /// Whether registrations of this shard are to be applied here.
   bool holds() const { return holds_; }
-  bool in_sync() const;
+  bool in_sync() const { return knows_all() && !(holds_ ? behind_ : word_awaited_.has_value()); }
   /// Whether this node's copy is in sync as a holder's; what peers are told.
   bool holds_in_sync() const { return holds_ && certain_; }
   /// Whether a loop that asks learns all that can be known now, here or anywhere: in sync, or, in a process that began
   /// without NATS and was never in sync, a copy of all that a holder in sync has.
-  bool has_caught_up() const { return in_sync() || (holds_ && !was_certain_ && transferred_ && !hears_all()); }
+  bool has_caught_up() const { return knows_all() || (holds_ && !was_certain_ && transferred_ && !hears_all()); }
   /// Whether `tick` may make it so, since everybody had time to register.
   bool is_certain_at(time_point now) const { return certain_at_ && now >= *certain_at_; }
   const replica_counters& counters() const { return counters_; }
@@ -84,6 +84,9 @@ public:
   void routing_api(bool followed, time_point now);
   /// What is known may be out of date, from now on until everybody was heard.
   void doubt(time_point now);
+  /// This process has stood still so many times, however shortly, and `caught_up` with what NATS said meanwhile, or not
+  /// yet. What a borrower knows counts again when its holder has said something afterwards.
+  void note_standstills(std::uint64_t times, bool caught_up);
   void see(shard_view view, time_point now);
   /// The link to it closed: what was under way is lost.
   void peer_gone(peer_id peer, time_point now);
@@ -199,6 +202,8 @@ private:
   std::optional<peer_id> knows_better(std::optional<peer_id> before) const;
   bool ask_for(const std::string& host, std::optional<peer_id> before);
   void notice_pause(time_point now);
+  void await_word();
+  bool knows_all() const;
   bool hears_all() const { return nats_connected_ && !nats_drops_ && api_followed_; }
   void be_certain(time_point now);
   void be_certain_in_time(time_point now);
@@ -282,6 +287,8 @@ private:
   bool api_followed_ = true;
   time_point nats_since_{}; ///< What was said since then was heard.
   time_point ran_at_{};      ///< As a holder.
+  std::uint64_t standstills_ = 0;
+  bool behind_ = false; ///< Of NATS, since the last of them.
   bool refresh_before_pruning_ = false;
   std::optional<time_point> wish_at_; ///< If nobody has a copy by then.
   bool wishes_registrations_ = false;
@@ -298,6 +305,7 @@ private:
   std::optional<peer_id> upstream_;
   bool upstream_complete_ = false;
   bool upstream_in_sync_ = false;
+  std::optional<std::uint64_t> word_awaited_; ///< Of `upstream_`, in a round of ages: all that it said before is read then.
   std::uint64_t lease_ = 0; ///< The number of the last one.
   std::uint64_t upstream_sequence_ = 0;
   std::optional<existence_filter> filter_;

@@ -54,7 +54,7 @@ void shard_replica::lend_less(peer_id to, const std::string& host) {
 void shard_replica::grant(peer_id to, std::vector<told_host> hosts, bool complete) {
   counters_.granted_hosts += hosts.size();
   auto& b = borrowers_[to];
-  send(to, lease_granted{++b.sequence, certain_, complete, std::move(hosts), b.lease});
+  send(to, lease_granted{++b.sequence, in_sync(), complete, std::move(hosts), b.lease});
 }
 
 void shard_replica::stop_lending(peer_id to) {
@@ -109,11 +109,11 @@ void shard_replica::tell_borrowers(const std::vector<host_change>& changes, time
   for (const auto& each : changes)
     told.push_back(slice_.tell(each, now));
   for (auto& [peer, b] : borrowers_) {
-    lease_changed news{.in_sync = certain_, .appeared = appeared, .lease = b.lease};
+    lease_changed news{.in_sync = in_sync(), .appeared = appeared, .lease = b.lease};
     for (const auto& each : told)
       if (is_wildcard(each.host) || b.hosts.contains(each.host))
         news.hosts.push_back(each);
-    if (news.hosts.empty() && appeared.empty() && sync_told_ == certain_)
+    if (news.hosts.empty() && appeared.empty() && sync_told_ == in_sync())
       continue;
     news.sequence = ++b.sequence;
     b.push_sent(now);

@@ -285,6 +285,45 @@ TEST_F(LeaseCache, DeniesOnlyWhenAllShardsAreInSync) {
   EXPECT_TRUE(cache->may_deny());
 }
 
+TEST_F(LeaseCache, DeniesNothingAfterItStoodStillBeforeAllShardsHaveCaughtUp) {
+  options.pauses = std::make_shared<net::standstill>();
+  const auto soon = std::chrono::steady_clock::now() + 24h; // Ahead of the loop's own beats, which then change nothing.
+  options.pauses->beat(soon);
+  start_in_sync();
+  grant(host, {});
+  EXPECT_TRUE(cache->may_deny());
+  options.pauses->beat(soon + net::standstill::longest_beat + 1ms);
+  EXPECT_FALSE(cache->may_deny());
+  expire_waits();
+  EXPECT_THAT(shards[0].wildcards_asked, SizeIs(1)) << "asked, it could not know yet";
+  options.pauses->caught_up(1);
+  expire_waits();
+  for (std::size_t shard = 0; shard < shard_count; ++shard) {
+    ASSERT_THAT(shards[shard].wildcards_asked, SizeIs(2));
+    EXPECT_FALSE(cache->may_deny());
+    tell(mailbox, host_granted{shard, 1, 0, true, nullptr});
+  }
+  EXPECT_TRUE(cache->may_deny());
+  expire_waits();
+  EXPECT_THAT(shards[0].wildcards_asked, SizeIs(2));
+}
+
+TEST_F(LeaseCache, TakesNoWordForOneAfterAPauseThatWasAskedForBefore) {
+  options.pauses = std::make_shared<net::standstill>();
+  const auto soon = std::chrono::steady_clock::now() + 24h;
+  options.pauses->beat(soon);
+  start();
+  tell(mailbox, host_granted{0, 1, 0, true, nullptr});
+  options.pauses->beat(soon + 1h);
+  options.pauses->caught_up(1);
+  expire_waits();
+  tell(mailbox, host_granted{0, 1, 0, true, nullptr});
+  tell(mailbox, host_granted{1, 1, 0, true, nullptr}); // What it was asked for at first.
+  EXPECT_FALSE(cache->may_deny());
+  tell(mailbox, host_granted{1, 1, 0, true, nullptr});
+  EXPECT_TRUE(cache->may_deny());
+}
+
 TEST_F(LeaseCache, CoversHostsByWildcardsWithoutAsking) {
   start_in_sync();
   grant("*.wild.example", {1, 2});

@@ -16,6 +16,10 @@ using testing::SizeIs;
 
 class RouteShardInDoubt : public route_shard_fixture {};
 
+shard_outlet_actor::behavior_type deaf_cluster() {
+  return {[](const to_peer&) {}, [](const shard_sync&) {}, [](const registrations_wished&) {}};
+}
+
 TEST_F(RouteShardInDoubt, DatesBackWhatWaitedWhileTheProcessStoodStill) {
   options.rules.stale_threshold = 120s;
   options.prune_interval = 1s;
@@ -50,6 +54,24 @@ TEST_F(RouteShardInDoubt, DeniesNothingWithoutNats) {
   advance(1h);
   lease("b.example");
   EXPECT_FALSE(record.grants.front().in_sync);
+}
+
+TEST_F(RouteShardInDoubt, DeniesNothingAfterItStoodStillBeforeItHasHeardWhatWasSaidMeanwhile) {
+  options.pauses = std::make_shared<net::standstill>();
+  const auto soon = std::chrono::steady_clock::now() + 24h; // Ahead of the clock, which then changes nothing.
+  options.pauses->beat(soon);
+  options.cluster = own(system.spawn(deaf_cluster));
+  start();
+  lease("a.example");
+  ASSERT_TRUE(record.grants.back().in_sync);
+  options.pauses->beat(soon + 1h);
+  lease("b.example");
+  ASSERT_THAT(record.pushes, SizeIs(1)) << "who relies on it is to know";
+  EXPECT_FALSE(record.pushes.front().in_sync);
+  EXPECT_FALSE(record.grants.back().in_sync);
+  options.pauses->caught_up(1);
+  lease("c.example");
+  EXPECT_TRUE(record.grants.back().in_sync);
 }
 
 TEST_F(RouteShardInDoubt, IsCertainAgainWhenEverybodyHadTimeToRegister) {

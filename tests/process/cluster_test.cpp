@@ -13,6 +13,7 @@
 #include <future>
 #include <iterator>
 #include <set>
+#include <thread>
 #include <utility>
 
 namespace shunt::test {
@@ -176,6 +177,40 @@ TEST(Cluster, NamesANodeThatStandsStillInTheAnswerToAChange) {
   EXPECT_TRUE(eventually([&] { // It goes on, and then it is as all others.
     return confirmed(all, "router.register", registration(green.port(), hosts[0])).at("confirmed") == true;
   }, 3 * step_time));
+}
+
+TEST(Cluster, DeniesNothingOnANodeThatGoesOnBeforeItHasCaughtUp) {
+  for (const auto& holders : {nlohmann::json(1), nlohmann::json("all")}) {
+    cluster_stage all{3, {{"holders", holders}}};
+    const backend to;
+    ASSERT_TRUE(all.wait_until_settled(3 * step_time));
+    auto& stopped = all.node(1);
+    const auto goes_on = std::chrono::steady_clock::now() + 600ms; // A shorter stop than 250 ms is none.
+    stopped.process().signal(SIGSTOP);
+    ASSERT_TRUE(eventually([&] { return stands_still(stopped.process().pid()); }));
+    std::vector<std::string> hosts;
+    for (int i = 0; i < 50; ++i) {
+      hosts.push_back(fresh_host());
+      all.bus.publish("router.register", registration(to.port(), hosts.back()).dump());
+    }
+    const auto wildcard = "a." + fresh_host();
+    all.bus.publish("router.register", registration(to.port(), "*" + wildcard.substr(1)).dump());
+    EXPECT_TRUE(eventually([&] { return client{all.node(0).port()}.send(get_request(wildcard)).response().status == 200; }));
+    hosts.push_back(wildcard);
+    std::vector<std::unique_ptr<client>> waiting;
+    for (const auto& host : hosts) {
+      waiting.push_back(std::make_unique<client>(stopped.port()));
+      waiting.back()->send(get_request(host));
+    }
+    std::this_thread::sleep_until(goes_on);
+    stopped.process().signal(SIGCONT);
+    for (std::size_t i = 0; i < hosts.size(); ++i)
+      EXPECT_NE(waiting[i]->response().status, 404) << hosts[i] << ", holders: " << holders;
+    for (const auto& host : hosts)
+      EXPECT_TRUE(eventually([&] { return client{stopped.port()}.send(get_request(host)).response().status == 200; }));
+    const auto nowhere = fresh_host();
+    EXPECT_TRUE(eventually([&] { return client{stopped.port()}.send(get_request(nowhere)).response().status == 404; }));
+  }
 }
 
 TEST(Cluster, AgreesOnWhatWasToldInAHurry) {

@@ -32,6 +32,65 @@ TEST_F(Replicas, LeaseAnewWhatAHolderInDoubtDidNotName) {
   EXPECT_EQ(pool(1, "a.com"), "1,4");
 }
 
+TEST_F(Replicas, AskAnotherHolderWhileTheyAreBehindWhatNatsSaid) {
+  make(2);
+  advance(interval + 1s);
+  put(0, "a.com", 1); // The other one stood still, and has not read it yet.
+  ASSERT_TRUE(at(1).in_sync());
+  at(1).note_standstills(1, false);
+  EXPECT_FALSE(at(1).in_sync());
+  EXPECT_TRUE(at(1).holds_in_sync() && at(1).has_caught_up()) << "peers need not know: it is over at once";
+  EXPECT_EQ(ask(1, "a.com"), "1");
+  EXPECT_EQ(ask(1, "b.com"), "gone");
+  EXPECT_FALSE(at(1).in_sync());
+  at(1).note_standstills(1, true);
+  EXPECT_TRUE(at(1).in_sync());
+}
+
+TEST_F(Replicas, TellBorrowersThatTheyAreBehindWhatNatsSaid) {
+  make(1, 1);
+  advance(interval + 1s);
+  ASSERT_TRUE(at(1).in_sync());
+  at(0).note_standstills(1, false);
+  run();
+  EXPECT_FALSE(at(1).in_sync());
+  EXPECT_EQ(ask(1, "a.com"), "gone"); // It may not be said that it is.
+  EXPECT_FALSE(at(1).in_sync());
+  at(0).note_standstills(1, true);
+  run();
+  EXPECT_TRUE(at(1).in_sync());
+}
+
+TEST_F(Replicas, DenyNothingAfterTheyStoodStillBeforeTheirHolderHasSpoken) {
+  make(1, 1);
+  advance(interval + 1s);
+  at(0).table().register_endpoint(heard("a.com", make_endpoint(1)), now, wall_ns);
+  at(0).applied(now);
+  (void)at(0).take_changes(now); // Its push waits.
+  ASSERT_TRUE(at(1).in_sync());
+  at(1).note_standstills(1, true);
+  EXPECT_FALSE(at(1).in_sync());
+  EXPECT_FALSE(at(1).want("a.com", now)) << "denied by a filter of before";
+  run();
+  EXPECT_TRUE(at(1).in_sync());
+  EXPECT_EQ(pool(1, "a.com"), "1");
+}
+
+TEST_F(Replicas, CountOnlyTheWordOfTheirHolderThatWasAskedForAfterTheLastPause) {
+  make(1, 1);
+  advance(interval + 1s);
+  at(1).note_standstills(1, true);
+  const auto first = at(1).take_outgoing();
+  at(1).note_standstills(2, true);
+  for (const auto& each : first)
+    at(0).receive(2, each.what, now);
+  for (const auto& each : at(0).take_outgoing())
+    at(1).receive(1, each.what, now);
+  EXPECT_FALSE(at(1).in_sync());
+  run();
+  EXPECT_TRUE(at(1).in_sync());
+}
+
 TEST_F(Replicas, DoNotRepairACopyThatIsTakingOverTheSlice) {
   make(2);
   put_all("a.com", 1);
