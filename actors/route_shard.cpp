@@ -347,6 +347,10 @@ public:
 
   void hear(const from_peer& m) const {
     note_restored(state().kept->restore_asked(*m.what, now()));
+    if (const auto* part = std::get_if<routing::slice_told>(m.what.get()))
+      state().lists.collect(m.from, *part);
+    if (std::holds_alternative<routing::lease_end>(*m.what))
+      state().lists.lose(m.from);
     if (const auto* asked = std::get_if<routing::change_asked>(m.what.get()))
       state().changes.ask(m.from, *asked, now());
     else if (const auto* told = std::get_if<routing::change_told>(m.what.get()))

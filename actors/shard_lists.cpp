@@ -34,6 +34,13 @@ void foreign_lists::expect(routing::peer_id from, std::uint64_t cursor, promise 
   open_.push_back({from, cursor, std::move(answer)});
 }
 
+/// It answers in the order in which it was asked.
+void foreign_lists::collect(routing::peer_id from, const routing::slice_told& part) {
+  const auto at = std::find_if(open_.begin(), open_.end(), [from](const auto& each) { return each.from == from; });
+  if (at != open_.end() && !part.last)
+    at->parts.insert(at->parts.end(), part.hosts.begin(), part.hosts.end());
+}
+
 bool foreign_lists::show(routing::peer_id from, const routing::transfer_piece& told,
                          const routing::table_rules& rules, routing::time_point now) {
   const auto at = std::find_if(open_.begin(), open_.end(), [&](const auto& each) {
@@ -42,7 +49,8 @@ bool foreign_lists::show(routing::peer_id from, const routing::transfer_piece& t
   if (at == open_.end())
     return false;
   routing::slice shown{rules};
-  for (const auto& host : told.hosts)
+  at->parts.insert(at->parts.end(), told.hosts.begin(), told.hosts.end());
+  for (const auto& host : at->parts)
     shown.adopt(host, now);
   route_list piece;
   if (told.next != routing::slice::tell_end)

@@ -20,10 +20,13 @@ public:
 
   /// That peer was asked for a piece of its slice from `cursor` on, with which `answer` is kept.
   void expect(routing::peer_id from, std::uint64_t cursor, promise answer);
+  /// What was too large for the piece itself comes before it, in parts. Not of a list alone, perhaps: others are to
+  /// hear of it, too.
+  void collect(routing::peer_id from, const routing::slice_told& part);
   /// False if nobody expects it.
   bool show(routing::peer_id from, const routing::transfer_piece& told,
             const routing::table_rules& rules, routing::time_point now);
-  /// It will not answer any more.
+  /// It will not answer any more: the link is gone, or it holds no copy.
   void lose(routing::peer_id from);
 
 private:
@@ -31,6 +34,7 @@ private:
     routing::peer_id from = routing::this_node;
     std::uint64_t cursor = 0;
     promise answer;
+    std::vector<routing::told_host> parts{}; ///< Of its piece.
   };
   std::vector<open_list> open_;
 };

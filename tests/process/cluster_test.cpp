@@ -116,6 +116,26 @@ TEST(Cluster, ShowsATableThatIsTooLargeForOnePieceWhole) {
   }
 }
 
+TEST(Cluster, ShowsFewHostsThatAreTooLargeForOnePieceWhole) {
+  cluster_stage all{2, {{"holders", 1}, {"shards", 2}}};
+  const backend to;
+  const auto tags = nlohmann::json{{"x", std::string(200, 'z')}};
+  constexpr int hosts = 12, endpoints = 400; // One host is about half of what a message holds.
+  for (int i = 0; i < hosts; ++i)
+    for (int port = 1; port <= endpoints; ++port)
+      all.bus.publish("router.register", registration(static_cast<std::uint16_t>(port), "h" + std::to_string(i) + ".large.test",
+                                                      {{"tags", tags}, {"private_instance_id", std::string(400, 'y')}}).dump());
+  const auto shown = [&](std::size_t i) {
+    int whole = 0;
+    const auto table = all.node(i).routes();
+    for (const auto& [uri, pool] : table.items())
+      whole += pool.size() == endpoints;
+    return whole;
+  };
+  for (std::size_t i = 0; i < all.size(); ++i)
+    EXPECT_TRUE(eventually([&] { return shown(i) == hosts; }, 2 * step_time)) << shown(i) << " on node " << i;
+}
+
 TEST(Cluster, LosesNoRouteWhenANodeDies) {
   cluster_stage all{3, {{"holders", 2}}};
   const backend to;
