@@ -135,6 +135,7 @@ void director::perform_on(int node, const step& todo) {
       enter(node, state::stopped);
       break;
     case action::go_on:
+      clients_.ask_anew(node);
       world_.at(node).signal(SIGCONT);
       of(node).excused = todo.excused;
       enter(node, state::going_on);

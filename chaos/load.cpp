@@ -4,12 +4,16 @@
 #include "tests/process/harness/client.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <span>
+#include <utility>
 
 namespace shunt::chaos {
 namespace {
 
 constexpr std::string_view body_prefix = "instance-";
+constexpr std::size_t asked_anew_max = 100; ///< So many connections a node that stands still has room for.
 
 } // namespace
 
@@ -66,28 +70,70 @@ void load::run(client& self) {
       self.connection.reset();
       continue;
     }
-    self.asked.push_back(ask(self, route));
-    ++asked_;
-    if (self.asked.back().status == 0)
-      ++unanswered_;
+    note(self, ask(self, route));
   }
 }
 
-request load::ask(client& self, int route) {
+void load::note(client& self, request made) {
+  ++asked_;
+  if (made.status == 0)
+    ++unanswered_;
+  self.asked.push_back(std::move(made));
+}
+
+void load::ask_anew(int node) {
+  std::vector<std::pair<client*, request>> waiting;
+  const auto count = std::min(options_.routes.size(), asked_anew_max);
+  for (const int route : std::span{options_.routes}.last(count)) { // Spare ones come last.
+    auto& self = *clients_.emplace_back(std::make_unique<client>(node, 0, nanoseconds{}));
+    auto& made = waiting.emplace_back(&self, begin(node, route)).second;
+    try {
+      send(self, made);
+    } catch (const std::exception& error) {
+      made.error = error.what();
+    }
+  }
+  threads_.emplace_back([this, waiting = std::move(waiting)]() mutable {
+    for (auto& [self, made] : waiting) {
+      if (made.error.empty())
+        await_answer(*self, made);
+      made.end = now();
+      note(*self, std::move(made));
+    }
+  });
+}
+
+request load::begin(int node, int route) const {
   request made;
-  made.node = self.node;
+  made.node = node;
   made.route = route;
   made.start = now();
+  return made;
+}
+
+void load::send(client& self, const request& made) const {
+  if (!self.connection)
+    self.connection.emplace(options_.ports[static_cast<std::size_t>(self.node)]);
+  self.connection->reader().patience = std::chrono::duration_cast<std::chrono::milliseconds>(options_.patience);
+  self.connection->send(test::get_request(host_of(made.route)));
+}
+
+void load::await_answer(client& self, request& made) const try {
+  const auto answer = self.connection->response();
+  made.status = answer.status;
+  made.instance = instance_of(answer.body);
+  if (answer.lists("Connection", "close"))
+    self.connection.reset();
+} catch (const std::exception& error) {
+  made.error = error.what();
+  self.connection.reset();
+}
+
+request load::ask(client& self, int route) {
+  auto made = begin(self.node, route);
   try {
-    if (!self.connection)
-      self.connection.emplace(options_.ports[static_cast<std::size_t>(self.node)]);
-    self.connection->reader().patience =
-      std::chrono::duration_cast<std::chrono::milliseconds>(options_.patience);
-    const auto answer = self.connection->send(test::get_request(host_of(route))).response();
-    made.status = answer.status;
-    made.instance = instance_of(answer.body);
-    if (answer.lists("Connection", "close"))
-      self.connection.reset();
+    send(self, made);
+    await_answer(self, made);
   } catch (const std::exception& error) {
     made.error = error.what();
     self.connection.reset();

@@ -42,6 +42,10 @@ public:
   void leave(int node) { left_[static_cast<std::size_t>(node)] = true; }
   void come_back(int node) { left_[static_cast<std::size_t>(node)] = false; }
 
+  /// Asks the node, which stands still, for the last hundred routes on a connection each. Returns when all of it is sent; the
+  /// answers are waited for meanwhile.
+  void ask_anew(int node);
+
   std::size_t asked() const { return asked_; }
   std::size_t unanswered() const { return unanswered_; }
 
@@ -53,6 +57,10 @@ private:
 
   void run(client& self);
   request ask(client& self, int route);
+  request begin(int node, int route) const;
+  void send(client& self, const request& made) const;
+  void await_answer(client& self, request& made) const;
+  void note(client& self, request made);
 
   load_options options_;
   const test::clock::time_point begin_ = test::clock::now();
