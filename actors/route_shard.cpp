@@ -9,11 +9,14 @@
 #include "actors/shard_leases.hpp"
 #include "actors/shard_lists.hpp"
 #include "actors/shard_wishes.hpp"
+#include "routing/peer_pace.hpp"
 #include "routing/shard_replica.hpp"
 
 #include <caf/all.hpp>
 
 #include <algorithm>
+#include <deque>
+#include <map>
 #include <span>
 
 namespace shunt {
@@ -52,6 +55,8 @@ struct route_shard_state {
   bool push_scheduled = false;
   std::optional<kept_slice> kept;
   foreign_lists lists;
+  routing::peer_pace pace;
+  std::map<routing::peer_id, std::deque<from_peer>> unheard; ///< Until these have been told less. Links wait with them.
   std::optional<clock::time_point> tick_at; ///< When `shard_tick` comes.
   shard_sync sync_told{}; ///< To the cluster.
   routing::replica_counters counted_before{}; ///< By predecessors.
@@ -346,6 +351,25 @@ public:
   // -- Other nodes.
 
   void hear(const from_peer& m) const {
+    auto& s = state();
+    if (!s.unheard.contains(m.from) && !s.pace.is_enough(m.from, now()))
+      return heed(m);
+    s.unheard[m.from].push_back(m);
+  }
+
+  void hear_unheard() const {
+    auto& s = state();
+    for (auto at = s.unheard.begin(); at != s.unheard.end();) {
+      auto& [peer, said] = *at;
+      for (; !said.empty() && !s.pace.is_enough(peer, now()); said.pop_front()) {
+        heed(said.front());
+        send_outgoing();
+      }
+      at = said.empty() ? s.unheard.erase(at) : std::next(at);
+    }
+  }
+
+  void heed(const from_peer& m) const {
     note_restored(state().kept->restore_asked(*m.what, now()));
     if (const auto* part = std::get_if<routing::slice_told>(m.what.get()))
       state().lists.collect(m.from, *part);
@@ -372,6 +396,8 @@ public:
     state().replica->peer_gone(m.peer, now());
     state().changes.forget(m.peer);
     state().lists.lose(m.peer);
+    state().unheard.erase(m.peer);
+    state().pace.forget(m.peer);
     changed_by_peers();
   }
 
@@ -427,10 +453,14 @@ public:
   }
 
   void tick(const shard_tick&) const {
-    state().tick_at.reset();
+    auto& at = state().tick_at;
+    if (at && now() < *at)
+      return; // That one is still to come. (Each brings the next about: two would go on for ever.)
+    at.reset();
     note_restored(state().kept->restore_in_time(now()));
     state().replica->tick(now());
     changed_by_peers();
+    hear_unheard();
   }
 
   void changed_by_peers() const {
@@ -453,10 +483,7 @@ public:
     hand_on_wishes();
     look_at_waiting_changes();
     if (options_.cluster) {
-      for (auto& each : s.replica->take_outgoing())
-        self_->send(options_.cluster,
-                    to_peer{each.to, options_.index,
-                            std::make_shared<const routing::replica_message>(std::move(each.what))});
+      send_outgoing();
       const shard_sync sync{options_.index, s.replica->holds_in_sync(), s.replica->has_caught_up()};
       if (sync.in_sync != s.sync_told.in_sync || sync.ready != s.sync_told.ready)
         self_->send(options_.cluster, s.sync_told = sync);
@@ -467,7 +494,9 @@ public:
       if (s.replica->take_wish_for_registrations())
         self_->send(options_.cluster, registrations_wished{});
     }
-    const auto due = s.replica->due();
+    auto due = s.replica->due();
+    if (!s.unheard.empty())
+      due = std::min(due.value_or(clock::time_point::max()), now() + routing::peer_pace::window);
     if (!due || (s.tick_at && *s.tick_at <= *due))
       return;
     s.tick_at = std::max(*due, now());
@@ -522,6 +551,15 @@ public:
   }
 
 private:
+  void send_outgoing() const {
+    for (auto& each : state().replica->take_outgoing()) {
+      state().pace.said(each.to, each.what, now());
+      self_->send(options_.cluster,
+                  to_peer{each.to, options_.index,
+                          std::make_shared<const routing::replica_message>(std::move(each.what))});
+    }
+  }
+
   routing::replica_rules replica_rules() const {
     return {.clustered = options_.cluster != nullptr,
             .in_sync = options_.in_sync,

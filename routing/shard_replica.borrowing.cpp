@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t started_with = 500; ///< Hosts in the first message; the others follow one by one.
 constexpr std::size_t offered_together = 64;
+constexpr std::size_t grant_parts_max = 1'024; ///< Each about a quarter of a megabyte at most.
 
 } // namespace
 
@@ -61,6 +62,7 @@ void shard_replica::lose_upstream(time_point now) {
   upstream_sequence_ = 0;
   granted_wildcards_.clear();
   granted_parts_.clear();
+  granted_parts_count_ = 0;
   kept_in_doubt_ = false;
   filter_.reset(); // Hosts that appear meanwhile are not heard of.
   if (holds_) // Otherwise whoever is asked next is asked for all hosts.
@@ -114,8 +116,14 @@ void shard_replica::take(const lease_granted& m, peer_id from, time_point now) {
   if (!follows(from, m))
     return;
   granted_parts_.insert(granted_parts_.end(), m.hosts.begin(), m.hosts.end());
-  if (is_part) // Half a host would be taken for all of it.
+  if (is_part) { // Half a host would be taken for all of it.
+    if (++granted_parts_count_ > grant_parts_max) { // It never ends.
+      send(from, lease_end{});
+      lose_upstream(now);
+    }
     return;
+  }
+  granted_parts_count_ = 0;
   for (const auto& host : std::exchange(granted_parts_, {})) {
     if (is_wildcard(host.host))
       granted_wildcards_.insert(host.host);

@@ -313,6 +313,7 @@ private:
   std::set<std::string> granted_wildcards_; ///< Since the lease began.
   bool kept_in_doubt_ = false; ///< What it did not name, because it was not in sync.
   std::vector<told_host> granted_parts_; ///< Of a grant whose last part has not come yet.
+  std::size_t granted_parts_count_ = 0;
   std::unordered_multimap<std::uint64_t, std::string> denied_; ///< By the filter, by `host_hash`.
   std::unordered_set<std::string> doubted_hosts_; ///< Were denied, and may be there now; they are being asked for.
 

@@ -22,8 +22,9 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
   b.lease = asked.lease;
   auto hosts = slice_.tell_wildcards(now);
   for (const auto& host : asked.hosts) {
-    if (b.hosts.insert(host).second)
-      watch(host);
+    if (b.hosts.size() >= lent_to_one_max || !b.hosts.insert(host).second)
+      continue; // Named twice.
+    watch(host);
     hosts.push_back(slice_.tell(host, now));
     if (hosts.size() >= granted_together)
       grant(to, std::exchange(hosts, {}), false);

@@ -59,6 +59,34 @@ TEST_F(Replicas, KnowSinceWhenABorrowerHasNotAppliedAPush) {
   EXPECT_EQ(at(0).push_awaited_since(), std::nullopt);
 }
 
+TEST_F(Replicas, TellAHostOnceThatIsNamedOftenInOneMessage) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  at(0).receive(2, lease_start{std::vector<std::string>(20'000, "a.com"), 9}, now);
+  std::size_t told = 0;
+  for (const auto& each : at(0).take_outgoing())
+    if (const auto* granted = std::get_if<lease_granted>(&each.what))
+      told += granted->hosts.size();
+  EXPECT_EQ(told, 1u);
+}
+
+TEST_F(Replicas, LeaveAHolderWhoseGrantNeverEnds) {
+  make(1, 1);
+  advance(interval + 1s);
+  ASSERT_TRUE(at(1).in_sync());
+  bool left = false;
+  int parts = 0;
+  for (; !left && parts < 10'000; ++parts) {
+    at(1).receive(1, lease_granted{.sequence = 1}, now); // The number of the one before, as parts have it.
+    for (const auto& each : at(1).take_outgoing())
+      left = left || std::holds_alternative<lease_end>(each.what);
+  }
+  EXPECT_TRUE(left);
+  EXPECT_GT(parts, 1'000) << "a large grant has many";
+  EXPECT_FALSE(at(1).in_sync());
+}
+
 TEST_F(Replicas, AskNobodyForWhatTheFilterDenies) {
   make(1, 1);
   put(0, "a.com", 1);
