@@ -35,6 +35,8 @@ struct node_count {
 
 /// Shorter ones than this are not kept by a machine that is busy.
 constexpr period moment{100ms};
+/// What a silent holder said last counts for so long: a denial and a confirmation rest on it.
+constexpr period silence{100ms, 3s};
 
 } // namespace
 
@@ -53,7 +55,7 @@ schema_of<settings> cluster_fields() {
     KEY(cluster.tls.private_key, text{}),
     KEY(cluster.tls.ca_certs, text{}),
     KEY(cluster.snapshot, text{}),
-    KEY(cluster.suspect_after, moment),
+    KEY(cluster.suspect_after, silence),
     KEY(cluster.remove_after, moment),
     KEY(cluster.rebalance_after, moment),
     KEY(cluster.confirm_timeout, moment),
