@@ -26,7 +26,9 @@ struct link_state {
 
 using link_self = peer_link_actor::stateful_pointer<link_state>;
 
-/// Pieces of slices do not hold up anything else. Each kind always takes the same way, so that its order stays.
+/// Pieces of slices do not hold up anything else. Each kind always takes the same way, so that its order stays. Leases,
+/// filters, pushes and ages share theirs: a filter that came after what has appeared since would deny it, and an answer
+/// about ages says that all pushes before it have been read.
 link_lane lane_of(const replica_message& message) {
   const bool piece = std::holds_alternative<routing::slice_told>(message)
                      || std::holds_alternative<routing::transfer_piece>(message);
