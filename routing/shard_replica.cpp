@@ -250,10 +250,9 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
       },
       [&](const slice_told& m) { take(m, from, now); },
       [&](const transfer_pull& m) {
-        if (!holds_) // An empty piece would say that there is nothing.
-          return send(from, lease_end{});
         transfer_piece piece{.cursor = m.cursor, .next = slice::tell_end};
-        piece.next = slice_.tell_piece(m.cursor, transferred_together, now, piece.hosts);
+        if (holds_)
+          piece.next = slice_.tell_piece(m.cursor, transferred_together, now, piece.hosts);
         piece.in_sync = holds_in_sync();
         send(from, std::move(piece));
       },

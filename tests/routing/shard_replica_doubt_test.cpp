@@ -91,16 +91,6 @@ TEST_F(Replicas, CountOnlyTheWordOfTheirHolderThatWasAskedForAfterTheLastPause) 
   EXPECT_TRUE(at(1).in_sync());
 }
 
-TEST_F(Replicas, SayThatTheyHoldNoCopyToWhoAsksForIt) {
-  make(1, 1);
-  put(0, "a.com", 1);
-  advance(interval + 1s);
-  at(1).receive(3, transfer_pull{0}, now);
-  const auto said = at(1).take_outgoing();
-  ASSERT_EQ(said.size(), 1u);
-  EXPECT_TRUE(std::holds_alternative<lease_end>(said[0].what)) << "nothing that looks like an empty table";
-}
-
 TEST_F(Replicas, DoNotRepairACopyThatIsTakingOverTheSlice) {
   make(2);
   put_all("a.com", 1);
