@@ -13,6 +13,7 @@ namespace shunt {
 namespace {
 
 constexpr std::size_t list_budget = 500; ///< Hosts a piece shows.
+constexpr std::size_t parts_max = 1'024; ///< Of a piece of another node's; each is a message.
 
 void show(const routing::slice::route_view& route, route_list& piece) {
   auto uri = std::string{route.host};
@@ -37,8 +38,13 @@ void foreign_lists::expect(routing::peer_id from, std::uint64_t cursor, promise 
 /// It answers in the order in which it was asked.
 void foreign_lists::collect(routing::peer_id from, const routing::slice_told& part) {
   const auto at = std::find_if(open_.begin(), open_.end(), [from](const auto& each) { return each.from == from; });
-  if (at != open_.end() && !part.last)
-    at->parts.insert(at->parts.end(), part.hosts.begin(), part.hosts.end());
+  if (at == open_.end() || part.last)
+    return;
+  at->parts.insert(at->parts.end(), part.hosts.begin(), part.hosts.end());
+  if (++at->told > parts_max) {
+    at->answer.deliver(caf::make_error(caf::sec::request_receiver_down));
+    open_.erase(at);
+  }
 }
 
 bool foreign_lists::show(routing::peer_id from, const routing::transfer_piece& told,

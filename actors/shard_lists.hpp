@@ -35,6 +35,7 @@ private:
     std::uint64_t cursor = 0;
     promise answer;
     std::vector<routing::told_host> parts{}; ///< Of its piece.
+    std::size_t told = 0; ///< How many parts.
   };
   std::vector<open_list> open_;
 };
