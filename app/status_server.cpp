@@ -308,21 +308,23 @@ net::task<std::string> status_server::answer_debug(net::wire& client, const net:
   body.begin(head.framing, head.content_length);
   std::string text;
   client.consume(head.head_bytes);
-  while (!body.done() && text.size() <= named_bytes_max) {
+  client.receive_within(request_within); // All of it.
+  std::size_t read = 0;
+  while (!body.done() && text.size() <= named_bytes_max && read <= 16 * named_bytes_max) {
     const auto step = body.take(client.bytes());
     for (std::size_t i = 0; i < step.piece_count; ++i)
       text.append(step.pieces[i]);
     client.consume(step.consumed);
+    read += step.consumed;
     if (step.malformed)
       co_return response("400 Bad Request", {}, {});
     if (step.done || step.consumed > 0)
       continue;
-    client.receive_within(request_within);
     const auto failed = co_await client.receive();
-    client.receive_within(0s);
     if (failed)
       co_return std::string{};
   }
+  client.receive_within(0s);
   const auto level = log_level_of(text);
   if (!level)
     co_return response("400 Bad Request", "Content-Type: text/plain; charset=utf-8\r\n",

@@ -95,8 +95,10 @@ task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port,
 
 std::string describe(const dial_result& failed, std::string_view host, std::string_view address) {
   if (failed.resolving) {
-    const bool late = failed.code == asio::error::timed_out;
-    return "dial tcp: lookup " + std::string{host} + (late ? ": i/o timeout" : ": no such host");
+    const auto text = "dial tcp: lookup " + std::string{host} + ": ";
+    if (lacks_means(failed.code))
+      return text + go_words(failed.code);
+    return text + (failed.code == asio::error::timed_out ? "i/o timeout" : "no such host");
   }
   auto text = "dial tcp " + std::string{address} + ": ";
   if (failed.refused)

@@ -34,7 +34,7 @@ struct http2_limits {
   /// The counts below are of this much time; afterwards they begin anew.
   std::chrono::nanoseconds flood_window = std::chrono::seconds{10};
   /// Streams that the peer reset or that were refused for its fault (CVE-2023-44487). Each answer that it took
-  /// whole allows one more: a balancer may bring many users, who come and go, over one connection.
+  /// whole allows one more, up to ten times this: a balancer may bring many users, who come and go, over one connection.
   std::uint32_t resets_max = 500;
   /// Frames that carry nothing forward: PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA and
   /// empty pieces of heads. Every frame that does carry something allows four more.

@@ -24,6 +24,8 @@ std::unique_ptr<nghttp2_option, option_deleter> make_option(const http2_limits& 
     throw std::bad_alloc{};
   nghttp2_option_set_no_auto_window_update(made, 1);
   nghttp2_option_set_no_closed_streams(made, 1);
+  constexpr std::uint64_t unlimited = 1'000'000'000; // `count_reset` judges, and knows more.
+  nghttp2_option_set_stream_reset_rate_limit(made, unlimited, unlimited);
   nghttp2_option_set_max_outbound_ack(made, limits.unsent_answers_max);
   nghttp2_option_set_max_continuations(made, limits.continuations_max);
   nghttp2_option_set_max_send_header_block_length(made, limits.sent_head_bytes_max);
@@ -32,6 +34,9 @@ std::unique_ptr<nghttp2_option, option_deleter> make_option(const http2_limits& 
 
 /// The frames by which a peer makes us work without getting on.
 constexpr std::uint32_t idle_frames_per_useful_frame = 4;
+
+/// Answers may be cheap, too: they allow so many times the resets that are allowed anyway.
+constexpr std::uint64_t answers_count_max = 9;
 
 /// What sessions of one thread lend each other, the one used last first: it is still in the cache.
 template <class T>
@@ -457,7 +462,7 @@ void http2_session::judge_stream_id(std::uint8_t type, std::int32_t id) {
 }
 
 void http2_session::count_reset() {
-  if (is_server() && ++resets_ > limits_.resets_max + answers_)
+  if (is_server() && ++resets_ > limits_.resets_max + std::min<std::uint64_t>(answers_, answers_count_max * limits_.resets_max))
     calm();
 }
 

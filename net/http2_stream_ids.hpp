@@ -25,7 +25,10 @@ public:
     last_ = std::max(last_, id);
   }
   /// We reset or refuse it.
-  void reset(std::int32_t id) { remember(reset_, resets_max, id); }
+  void reset(std::int32_t id) {
+    if (id > 0 && of(id) != state::reset)
+      remember(reset_, resets_max, id);
+  }
 
   bool is_fresh(std::int32_t id) const noexcept { return id > last_; }
   /// Of a stream that is neither fresh nor open.
@@ -38,7 +41,7 @@ public:
 
 private:
   static constexpr std::size_t gaps_max = 16;
-  static constexpr std::size_t resets_max = 512; ///< More within seconds end the connection anyway.
+  static constexpr std::size_t resets_max = 512; ///< Half of them are more than a client has streams at once.
 
   template <class T>
   static void remember(std::vector<T>& list, std::size_t max, T entry) {

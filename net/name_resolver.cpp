@@ -23,6 +23,7 @@ error_code reason_of(int status) {
     case ARES_ENODATA:
     case ARES_ENOTFOUND:
     case ARES_EBADNAME: return asio::error::host_not_found;
+    case ARES_ENOMEM: return asio::error::no_memory;
     default: return asio::error::host_not_found_try_again;
   }
 }
@@ -40,10 +41,25 @@ std::vector<asio::ip::address> addresses_of(const ares_addrinfo& found) {
   return addresses;
 }
 
-std::int64_t changed_at(const char* file) {
+/// Changes with the file.
+std::uint64_t mark_of(const char* file) {
   struct stat about {};
-  return ::stat(file, &about) == 0 ? about.st_mtim.tv_sec * 1'000'000'000LL + about.st_mtim.tv_nsec : 0;
+  if (::stat(file, &about) != 0)
+    return 0;
+  std::uint64_t mark = 1;
+  for (const auto part : {about.st_mtim.tv_sec, about.st_mtim.tv_nsec, static_cast<long>(about.st_size),
+                          static_cast<long>(about.st_ino)})
+    mark = mark * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(part);
+  return mark;
 }
+
+/// A server has this long at first, and twice as long when it is asked again.
+constexpr int server_patience_ms = 2000;
+constexpr int server_tries = 2;
+/// A question that was asked no longer ago is asked for others, too.
+constexpr auto shared_within = std::chrono::seconds{1};
+/// How often c-ares is asked whether to ask again.
+constexpr auto retry_look_every = std::chrono::milliseconds{100};
 
 } // namespace
 
@@ -52,6 +68,7 @@ struct name_resolver::flight {
   name_resolver& owner;
   channel& via;
   const std::string host;
+  const steady_time began;
   std::vector<lookup*> waiting;
   answer found;
 };
@@ -59,7 +76,7 @@ struct name_resolver::flight {
 /// c-ares' sockets and questions. It says which socket it waits for; the loop says when to go on.
 struct name_resolver::channel {
   struct watched {
-    watched(event_loop& loop, int socket) : descriptor{loop.get_executor(), socket} {}
+    explicit watched(event_loop& loop) : descriptor{loop.get_executor()} {}
 
     asio::posix::basic_stream_descriptor<executor> descriptor;
     bool reads = false, writes = false;       ///< What c-ares waits for.
@@ -74,19 +91,23 @@ struct name_resolver::channel {
 
   explicit channel(event_loop& home, const std::string& servers)
     : loop{home},
-      retry{home.deadlines(), [](void* self) { static_cast<channel*>(self)->go_on(ARES_SOCKET_BAD, ARES_SOCKET_BAD); },
-            this} {
+      retry{home.deadlines(), [](void* self) { static_cast<channel*>(self)->look(); }, this} {
     static const int initialised = ares_library_init(ARES_LIB_INIT_ALL);
     ares_options options{};
+    options.timeout = server_patience_ms;
+    options.tries = server_tries;
     options.sock_state_cb_data = this;
     options.sock_state_cb = [](void* self, ares_socket_t socket, int reads, int writes) {
       static_cast<channel*>(self)->watch(socket, reads != 0, writes != 0);
     };
     if (initialised != ARES_SUCCESS
-        || ares_init_options(&questions, &options, ARES_OPT_SOCK_STATE_CB) != ARES_SUCCESS)
+        || ares_init_options(&questions, &options, ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES)
+             != ARES_SUCCESS) {
       questions = nullptr;
-    else if (!servers.empty())
-      ares_set_servers_ports_csv(questions, servers.c_str());
+    } else if (!servers.empty() && ares_set_servers_ports_csv(questions, servers.c_str()) != ARES_SUCCESS) {
+      ares_destroy(questions);
+      questions = nullptr;
+    }
   }
   channel(const channel&) = delete;
   channel& operator=(const channel&) = delete;
@@ -101,7 +122,8 @@ struct name_resolver::channel {
     hints.ai_socktype = SOCK_STREAM;
     ++flights;
     ares_getaddrinfo(questions, asked.host.c_str(), nullptr, &hints, &channel::answered, &asked);
-    wait();
+    if (!retry.armed())
+      retry.expires_after(retry_look_every);
   }
 
   /// Called by c-ares, sometimes at once, so whoever waits is resumed from the loop, later.
@@ -128,8 +150,14 @@ struct name_resolver::channel {
       return;
     }
     auto& entry = sockets[socket];
-    if (entry == nullptr)
-      entry = std::make_shared<watched>(loop, socket);
+    if (entry == nullptr) {
+      entry = std::make_shared<watched>(loop);
+      error_code failed;
+      if (entry->descriptor.assign(socket, failed); failed) {
+        sockets.erase(socket); // Nothing is heard there; the question times out.
+        return;
+      }
+    }
     entry->reads = reads;
     entry->writes = writes;
     await(entry, true);
@@ -154,34 +182,32 @@ struct name_resolver::channel {
       });
   }
 
-  void go_on(int readable, int writable) {
-    ares_process_fd(questions, readable, writable);
-    wait();
-  }
+  void go_on(int readable, int writable) { ares_process_fd(questions, readable, writable); }
 
-  /// Until the next question is to be asked again.
-  void wait() {
-    timeval within{};
-    if (ares_timeout(questions, nullptr, &within) == nullptr)
-      retry.disarm();
-    else
-      retry.expires_after(std::max<std::chrono::nanoseconds>(
-        std::chrono::seconds{within.tv_sec} + std::chrono::microseconds{within.tv_usec},
-        std::chrono::milliseconds{1}));
+  /// It knows itself whom to ask again; when, costs it a walk through all questions.
+  void look() {
+    go_on(ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    if (flights > 0)
+      retry.expires_after(retry_look_every);
   }
 };
 
 name_resolver::name_resolver(event_loop& loop) : loop_{loop} {}
 
 name_resolver::~name_resolver() {
-  for (auto& [host, asked] : flights_)
-    for (auto* one : asked->waiting)
+  const auto leave = [](const flight& asked) {
+    for (auto* one : asked.waiting)
       one->flight_ = nullptr;
+  };
+  for (const auto& [host, asked] : flights_)
+    leave(*asked);
+  for (const auto& asked : late_)
+    leave(*asked);
 }
 
 void name_resolver::ask(std::string servers) {
   servers_ = std::move(servers);
-  configured_ = -1; // The next name is asked of these.
+  configured_ = 0; // The next name is asked of these.
   checked_ = {};
 }
 
@@ -192,8 +218,8 @@ name_resolver::channel* name_resolver::current() {
   const bool none = channels_.empty() || channels_.back()->questions == nullptr;
   if (none || now - checked_ >= check_every) {
     checked_ = now;
-    const auto changed = changed_at("/etc/resolv.conf");
-    if (std::exchange(configured_, changed) != changed || none) {
+    const auto found = mark_of("/etc/resolv.conf") | 1;
+    if (std::exchange(configured_, found) != found || none) {
       std::erase_if(channels_, [](const auto& old) { return old->flights == 0; });
       channels_.push_back(std::make_unique<channel>(loop_, servers_));
     }
@@ -202,19 +228,30 @@ name_resolver::channel* name_resolver::current() {
 }
 
 name_resolver::flight* name_resolver::join(const std::string& host) {
-  if (const auto known = flights_.find(host); known != flights_.end())
-    return known->second.get();
-  auto* via = flights_.size() < flights_max ? current() : nullptr;
-  if (via == nullptr)
+  auto* const via = current();
+  const auto now = std::chrono::steady_clock::now();
+  if (const auto known = flights_.find(host); known != flights_.end()) {
+    if (now - known->second->began < shared_within && &known->second->via == via)
+      return known->second.get();
+    late_.push_back(std::move(flights_.extract(known).mapped()));
+  }
+  if (via == nullptr || flights_.size() + late_.size() >= flights_max)
     return nullptr;
   auto& asked = flights_[host];
-  asked.reset(new flight{*this, *via, host, {}, {}});
+  asked.reset(new flight{*this, *via, host, now, {}, {}});
   via->ask(*asked);
   return asked.get();
 }
 
 void name_resolver::land(flight& done) {
-  const auto landed = std::move(flights_.extract(done.host).mapped());
+  std::unique_ptr<flight> landed;
+  if (const auto at = flights_.find(done.host); at != flights_.end() && at->second.get() == &done) {
+    landed = std::move(flights_.extract(at).mapped());
+  } else {
+    const auto late = std::find_if(late_.begin(), late_.end(), [&](const auto& each) { return each.get() == &done; });
+    landed = std::exchange(*late, std::move(late_.back()));
+    late_.pop_back();
+  }
   if (--landed->via.flights == 0 && &landed->via != channels_.back().get())
     std::erase_if(channels_, [&](const auto& old) { return old.get() == &landed->via; });
   while (!landed->waiting.empty()) { // Whoever is resumed may end another.
@@ -230,16 +267,21 @@ name_resolver::lookup::lookup(name_resolver& names, const std::string& host,
   : limit_{names.loop_.deadlines(), [](void* self) { static_cast<lookup*>(self)->expire(); }, this},
     flight_{names.join(host)} {
   if (flight_ == nullptr) {
-    answer_.code = asio::error::host_not_found_try_again;
+    answer_.code = asio::error::no_buffer_space;
     return;
   }
+  position_ = flight_->waiting.size();
   flight_->waiting.push_back(this);
   limit_.expires_after(timeout);
 }
 
 void name_resolver::lookup::leave() noexcept {
-  if (auto* const left = std::exchange(flight_, nullptr))
-    std::erase(left->waiting, this);
+  auto* const left = std::exchange(flight_, nullptr);
+  if (left == nullptr)
+    return;
+  auto* const last = left->waiting[position_] = left->waiting.back();
+  last->position_ = position_;
+  left->waiting.pop_back();
 }
 
 void name_resolver::lookup::expire() {

@@ -25,11 +25,11 @@ class name_resolver {
   struct channel;
 
 public:
-  /// Names that may be asked for at once. One name is asked for once, however many wait for it.
+  /// Questions under way at once. Whoever asks for a name soon after another gets the same answer.
   static constexpr std::size_t flights_max = 10'000;
 
   struct answer {
-    boost::system::error_code code; ///< `timed_out`, `host_not_found`, or `host_not_found_try_again`.
+    boost::system::error_code code; ///< `timed_out`, `host_not_found`, `host_not_found_try_again`, or what `lacks_means`.
     std::vector<boost::asio::ip::address> addresses; ///< In the order to try (RFC 6724); not empty on success.
   };
 
@@ -53,6 +53,7 @@ public:
 
     deadline limit_;
     flight* flight_ = nullptr; ///< Null when it has landed, or this has left it.
+    std::size_t position_ = 0; ///< Among those who wait for it.
     std::coroutine_handle<> awaiting_;
     answer answer_;
   };
@@ -77,10 +78,11 @@ private:
 
   event_loop& loop_;
   std::string servers_; ///< As `ask` was told; empty: the system's.
-  std::unordered_map<std::string, std::unique_ptr<flight>> flights_;
+  std::unordered_map<std::string, std::unique_ptr<flight>> flights_; ///< That others may join.
+  std::vector<std::unique_ptr<flight>> late_;                        ///< The others.
   std::vector<std::unique_ptr<channel>> channels_; ///< The last is the current one; others have flights left.
   steady_time checked_{};                   ///< When /etc/resolv.conf was last looked at.
-  std::int64_t configured_ = 0;             ///< When it was last changed, as the file system says.
+  std::uint64_t configured_ = 0;            ///< What it was then, as far as the file system tells.
 };
 
 } // namespace shunt::net

@@ -29,6 +29,8 @@ public:
       return std::nullopt;
     if (!connected || sent_ <= behind_)
       first_sent_ = now;
+    if (!connected)
+      hopeless_ = false; // The next connection may let some pass.
     if (!connected || pauses != sent_) {
       send_at_ = now;
       wait_ = std::chrono::seconds{1};
@@ -36,7 +38,7 @@ public:
     if (!connected || now < send_at_)
       return std::nullopt;
     if (hopeless_ || now - first_sent_ > nats_pause::patience) {
-      hopeless_ = true;
+      gave_up_ = !std::exchange(hopeless_, true);
       end_turn(pauses);
       return std::nullopt;
     }
@@ -45,6 +47,9 @@ public:
     wait_ *= 2;
     return pauses;
   }
+
+  /// Once, when no more markers are waited for.
+  bool has_given_up() { return std::exchange(gave_up_, false); }
 
   void came_back(std::uint64_t number) {
     hopeless_ = false;
@@ -85,6 +90,7 @@ private:
   clock::time_point send_at_{};
   clock::duration wait_{};
   bool hopeless_ = false;
+  bool gave_up_ = false;
 };
 
 } // namespace shunt::net

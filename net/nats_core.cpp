@@ -193,6 +193,7 @@ void nats_core::tend_absence(clock::time_point now) {
 void nats_core::tend_pause(clock::time_point now) {
   if (const auto number = catch_up_.look(now, link_->connected()))
     publish(marker_subject, std::string{marker_prefix_}.append(1, short_pause).append(std::to_string(*number)));
+  const bool gave_up = catch_up_.has_given_up();
   if (!options_.notice_pauses)
     return;
   const auto seen = pause_.look(now, link_->connected());
@@ -200,11 +201,11 @@ void nats_core::tend_pause(clock::time_point now) {
     log_.warn(log_source, "stood-still",
               {{"milliseconds", std::chrono::duration_cast<std::chrono::milliseconds>(*seen.stood_still).count()},
                {"advice", "the process was stopped, or got no CPU; what NATS kept for it counts as heard before"}});
-  if (seen.gave_up)
+  if (seen.gave_up || gave_up)
     log_.error(log_source, "markers-do-not-come-back",
                {{"subject", marker_subject},
                 {"advice", "let nats.user publish this subject and subscribe to router.*; without it, a router that was "
-                           "stopped may bring back for a moment what was unregistered meanwhile"}});
+                           "stopped may bring back for a moment what was unregistered meanwhile, and deny what was registered"}});
   if (seen.send)
     publish(marker_subject, std::string{marker_prefix_}.append(std::to_string(*seen.send)));
 }

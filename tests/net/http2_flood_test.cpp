@@ -102,8 +102,43 @@ TEST(Http2Flood, AllowsMoreResetsToWhoTakesAnswers) {
     auto bytes = frame::headers(id, frame::get());
     return i % 2 == 0 ? bytes : bytes + frame::rst_stream(id, NGHTTP2_CANCEL);
   };
-  EXPECT_EQ(flood(server, 200, half_of_them), 200);
+  EXPECT_EQ(flood(server, 200, half_of_them), 200) << "as many as allowed, and as many again for answers";
   EXPECT_EQ(server.goaway_code(), -1);
+}
+
+TEST(Http2Flood, AllowsNoMoreThanTenTimesTheResetsForAnswers) {
+  http2_limits limits;
+  limits.resets_max = 10;
+  served server{limits};
+  const auto answered_and_reset = [&](int i) {
+    if (!server.opened.empty() && i % 2 == 1)
+      server.session.write(server.opened.back(), "HTTP/1.1 204 No Content\r\n\r\n");
+    std::erase_if(server.streams, [&](const auto& each) {
+      if (each.second.ended)
+        server.session.release(each.first);
+      return each.second.ended;
+    });
+    const auto id = static_cast<std::uint32_t>(2 * i + 1);
+    auto bytes = frame::headers(id, frame::get());
+    return i % 2 == 0 ? bytes : bytes + frame::rst_stream(id, NGHTTP2_CANCEL);
+  };
+  EXPECT_LT(flood(server, 1'000, answered_and_reset), 210);
+  EXPECT_EQ(server.goaway_code(), NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/// At the pace of people, whose balancer keeps one connection for all of them, for minutes.
+TEST(Http2Flood, AllowsResetsForAsLongAsTheConnectionLives) {
+  served server;
+  const auto cancelled = [&](int i) {
+    std::erase_if(server.streams, [&](const auto& each) {
+      if (each.second.ended)
+        server.session.release(each.first);
+      return each.second.ended;
+    });
+    const auto id = static_cast<std::uint32_t>(2 * i + 1);
+    return frame::headers(id, frame::get()) + frame::rst_stream(id, NGHTTP2_CANCEL);
+  };
+  EXPECT_EQ(flood(server, 5'000, cancelled, 25ms), 5'000);
 }
 
 TEST(Http2Flood, EndsResetsThatItIsMadeToSend) {
