@@ -275,10 +275,12 @@ void shard_replica::ask_ages(std::vector<endpoint_key> of, time_point now) {
     return;
   }
   std::vector<bool> fresh(of.size());
-  ages_.emplace(ages_round{std::move(of), std::move(fresh), {}, now});
-  ages_asked question{++ages_number_, ages_->of};
+  ages_.emplace(ages_round{++ages_number_, std::move(of), std::move(fresh), {}, now});
+  ages_asked question{ages_->number, ages_->of};
   for (const auto& each : ages_->of)
     question.failed.push_back(slice_.has_failed(each));
+  while (!question.failed.empty() && !question.failed.back())
+    question.failed.pop_back();
   for (const auto& each : view_.others) {
     ages_->awaited.insert(each.peer);
     send(each.peer, question);
@@ -307,7 +309,7 @@ void shard_replica::tell_ages(peer_id to, const ages_asked& m, time_point now) {
 void shard_replica::take(const ages_told& m, peer_id from, time_point now) {
   if (upstream_ == from && word_awaited_ == m.round)
     word_awaited_.reset();
-  if (!ages_ || m.round != ages_number_ || !ages_->awaited.contains(from))
+  if (!ages_ || m.round != ages_->number || !ages_->awaited.contains(from))
     return;
   for (std::size_t i = 0; i < std::min(m.ages.size(), ages_->of.size()); ++i)
     if (m.ages[i] == nanoseconds{0}) // Not when it was heard: two copies would keep each other from ever letting it go.

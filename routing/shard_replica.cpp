@@ -253,7 +253,7 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
         transfer_piece piece{.cursor = m.cursor, .next = slice::tell_end};
         if (holds_)
           piece.next = slice_.tell_piece(m.cursor, transferred_together, now, piece.hosts);
-        piece.in_sync = holds_in_sync();
+        piece.in_sync = holds_in_sync() && !behind_; // Or whoever takes it would deny what waits to be read here.
         send(from, std::move(piece));
       },
       [&](const transfer_piece& m) { take(m, from, now); },
@@ -324,7 +324,8 @@ void shard_replica::tick(time_point now) {
     slice_.history()->take_appeared();
   if (now >= digests_due_) {
     digests_due_ = now + how_.digest_interval;
-    send_digests();
+    if (!behind_) // Equal ones would prove that all is known.
+      send_digests();
     seek_transfer(now);
   }
   if (ages_ && now - ages_->began > 5 * how_.digest_interval)

@@ -190,6 +190,7 @@ private:
     std::optional<std::string> host{};
   };
   struct ages_round {
+    std::uint64_t number = 0;
     std::vector<endpoint_key> of;
     std::vector<bool> fresh; ///< By somebody's word.
     std::set<peer_id> awaited;

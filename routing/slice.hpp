@@ -315,7 +315,7 @@ private:
   void merge_end(slice_host& h, const told_path& of, const told_end& end, time_point now);
   void merge_member(slice_host& h, const told_path& of, const told_member& told, time_point now);
   bool is_too_old(const told_member& told) const;
-  bool is_spared(const slice_member& m) const { return m.target->tls() && !m.provisional(); }
+  bool is_spared(const slice_member& m) const { return m.target->tls() && !m.provisional() && !m.failed(); }
 
   table_rules rules_;
   segmented_index<slice_host*> hosts_; ///< Owned.

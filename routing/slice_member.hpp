@@ -48,8 +48,7 @@ public:
 
   const endpoint* about() const { return target.get(); }
   time_point heard() const {
-    const time_point told{nanoseconds{packed_ >> 3}};
-    return target.get() == nullptr ? told : std::max(told, target->heard());
+    return target.get() == nullptr ? told() : std::max(told(), target->heard());
   }
   /// When the endpoint was heard, whether its stamp was too far in the future to be believed: it
   /// must not come to count later, just because time passes.
@@ -57,18 +56,25 @@ public:
   /// Whether this node knows it only from others, or in doubt: it is not spared for its TLS then.
   bool provisional() const { return (packed_ & 2) != 0; }
   void set_provisional() { packed_ |= 2; }
-  /// Whether an attempt failed on it since it was heard directly; then it is provisional, too.
-  bool failed() const { return (packed_ & 4) != 0; }
-  void set_failed() { packed_ |= 6; }
+  /// Whether an attempt failed on it since it was last heard directly: it is not spared for its TLS then, either.
+  bool failed() const { return (packed_ & 4) != 0 && target.get()->heard() <= told(); }
+  void set_failed() {
+    const auto flags = static_cast<std::uint64_t>(packed_ & 3) | 4;
+    packed_ = static_cast<std::int64_t>(packed_of(heard()) | flags);
+  }
   void touch(time_point now, bool stamp_counts, bool provisional = false) {
-    const std::int64_t ns = nanoseconds{now.time_since_epoch()}.count();
-    packed_ = static_cast<std::int64_t>(static_cast<std::uint64_t>(ns) << 3)
-              | (provisional ? 2 | (packed_ & 4) : 0) | (stamp_counts ? 1 : 0);
+    const std::uint64_t flags = (provisional ? 2 | (packed_ & 4) : 0) | (stamp_counts ? 1 : 0);
+    packed_ = static_cast<std::int64_t>(packed_of(now) | flags);
   }
 
   placed_endpoint target;
 
 private:
+  static std::uint64_t packed_of(time_point when) {
+    return static_cast<std::uint64_t>(nanoseconds{when.time_since_epoch()}.count()) << 3;
+  }
+  time_point told() const { return time_point{nanoseconds{packed_ >> 3}}; }
+
   std::int64_t packed_ = 0; ///< Nanoseconds; below them whether it failed, is provisional, and its stamp counts.
 };
 

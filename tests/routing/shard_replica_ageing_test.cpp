@@ -343,6 +343,19 @@ TEST_F(ReplicasOfTls, SpareAgainWhatIsHeardAgain) {
   EXPECT_EQ(pool(1, "a.com"), "1");
 }
 
+/// As the registrar does it with what repeats an earlier message to the letter: the endpoint is told, and no copy.
+TEST_F(ReplicasOfTls, SpareAgainWhatRepeatsItself) {
+  make(2);
+  put_tls(0, "a.com");
+  put_tls(1, "a.com");
+  at(0).endpoint_failed(which);
+  advance(10s);
+  at(0).table().endpoint_at("a.com", "", address_of(1))->hear(now);
+  advance(300s);
+  prune(0);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+}
+
 TEST_F(ReplicasOfTls, TellTheLenderOfAFailure) {
   make(1, 1);
   advance(interval + 1s);

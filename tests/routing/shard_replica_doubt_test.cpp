@@ -47,6 +47,20 @@ TEST_F(Replicas, AskAnotherHolderWhileTheyAreBehindWhatNatsSaid) {
   EXPECT_TRUE(at(1).in_sync());
 }
 
+TEST_F(Replicas, ProveNothingToOthersWhileTheyAreBehindWhatNatsSaid) {
+  make(1);
+  advance(interval + 1s);
+  ASSERT_TRUE(at(0).in_sync());
+  at(0).note_standstills(1, false);
+  add(true, {});
+  see_all();
+  advance(3s);
+  EXPECT_FALSE(at(1).in_sync());
+  at(0).note_standstills(1, true);
+  advance(3s);
+  EXPECT_TRUE(at(1).in_sync());
+}
+
 TEST_F(Replicas, TellBorrowersThatTheyAreBehindWhatNatsSaid) {
   make(1, 1);
   advance(interval + 1s);
