@@ -102,6 +102,8 @@ public:
   line_writer& operator=(const line_writer&) = delete;
   ~line_writer() { out_.resize(used_); }
 
+  std::size_t size() const noexcept { return used_; }
+
   void put(char byte) {
     make_room(1);
     out_[used_++] = byte;
@@ -307,13 +309,17 @@ void put_query_hash(line_writer& line, std::string_view query) {
     line.put_hex<2>(digest[i]);
 }
 
-void put_target(line_writer& line, const access_record& record, query_redaction redaction) {
+/// Where the query is that must not show; npos: nowhere.
+std::size_t redacted_from(const access_record& record, query_redaction redaction) {
   const auto mark = record.target.find('?');
   const bool has_query = mark != record.target.npos && mark + 1 < record.target.size();
-  if (redaction == query_redaction::none || record.method != "GET" || !has_query)
-    return line.put_escaped(record.target);
+  return redaction == query_redaction::none || record.method != "GET" || !has_query ? record.target.npos : mark;
+}
+
+void put_target(line_writer& line, const access_record& record, query_redaction redaction) {
+  const auto mark = redacted_from(record, redaction);
   line.put_escaped(record.target.substr(0, mark));
-  if (redaction == query_redaction::hash)
+  if (mark != record.target.npos && redaction == query_redaction::hash)
     put_query_hash(line, record.target.substr(mark + 1));
 }
 
@@ -375,13 +381,25 @@ void put_extra_field(line_writer& line, const access_record& record, access_fiel
   }
 }
 
-void put_extra_headers(line_writer& line, const access_record& record,
-                       const access_format& format) {
+/// What one extra header adds to the line if nothing in it is escaped, as gorouter reckons.
+std::size_t extra_header_bytes(std::string_view label, std::string_view value) {
+  return label.size() + value.size() + (value.empty() ? 7 : 4);
+}
+
+/// As many as there is room for.
+void put_extra_headers(line_writer& line, const access_record& record, const access_format& format,
+                       std::size_t bytes_max) {
+  const auto before = line.size();
   for (std::size_t i = 0; i < format.extra_headers.size(); ++i) {
+    const auto& label = format.extra_headers[i];
+    const auto value = i < record.extra_headers.size() ? record.extra_headers[i] : std::string_view{};
+    const auto so_far = line.size() - before;
     line.put(' ');
-    line.put(format.extra_headers[i]);
+    if (so_far + extra_header_bytes(label, value) >= bytes_max)
+      return line.put("...EXTRA-REQUEST-HEADERS-TOO-LONG-TO-LOG--TRUNCATED");
+    line.put(label);
     line.put(':');
-    line.put_quoted(i < record.extra_headers.size() ? record.extra_headers[i] : std::string_view{});
+    line.put_quoted(value);
   }
 }
 
@@ -417,7 +435,8 @@ void put_unlabelled(line_writer& line, const access_record& record, const access
   put_text(line, " ", record.backend_address);
 }
 
-void put_labelled(line_writer& line, const access_record& record, const access_format& format) {
+void put_labelled(line_writer& line, const access_record& record, const access_format& format,
+                  std::size_t extra_headers_bytes_max) {
   put_text(line, " x_forwarded_for:",
            format.disable_log_forwarded_for ? std::string_view{} : record.x_forwarded_for);
   put_text(line, " x_forwarded_proto:", record.x_forwarded_proto);
@@ -430,9 +449,41 @@ void put_labelled(line_writer& line, const access_record& record, const access_f
   for (const auto field : format.extra_fields)
     put_extra_field(line, record, field);
   put_text(line, " x_cf_routererror:", record.x_cf_routererror);
-  put_extra_headers(line, record, format);
+  put_extra_headers(line, record, format, extra_headers_bytes_max);
   if (record.route_service_bypassed) [[unlikely]]
     line.put(R"( x_cf_route_service_bypassed:"true")");
+}
+
+void put_line(std::string& out, const access_record& record, const access_format& format,
+              std::size_t extra_headers_bytes_max) {
+  line_writer line{out, expected_bytes(record, format)};
+  put_unlabelled(line, record, format);
+  put_labelled(line, record, format, extra_headers_bytes_max);
+  line.put('\n');
+}
+
+constexpr std::size_t long_text_bytes_max = 20'000; ///< In a short line: of the target, and of all extra headers.
+constexpr std::size_t header_bytes_max = 1'000;     ///< And of a header that browsers write.
+
+/// Halved until it is short enough, each time with a word on what is missing.
+std::string shortened(std::string_view text, std::string_view name, std::size_t bytes_max) {
+  std::string result{text};
+  while (result.size() > bytes_max) {
+    result.resize(result.size() / 2);
+    result.append("...").append(name).append("-TOO-LONG-TO-LOG--TRUNCATED");
+  }
+  return result;
+}
+
+/// The target as the line shows it, without escapes.
+std::string shown_target(const access_record& record, query_redaction redaction) {
+  const auto mark = redacted_from(record, redaction);
+  std::string shown{record.target.substr(0, mark)};
+  if (mark != record.target.npos && redaction == query_redaction::hash) {
+    line_writer to{shown, 0};
+    put_query_hash(to, record.target.substr(mark + 1));
+  }
+  return shown;
 }
 
 } // namespace
@@ -468,10 +519,29 @@ std::string access_header_label(std::string_view header_name) {
 }
 
 void append_line(std::string& out, const access_record& record, const access_format& format) {
-  line_writer line{out, expected_bytes(record, format)};
-  put_unlabelled(line, record, format);
-  put_labelled(line, record, format);
-  line.put('\n');
+  put_line(out, record, format, std::string::npos);
+}
+
+void append_short_line(std::string& out, const access_record& record, const access_format& format) {
+  const auto before = out.size();
+  append_line(out, record, format);
+  if (out.size() - before - 1 <= short_line_bytes) // Without its end.
+    return;
+  out.resize(before);
+  const auto target = shortened(shown_target(record, format.redaction), "REQUEST-URI", long_text_bytes_max);
+  const auto referer = shortened(record.referer, "REFERER", header_bytes_max);
+  const auto user_agent = shortened(record.user_agent, "USER-AGENT", header_bytes_max);
+  const auto forwarded_for = shortened(record.x_forwarded_for, "X-FORWARDED-FOR", header_bytes_max);
+  const auto forwarded_proto = shortened(record.x_forwarded_proto, "X-FORWARDED-PROTO", header_bytes_max);
+  auto cut = record;
+  cut.target = target;
+  cut.referer = referer;
+  cut.user_agent = user_agent;
+  cut.x_forwarded_for = forwarded_for;
+  cut.x_forwarded_proto = forwarded_proto;
+  auto as_it_is = format;
+  as_it_is.redaction = query_redaction::none; // That is done.
+  put_line(out, cut, as_it_is, long_text_bytes_max);
 }
 
 } // namespace shunt::routing

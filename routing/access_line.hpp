@@ -56,4 +56,9 @@ struct access_format {
 /// other line break.
 void append_line(std::string& out, const access_record& record, const access_format& format);
 
+/// The same line, and shorter where a client wrote very much: for Loggregator, whose messages are datagrams. It shortens
+/// lines of more than `short_line_bytes`, and then as gorouter does, which says in the line what is missing.
+void append_short_line(std::string& out, const access_record& record, const access_format& format);
+inline constexpr std::size_t short_line_bytes = 65'400;
+
 } // namespace shunt::routing

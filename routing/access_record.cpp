@@ -1,4 +1,4 @@
-// A record lies in the batch as its struct, bytewise, followed by the extra headers' views and by
+// A record lies in the batch as its struct, bytewise, followed by the views of its lists and by
 // all text in a fixed order. The pointers in there are meaningless until read() sets them again:
 // the lengths beside them say all that is needed.
 #include "routing/access_record.hpp"
@@ -34,12 +34,20 @@ constexpr std::string_view access_record::*texts[] = {
   &access_record::x_cf_routererror,
 };
 
+constexpr std::span<const std::string_view> access_record::*spans[] = {
+  &access_record::extra_headers,
+  &access_record::tags,
+};
+
 std::size_t bytes_of(const access_record& record) {
-  auto bytes = sizeof(record) + record.extra_headers.size_bytes();
+  auto bytes = sizeof(record);
   for (const auto text : texts)
     bytes += (record.*text).size();
-  for (const auto& value : record.extra_headers)
-    bytes += value.size();
+  for (const auto span : spans) {
+    bytes += (record.*span).size_bytes();
+    for (const auto& value : record.*span)
+      bytes += value.size();
+  }
   return bytes;
 }
 
@@ -66,29 +74,35 @@ void access_batch::append(const access_record& record) {
   const auto bytes = bytes_of(record);
   reserve(bytes_ + bytes);
   auto to = put(memory_.get() + bytes_, &record, sizeof(record));
-  to = put(to, record.extra_headers.data(), record.extra_headers.size_bytes());
+  for (const auto span : spans)
+    to = put(to, (record.*span).data(), (record.*span).size_bytes());
   for (const auto text : texts)
     to = put(to, record.*text);
-  for (const auto& value : record.extra_headers)
-    to = put(to, value);
+  for (const auto span : spans)
+    for (const auto& value : record.*span)
+      to = put(to, value);
   bytes_ += bytes;
   ++records_;
 }
 
-std::size_t access_batch::read(std::size_t offset, access_record& record,
-                               std::vector<std::string_view>& extra_headers) const {
+std::size_t access_batch::read(std::size_t offset, access_record& record, record_lists& lists) const {
   const auto* from = memory_.get() + offset;
   std::memcpy(&record, from, sizeof(record));
   from += sizeof(record);
-  extra_headers.resize(record.extra_headers.size());
-  if (!extra_headers.empty())
-    std::memcpy(extra_headers.data(), from, record.extra_headers.size_bytes());
-  from += record.extra_headers.size_bytes();
+  for (std::size_t i = 0; i < lists.size(); ++i) {
+    auto& list = lists[i];
+    const auto bytes = (record.*spans[i]).size_bytes();
+    list.resize((record.*spans[i]).size());
+    if (bytes > 0)
+      std::memcpy(list.data(), from, bytes);
+    from += bytes;
+    record.*spans[i] = list;
+  }
   for (const auto text : texts)
     record.*text = take(from, (record.*text).size());
-  for (auto& value : extra_headers)
-    value = take(from, value.size());
-  record.extra_headers = extra_headers;
+  for (auto& list : lists)
+    for (auto& value : list)
+      value = take(from, value.size());
   return static_cast<std::size_t>(from - memory_.get());
 }
 

@@ -3,6 +3,7 @@
 // thread of whoever writes the log.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,6 +14,12 @@
 #include <vector>
 
 namespace shunt::routing {
+
+/// What a record is of.
+enum class record_kind : std::uint8_t {
+  request, ///< All of it; that is a line of the access log.
+  attempt, ///< To have a backend answer it, until the head of the response: only Loggregator is told.
+};
 
 /// One request, as its loop knows it when it ends. Borrows all its text. Empty text is logged as
 /// `"-"`. Durations are nanoseconds; -1 (any negative number) means "not applicable".
@@ -42,6 +49,8 @@ struct access_record {
   std::string_view x_cf_routererror; ///< The response header.
   /// One value per access_format::extra_headers, in its order. Missing ones count as empty.
   std::span<const std::string_view> extra_headers;
+  /// Those of the endpoint, keys and values in turn. Only if Loggregator is to have them.
+  std::span<const std::string_view> tags;
 
   std::int64_t started_at_ns = 0;    ///< Receipt, since the Unix epoch, by the wall clock.
   std::int64_t response_time_ns = 0; ///< Receipt to end.
@@ -55,9 +64,12 @@ struct access_record {
   std::int64_t route_service_time_ns = not_applicable; ///< Of the whole, the route service's part,
   std::int64_t app_time_ns = not_applicable; ///< and the app's, behind a route service.
   std::uint64_t rx_bytes = 0; ///< Of the request's body, read.
-  std::uint64_t tx_bytes = 0; ///< Of the response's body, sent; 0 for upgrades.
+  /// Of the response's body, sent; 0 for upgrades. Of an attempt's: as announced.
+  std::uint64_t tx_bytes = 0;
   std::uint32_t failed_attempts = 0;
   std::uint16_t status = 0; ///< 0: none was sent.
+  record_kind kind = record_kind::request;
+  bool tls = false; ///< The client came over TLS.
   bool route_service_bypassed = false; ///< It went to the app though its route has a route service.
 };
 
@@ -71,10 +83,10 @@ public:
   /// Calls `fn(const access_record&)` for each record in order. Each is valid during its call.
   template <class Fn>
   void for_each(Fn&& fn) const {
-    std::vector<std::string_view> extra_headers;
+    record_lists lists;
     access_record record;
     for (std::size_t offset = 0; offset < bytes_;) {
-      offset = read(offset, record, extra_headers);
+      offset = read(offset, record, lists);
       fn(std::as_const(record));
     }
   }
@@ -89,9 +101,11 @@ public:
 private:
   static constexpr std::size_t kept_bytes_max = 256 * 1024;
 
+  /// What the spans of a record that was read point at.
+  using record_lists = std::array<std::vector<std::string_view>, 2>;
+
   void reserve(std::size_t bytes);
-  std::size_t read(std::size_t offset, access_record& record,
-                   std::vector<std::string_view>& extra_headers) const;
+  std::size_t read(std::size_t offset, access_record& record, record_lists& lists) const;
 
   std::unique_ptr<char[]> memory_; // Not a vector, which would clear what is overwritten at once.
   std::size_t capacity_ = 0;

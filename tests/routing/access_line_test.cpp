@@ -5,10 +5,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <string>
 #include <tuple>
+#include <vector>
 
 namespace shunt::routing {
 namespace {
@@ -376,6 +378,77 @@ TEST(AccessLine, AddsExtraHeadersAtTheEnd) {
             R"( x_first:"one \"1\"" b3:"-" not_given:"-")");
 }
 
+// -- The short line
+
+std::string short_line_of(const access_record& record, const access_format& format = {}) {
+  std::string line = "before ";
+  append_short_line(line, record, format);
+  return line.substr(7);
+}
+
+TEST(ShortAccessLine, IsTheLineUnlessThatIsTooLong) {
+  auto record = example();
+  const std::string most(short_line_bytes + 1 - line_of(record).size(), 'u');
+  const auto agent = most + std::string{record.user_agent};
+  record.user_agent = agent;
+  const auto line = line_of(record);
+  ASSERT_EQ(line.size(), short_line_bytes + 1) << "its end not counted, just short enough";
+  EXPECT_EQ(short_line_of(record), line);
+}
+
+TEST(ShortAccessLine, CutsWhatClientsWriteAndSaysSo) {
+  auto record = example();
+  const std::string target = "/" + std::string(30'000, 't'), text(1'100, 'x'), fits(1'000, 'f'), much(3'000, 'm');
+  record.target = target;
+  record.referer = text;
+  record.user_agent = fits;
+  record.x_forwarded_for = much;
+  record.x_forwarded_proto = text;
+  const std::string host(40'000, 'h');
+  record.host = host;
+  const auto line = short_line_of(record);
+  EXPECT_EQ(part(line, "GET ", " HTTP/1.1"), target.substr(0, 15'000) + "...REQUEST-URI-TOO-LONG-TO-LOG--TRUNCATED");
+  EXPECT_EQ(part(line, " 200 0 5120 \"", "\""), std::string(550, 'x') + "...REFERER-TOO-LONG-TO-LOG--TRUNCATED");
+  EXPECT_EQ(part(line, "TRUNCATED\" \"", "\""), fits);
+  // 3000, then 1500 and a word of 45, which is still too long.
+  EXPECT_EQ(part(line, "x_forwarded_for:\"", "\""),
+            std::string(772, 'm') + "...X-FORWARDED-FOR-TOO-LONG-TO-LOG--TRUNCATED");
+  EXPECT_EQ(part(line, "x_forwarded_proto:\"", "\""),
+            std::string(550, 'x') + "...X-FORWARDED-PROTO-TOO-LONG-TO-LOG--TRUNCATED");
+  EXPECT_TRUE(line.ends_with("x_cf_routererror:\"-\"\n")) << "and the rest is there";
+}
+
+TEST(ShortAccessLine, EndsExtraHeadersWhereThereIsNoRoomForTheNext) {
+  auto record = example();
+  const std::string host(50'000, 'h'), value(9'900, 'v');
+  record.host = host;
+  const std::array values{std::string_view{value}, ""sv, std::string_view{value}, "last"sv};
+  record.extra_headers = values;
+  access_format format;
+  format.extra_headers = {"a", "b", "c", "d"};
+  const auto fit = " a:\"" + value + "\" b:\"-\"";
+  // 9905 + 6 + 9905 are less than 20000; 200 bytes more of `b` are not.
+  EXPECT_EQ(part(short_line_of(record, format), R"(x_cf_routererror:"-")", "\n"),
+            fit + " c:\"" + value + "\" d:\"last\"");
+  const std::string longer(9'900 + 200, 'v');
+  const std::array too_many{std::string_view{value}, ""sv, std::string_view{longer}, "last"sv};
+  record.extra_headers = too_many;
+  EXPECT_EQ(part(short_line_of(record, format), R"(x_cf_routererror:"-")", "\n"),
+            fit + " ...EXTRA-REQUEST-HEADERS-TOO-LONG-TO-LOG--TRUNCATED");
+}
+
+TEST(ShortAccessLine, HidesTheQueryThatIsToBeHidden) {
+  auto record = example();
+  const std::string target = "/p?" + std::string(70'000, 'q');
+  record.target = target;
+  record.user_agent = target; // Which is not.
+  access_format all, hash;
+  all.redaction = query_redaction::all;
+  hash.redaction = query_redaction::hash;
+  EXPECT_EQ(part(short_line_of(record, all), "GET ", " HTTP"), "/p");
+  EXPECT_EQ(part(short_line_of(record, hash), "GET ", " HTTP"), part(line_of(record, hash), "GET ", " HTTP"));
+}
+
 // -- The batch
 
 auto fields_of(const access_record& r) {
@@ -440,6 +513,7 @@ access_record distinct() {
                   "caller-organization-21",
                   "route-policys-rule---22",
                   "cf-router-error-",
+                  {},
                   {}};
   std::int64_t* const numbers[] = {
     &r.started_at_ns, &r.response_time_ns, &r.gorouter_time_ns, &r.backend_time_ns,
@@ -477,6 +551,31 @@ TEST(AccessBatch, GivesBackWhatWasAppended) {
     ++seen;
   });
   EXPECT_EQ(seen, 3u);
+}
+
+TEST(AccessBatch, CarriesTagsBesideExtraHeaders) {
+  auto record = example();
+  const std::array values{"value"sv};
+  const std::array tags{"key"sv, ""sv, "other key"sv, "other value"sv};
+  record.extra_headers = values;
+  record.tags = tags;
+  record.kind = record_kind::attempt;
+  record.tls = true;
+  access_batch batch;
+  batch.append(record);
+  batch.append(example());
+  std::vector<std::size_t> counts;
+  batch.for_each([&](const access_record& read) {
+    counts.push_back(read.tags.size());
+    if (counts.size() > 1)
+      return;
+    EXPECT_EQ(read.extra_headers.front(), "value");
+    EXPECT_TRUE(std::ranges::equal(read.tags, tags));
+    EXPECT_EQ(read.kind, record_kind::attempt);
+    EXPECT_TRUE(read.tls);
+    EXPECT_EQ(fields_of(read), fields_of(record));
+  });
+  EXPECT_EQ(counts, (std::vector<std::size_t>{4, 0}));
 }
 
 TEST(AccessBatch, OwnsTheTextItWasGiven) {
