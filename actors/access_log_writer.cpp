@@ -137,7 +137,7 @@ struct access_log_writer_state {
 
   void write(const routing::access_batch& batch, const routing::access_format& format) {
     batch.for_each([&](const routing::access_record& record) {
-      routing::append_line(lines, record, format);
+      write(record, format);
       if (lines.size() >= piece_bytes)
         write_lines();
     });
@@ -157,7 +157,23 @@ struct access_log_writer_state {
   }
 
 private:
+  void write(const routing::access_record& record, const routing::access_format& format) {
+    const auto before = lines.size();
+    if (record.kind == routing::record_kind::request && takes_lines())
+      routing::append_line(lines, record, format);
+    auto line = std::string_view{lines}.substr(before);
+    line.remove_suffix(line.empty() ? 0 : 1);
+    for (const auto& sink : options.sinks)
+      sink->take(record, format, line);
+  }
+
+  bool takes_lines() const {
+    return std::ranges::any_of(options.sinks, [](const auto& sink) { return sink->takes_lines(); });
+  }
+
   void write_lines() {
+    if (lines.empty())
+      return;
     for (const auto& sink : options.sinks)
       sink->write(lines);
     lines.clear();

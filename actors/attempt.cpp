@@ -303,6 +303,8 @@ net::task<attempt_result> attempt::read_response() {
       co_return receive_failure(code);
   }
   headers_arrived();
+  if (of_.attempt_heard_)
+    of_.times_.answering = exchange_times::clock::now();
   using counts = config::max_conns_counts;
   if (of_.held_ && of_.rules_->settings.backends.max_conns_counts == counts::awaiting_headers)
     of_.held_.reset(); // The endpoint may take the next one that waited for it.

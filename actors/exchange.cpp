@@ -94,6 +94,7 @@ void exchange::shrink() {
   head_text.clear();
   trim(head_text);
   trim(response_text_);
+  trim(logged_tags_);
   if (outline.kept_bytes() > ordinary_bytes)
     outline = {};
   leave_sessions(); // They are left already, unless the request ended by an exception.
@@ -345,8 +346,13 @@ net::task<attempt_result> exchange::try_endpoint(routing::leased_endpoint& endpo
     here_.metrics.attempt_began(labels_of(endpoint));
     backend_ = endpoint.about().address();
   }
+  attempt_heard_ = heard(&policy::tells_attempts);
+  times_.answering = {};
   attempt trying{*this, endpoint};
-  co_return co_await trying.run();
+  auto ended = co_await trying.run();
+  if (attempt_heard_)
+    log_attempt(endpoint);
+  co_return ended;
 }
 
 net::task<void> exchange::answer_failure(const attempt_result& last) {

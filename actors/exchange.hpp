@@ -30,6 +30,7 @@ struct exchange_times {
   clock::time_point proxying;      ///< Proxying began.
   clock::time_point proxied;       ///< The response was copied, or given up.
   clock::time_point attempt;       ///< The latest attempt began.
+  clock::time_point answering;     ///< The head of its response came. Only if Loggregator is told.
   clock::time_point last_failure;  ///< The latest failed attempt ended.
   clock::time_point ended;         ///< Nothing is left to do.
   std::chrono::nanoseconds held{0}; ///< Waited for an endpoint.
@@ -161,6 +162,9 @@ private:
   const routing::metric_labels& labels_of(routing::leased_endpoint& endpoint);
   void count();
   void log();
+  void log_attempt(const routing::leased_endpoint& endpoint);
+  /// Whether somebody wants to hear of requests, or of attempts.
+  bool heard(bool policy::*tells) const;
 
   loop_context& here_;
   client_connection* client_ = nullptr;
@@ -196,6 +200,7 @@ private:
   std::string router_error_;
   std::string policy_rule_; ///< By which the route's policy decided; empty: it has none.
   std::vector<std::string_view> logged_values_; ///< Of `extra_headers_to_log`.
+  std::vector<std::string_view> logged_tags_;   ///< Of the endpoint.
   std::string backend_;  ///< Of the last endpoint tried.
   std::string local_address_;
   attempt_progress progress_; ///< Of the latest attempt, if it failed.
@@ -204,6 +209,7 @@ private:
   int status_ = 0;
   std::uint64_t own_body_bytes_ = 0; ///< Of an answer of the router's own.
   std::uint32_t failed_attempts_ = 0;
+  bool attempt_heard_ = false; ///< Loggregator is to hear of the attempt that is under way.
   bool tunnelled_ = false;
   bool answered_ = false;  ///< By a backend.
   bool body_spent_ = false; ///< Bytes of the request's body are gone: it cannot be sent again.

@@ -2,12 +2,32 @@
 #include "actors/exchange.hpp"
 
 #include "net/forwarding.hpp"
+#include "net/metron.hpp"
 
 #include <chrono>
+#include <limits>
 
 namespace shunt {
 
 using namespace std::chrono_literals;
+
+namespace {
+
+std::int64_t ns(std::chrono::nanoseconds duration) {
+  return duration.count();
+}
+
+/// Keys and values in turn.
+void read_tags(std::vector<std::string_view>& to, const routing::endpoint& from) {
+  to.clear();
+  for (std::size_t i = 0; i < from.tag_count(); ++i) {
+    const auto [key, value] = from.tag(i);
+    to.push_back(key);
+    to.push_back(value);
+  }
+}
+
+} // namespace
 
 // -- Metrics.
 
@@ -48,12 +68,15 @@ std::string_view exchange::protocol() const {
   return head.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
 }
 
+bool exchange::heard(bool policy::*tells) const {
+  const auto* agent = here_.router.loggregator;
+  return (*rules_).*tells && agent != nullptr && agent->hears(times_.received);
+}
+
 void exchange::log() {
-  if (!rules_->logs_access || here_.router.access_log == nullptr)
+  const bool is_heard = heard(&policy::tells_requests);
+  if (here_.router.access_log == nullptr || !(rules_->logs_access || is_heard))
     return;
-  const auto ns = [](auto duration) {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
-  };
   const bool proxied = times_.proxied.time_since_epoch().count() != 0;
   const bool reached = endpoint_ != nullptr && !backend_.empty();
   const auto& protected_names = rules_->settings.hop_by_hop_headers_to_filter;
@@ -85,6 +108,10 @@ void exchange::log() {
     record.app_index = endpoint_->about().instance_index();
     record.instance_id = endpoint_->about().instance_id();
   }
+  if (reached && (rules_->logs_tags || is_heard)) {
+    read_tags(logged_tags_, endpoint_->about());
+    record.tags = logged_tags_;
+  }
   record.tls_sni = client_->who->requested_name;
   record.caller_cf_app = client_->who->caller.app;
   record.caller_cf_space = client_->who->caller.space;
@@ -114,8 +141,46 @@ void exchange::log() {
   record.route_service_bypassed = bypassed_;
   record.rx_bytes = tunnelled_ ? 0 : request_body_.bytes_taken();
   record.tx_bytes = tunnelled_ ? 0 : response_body_.bytes_taken() + own_body_bytes_;
+  record.tls = client_->who->tls;
   record.failed_attempts = failed_attempts_;
   record.status = static_cast<std::uint16_t>(status_);
+  here_.log_access(record, *rules_);
+}
+
+void exchange::log_attempt(const routing::leased_endpoint& endpoint) {
+  if (here_.router.access_log == nullptr)
+    return;
+  const bool answered = times_.answering.time_since_epoch().count() != 0;
+  const auto end = answered ? times_.answering : exchange_times::clock::now();
+  const auto& about = endpoint.about();
+  out_.clear();
+  net::append_forwarded_for(out_, head, client_->who->ip, rules_->settings.hop_by_hop_headers_to_filter);
+  routing::access_record record;
+  record.kind = routing::record_kind::attempt;
+  record.host = head.host;
+  record.method = head.method;
+  record.target = head.form == net::target_form::absolute ? head.path_and_query : head.target;
+  if (where_ == net::situation::to_route_service) {
+    record.host = service_->url.authority;
+    record.target = service_->url.target;
+  }
+  record.user_agent = net::value_of(head.fields, net::field_id::user_agent);
+  record.remote_address = client_->who->address;
+  record.x_forwarded_for = out_;
+  record.vcap_request_id = net::view(id_);
+  record.app_id = about.app();
+  record.app_index = about.instance_index();
+  record.instance_id = about.instance_id();
+  record.started_at_ns = times_.received_unix_ns + ns(times_.attempt - times_.received);
+  record.response_time_ns = ns(end - times_.attempt);
+  record.tls = client_->who->tls;
+  if (answered) {
+    record.status = static_cast<std::uint16_t>(response_.status);
+    // -1: nobody can know yet.
+    record.tx_bytes = response_.framing == net::body_framing::length  ? response_.content_length
+                      : response_.framing == net::body_framing::none ? 0
+                                                                     : std::numeric_limits<std::uint64_t>::max();
+  }
   here_.log_access(record, *rules_);
 }
 

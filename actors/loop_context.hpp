@@ -28,6 +28,10 @@
 
 namespace shunt {
 
+namespace net {
+class metron;
+}
+
 class exchange;
 
 /// Whether load balancers should send traffic here. `degraded` is final.
@@ -74,6 +78,7 @@ struct router_context {
   net::buffer_budget& buffers;
   std::size_t connections_fit = std::numeric_limits<std::size_t>::max(); ///< For how many there are descriptors.
   access_log_queue* access_log = nullptr; ///< Null: no access log, whatever a policy says.
+  const net::metron* loggregator = nullptr; ///< Who is told of requests; null: nobody.
   std::string own_ip;
   std::shared_ptr<routing::hold_room> hold_room = std::make_shared<routing::hold_room>();
   std::shared_ptr<net::standstill> pauses; ///< Of a node of a cluster, which others go on without. Null: nobody cares.

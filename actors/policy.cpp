@@ -2,6 +2,7 @@
 
 #include "actors/access_log_writer.hpp"
 #include "net/error_page.hpp"
+#include "net/metron.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -78,7 +79,11 @@ policy::policy(config::settings from)
     blocked_route_services{prefixes_of(settings.route_services.block_CIDRs, "route_services.block_CIDRs")},
     hairpins{hairpins_of(settings)}, balancing{balance_rules_of(settings)}, outliers{outlier_settings_of(settings)},
     attempts_max{static_cast<std::size_t>(settings.backend_attempts_max())},
-    logs_access{!settings.access_log.file.empty() || settings.access_log.enable_streaming},
+    logs_access{!settings.access_log.file.empty() || settings.access_log.enable_streaming
+                || net::loggregator_rules{settings}.lines},
+    tells_requests{net::loggregator_rules{settings}.requests},
+    tells_attempts{net::loggregator_rules{settings}.attempts},
+    logs_tags{net::loggregator_rules{settings}.lines},
     access_format{std::make_shared<const routing::access_format>(access_format_of(settings))},
     logged_headers{access_log_headers(settings)},
     log_local_address{logs(settings, "local_address")},

@@ -61,6 +61,9 @@ struct policy {
   routing::outlier_settings outliers;
   std::size_t attempts_max;
   bool logs_access; ///< There is an access log.
+  bool tells_requests; ///< Loggregator, if somebody listens: `send_http_start_stop_server_event`
+  bool tells_attempts; ///< And `send_http_start_stop_client_event`.
+  bool logs_tags;      ///< Those of endpoints go to Loggregator.
   std::shared_ptr<const routing::access_format> access_format; ///< Of its lines.
   std::vector<std::string> logged_headers; ///< `extra_headers_to_log`, without duplicates.
   bool log_local_address;                  ///< It costs a system call a request.

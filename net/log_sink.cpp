@@ -2,6 +2,7 @@
 #include "net/log_sink.hpp"
 
 #include "config/settings.hpp"
+#include "net/metron.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -33,7 +34,8 @@ void log_sink::report(std::string_view message, std::string_view error) const {
 }
 
 std::vector<std::shared_ptr<log_sink>> open_access_sinks(const config::settings& settings,
-                                                         const log_trouble& trouble) {
+                                                         const log_trouble& trouble,
+                                                         const std::shared_ptr<metron>& agent) {
   std::vector<std::shared_ptr<log_sink>> sinks;
   if (!settings.access_log.file.empty()) {
     file_sink_options options;
@@ -50,6 +52,9 @@ std::vector<std::shared_ptr<log_sink>> open_access_sinks(const config::settings&
       static_cast<std::size_t>(std::max<std::int64_t>(logging.syslog_truncate, 0));
     sinks.push_back(open_syslog_sink(std::move(options), trouble));
   }
+  const loggregator_rules told{settings};
+  if (agent && (told.lines || told.requests || told.attempts))
+    sinks.push_back(open_loggregator_sink(settings, agent));
   return sinks;
 }
 

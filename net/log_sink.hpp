@@ -1,4 +1,4 @@
-// Where finished log lines go: a file, or syslog over UDP or TCP. A sink never fails its caller:
+// Where finished log lines go: a file, syslog over UDP or TCP, or Loggregator. A sink never fails its caller:
 // what cannot be written now is kept within bounds and tried again, what does not fit is dropped
 // whole and counted, and trouble is reported once until it is over. Belongs to one thread that
 // may block a little, never to a loop; only dropped() may be asked from elsewhere.
@@ -18,10 +18,17 @@ namespace shunt::config {
 struct settings;
 }
 
+namespace shunt::routing {
+struct access_format;
+struct access_record;
+} // namespace shunt::routing
+
 namespace shunt::net {
 
 /// Told what went wrong: the log message's name, and the reason for a person to read.
 using log_trouble = std::function<void(std::string_view message, std::string_view error)>;
+
+class metron;
 
 class log_sink {
 public:
@@ -33,6 +40,14 @@ public:
 
   /// Takes lines, each ended by '\n'; no more at once than may wait, so some hundred KiB.
   virtual void write(std::string_view lines) = 0;
+
+  /// Whether write() is of any use.
+  virtual bool takes_lines() const { return true; }
+
+  /// Takes one record, before its line, if it has one, is written with others. For a sink that tells more of a request
+  /// than its line does. `line` is without its '\n', and empty where nobody takes lines.
+  virtual void take(const routing::access_record& /*record*/, const routing::access_format& /*format*/,
+                    std::string_view /*line*/) {}
 
   /// Goes on in a new file of the same name (log rotation). Keeps the old one if that fails.
   virtual void reopen() = 0;
@@ -92,8 +107,13 @@ std::shared_ptr<log_sink> open_file_sink(file_sink_options options, log_trouble 
 /// the connection ends. Throws std::runtime_error if the server cannot be dialled at first.
 std::shared_ptr<log_sink> open_syslog_sink(syslog_sink_options options, log_trouble trouble);
 
-/// The sinks that the settings ask for; none if the access log is off. Throws as the two above.
+/// Sends lines, and what else the settings ask for, to `agent`.
+std::shared_ptr<log_sink> open_loggregator_sink(const config::settings& settings, std::shared_ptr<metron> agent);
+
+/// The sinks that the settings ask for; none if there is nobody to tell of requests. Throws as the first two above.
+/// Null `agent`: whatever they say, not Loggregator.
 std::vector<std::shared_ptr<log_sink>> open_access_sinks(const config::settings& settings,
-                                                         const log_trouble& trouble);
+                                                         const log_trouble& trouble,
+                                                         const std::shared_ptr<metron>& agent = nullptr);
 
 } // namespace shunt::net

@@ -46,6 +46,11 @@ public:
       lines.push_back(text.substr(0, text.find('\n')));
     }
   }
+  bool takes_lines() const override { return wants_lines; }
+  void take(const routing::access_record& record, const routing::access_format&, std::string_view line) override {
+    taken.push_back(std::string{record.host} + ": " + std::string{line.substr(0, line.find(' '))}
+                    + (line.find('\n') == line.npos ? "" : " and more"));
+  }
   void reopen() override { hosts.push_back("(reopened)"); }
   bool tend() override {
     if (tends_left > 0 && --tends_left == 0)
@@ -56,6 +61,8 @@ public:
 
   std::vector<std::string> hosts; ///< To be read when the writer ended, or answered a flush.
   std::vector<std::string> lines; ///< So with these, which are whole.
+  std::vector<std::string> taken; ///< And with these: hosts, each with the beginning of its line.
+  bool wants_lines = true;
   std::promise<void> entered;     ///< Kept when the first lines arrive.
   std::shared_future<void> gate = std::async(std::launch::deferred, [] {}).share();
   int tends_left = 0;
@@ -118,6 +125,31 @@ TEST_F(AccessLogWriter, WritesWhatLoopsSubmitInTheOrderOfEach) {
   EXPECT_EQ(queue->waiting_records(), 0u);
   EXPECT_EQ(queue->waiting_bytes(), 0u);
   EXPECT_EQ(queue->dropped_records(), 0u);
+  end();
+}
+
+TEST_F(AccessLogWriter, GivesSinksTheRecordsWithTheirLines) {
+  start();
+  auto batch = queue->take();
+  batch->append(record_of("a"));
+  auto attempt = record_of("b");
+  attempt.kind = routing::record_kind::attempt;
+  batch->append(attempt);
+  batch->append(record_of("c"));
+  EXPECT_TRUE(queue->try_submit(batch, format));
+  EXPECT_TRUE(flush());
+  EXPECT_THAT(sink->taken, ElementsAre("a: a", "b: ", "c: c"));
+  EXPECT_THAT(sink->hosts, ElementsAre("a", "c")) << "an attempt is no line";
+  end();
+}
+
+TEST_F(AccessLogWriter, WritesNoLinesForNobody) {
+  sink->wants_lines = false;
+  start();
+  EXPECT_TRUE(submit({"a"}));
+  EXPECT_TRUE(flush());
+  EXPECT_THAT(sink->taken, ElementsAre("a: "));
+  EXPECT_THAT(sink->hosts, IsEmpty());
   end();
 }
 
