@@ -19,7 +19,8 @@ bool other_sinks(const config::settings& a, const config::settings& b) {
   return a.access_log.file != b.access_log.file || a.access_log.enable_streaming != b.access_log.enable_streaming
          || (b.access_log.enable_streaming
              && (x.syslog != y.syslog || x.syslog_network != y.syslog_network || x.syslog_addr != y.syslog_addr
-                 || x.syslog_truncate != y.syslog_truncate));
+                 || x.syslog_truncate != y.syslog_truncate))
+         || net::loggregator_rules{a} != net::loggregator_rules{b};
 }
 
 } // namespace
@@ -68,20 +69,29 @@ settings_follower follow_by_routing_api(net::routing_api_client& api) {
 }
 
 settings_follower follow_by_access_log(const config::settings& started, std::shared_ptr<access_log_queue> queue,
-                                       access_log_writer_actor writer, net::log_trouble trouble) {
+                                       access_log_writer_actor writer, net::log_trouble trouble,
+                                       std::shared_ptr<net::metron> loggregator) {
   const auto current = std::make_shared<config::settings>(started);
   return [=](const start_facts& next) {
     const auto& settings = next.rules->settings;
     use_access_sinks sinks;
     const bool others = other_sinks(*current, settings);
     if (others)
-      sinks.sinks = net::open_access_sinks(settings, trouble);
+      sinks.sinks = net::open_access_sinks(settings, trouble, loggregator);
     return [=] {
       queue->set_records_max(access_log_limits_of(settings).records_max);
       if (others)
         caf::anon_send(writer, sinks);
       *current = settings;
     };
+  };
+}
+
+settings_follower follow_by_loggregator(metron_reporter& reporter) {
+  return [&reporter](const start_facts& next) {
+    const auto rules = next.rules;
+    net::check_metron_address(rules->settings.logging.metron_address);
+    return [&reporter, rules] { reporter.use(rules->settings); };
   };
 }
 

@@ -166,6 +166,7 @@ void add_process(family_list& to, const metrics_snapshot& s) {
     family_list::count(checks, {{"result", probe_outcomes[i]}}, s.health_checks[i]);
   to.gauge("shunt_unhealthy_endpoints", "Endpoints that their health checks have as unhealthy",
            static_cast<double>(s.unhealthy_endpoints));
+  to.counter("shunt_lost_envelopes_total", "Messages to Loggregator that found nobody", s.lost_envelopes);
   to.counter("shunt_failed_handshakes_total", "TLS handshakes of clients that failed",
              s.failed_handshakes);
   to.counter("shunt_shed_requests_total", "Requests and connections turned away by an overload",

@@ -90,6 +90,7 @@ struct metrics_snapshot {
   std::uint64_t reservation_write_failures = 0;
   std::uint64_t token_fetch_errors = 0;
   std::uint64_t subscribe_events_errors = 0;
+  std::uint64_t lost_envelopes = 0; ///< That Loggregator was to have.
   std::optional<cluster_counts> cluster; ///< None: the node is alone.
 };
 

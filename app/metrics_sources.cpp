@@ -139,6 +139,8 @@ metrics_snapshot read_metrics(const metrics_sources& from,
     sum.subscribe_events_errors =
       from.routing_api->subscribe_events_errors.load(std::memory_order_relaxed);
   }
+  if (from.loggregator != nullptr)
+    sum.lost_envelopes = from.loggregator->lost();
   return sum;
 }
 

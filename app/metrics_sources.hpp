@@ -12,6 +12,7 @@
 #include "cluster/cluster_metrics.hpp"
 #include "cluster/reservation_keeper.hpp"
 #include "cluster/snapshot_keeper.hpp"
+#include "net/metron.hpp"
 #include "net/routing_api_client.hpp"
 
 #include <functional>
@@ -36,6 +37,7 @@ struct metrics_sources {
   const snapshot_counters* snapshots = nullptr;
   const restart_counters* restarts = nullptr;             ///< Null: nobody counts.
   const net::routing_api_counters* routing_api = nullptr; ///< Null: it is not asked.
+  const net::metron* loggregator = nullptr;               ///< Null: it is not told.
 };
 
 /// Any thread; takes about a millisecond with 10,000 apps. Nobody waits for it.

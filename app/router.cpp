@@ -10,6 +10,7 @@
 #include "actors/supervisor.hpp"
 #include "app/cluster_wiring.hpp"
 #include "app/followers.hpp"
+#include "app/metron_reporter.hpp"
 #include "app/nats_outlet.hpp"
 #include "app/pid_file.hpp"
 #include "app/registry_bridge.hpp"
@@ -274,9 +275,13 @@ int run_router(const config::settings& settings, const std::string& file,
     log.error(".access-grlog", message, {{"error", error}});
   };
   const auto access_queue = std::make_shared<access_log_queue>(access_log_limits_of(settings), trouble);
+  const auto loggregator = std::make_shared<net::metron>(
+    settings.logging.metron_address,
+    [&log](std::string_view message, std::string_view error) { log.info(".metron", message, {{"error", error}}); });
   const auto access_writer = spawn_access_log_writer(
-    system, access_queue, {.sinks = net::open_access_sinks(settings, trouble)});
+    system, access_queue, {.sinks = net::open_access_sinks(settings, trouble, loggregator)});
   context.access_log = access_queue.get();
+  context.loggregator = loggregator.get();
 
   auto parts = std::make_shared<router_parts>();
   parts->context = &context;
@@ -378,6 +383,8 @@ int run_router(const config::settings& settings, const std::string& file,
     sources.snapshots = &snapshot_counts;
   }
   sources.routing_api = api ? &api->counters() : nullptr;
+  sources.loggregator = loggregator.get();
+  metron_reporter tells_loggregator{sources, settings, loggregator};
   reports tells{std::move(sources), settings, start.id};
   status_server status{context, facts.status_tls, [&system, &bridge] { return list_all_routes(system, bridge.shards()); }};
   status.serve_metrics(tells, facts.metrics_tls);
@@ -419,13 +426,14 @@ int run_router(const config::settings& settings, const std::string& file,
   int code = 0;
   {
     std::vector<settings_follower> followers{
-      follow_by_log(log), follow_by_nats(bus, start), follow_by_actors(supervisor), follow_by_status(status)};
+      follow_by_log(log), follow_by_nats(bus, start), follow_by_actors(supervisor), follow_by_status(status),
+      follow_by_loggregator(tells_loggregator)};
     if (api)
       followers.push_back(follow_by_routing_api(*api));
     if (parts->cluster)
       followers.push_back(follow_by_cluster(parts->cluster));
     // Last, because it tries by opening: a file that another part refuses should leave none behind.
-    followers.push_back(follow_by_access_log(settings, access_queue, access_writer, trouble));
+    followers.push_back(follow_by_access_log(settings, access_queue, access_writer, trouble, loggregator));
     reloader reloading{settings, file, std::move(followers), log};
     const signal_thread signals{supervisor, [&] {
                                   caf::anon_send(access_writer, reopen_access_log{});

@@ -13,16 +13,8 @@ struct inert_key {
   std::string_view reason;
 };
 
-constexpr std::string_view no_envelopes = "nothing is sent to Loggregator yet";
-
 constexpr std::array keys{
   inert_key{"publish_active_apps_interval", "active apps are not published yet"},
-  inert_key{"logging.loggregator_enabled", no_envelopes},
-  inert_key{"logging.metron_address", no_envelopes},
-  inert_key{"enable_envelope_v1_metrics", no_envelopes},
-  inert_key{"send_http_start_stop_server_event", no_envelopes},
-  inert_key{"send_http_start_stop_client_event", no_envelopes},
-  inert_key{"route_latency_metric_muzzle_duration", no_envelopes},
 };
 
 } // namespace

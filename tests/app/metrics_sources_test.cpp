@@ -138,6 +138,14 @@ TEST_F(MetricsSources, KnowTheRoutingApiIfItIsAsked) {
   EXPECT_EQ(read().subscribe_events_errors, 3u);
 }
 
+TEST_F(MetricsSources, KnowWhatLoggregatorMissed) {
+  EXPECT_EQ(read().lost_envelopes, 0u);
+  net::metron nowhere{"127.0.0.1:3457", [](std::string_view, std::string_view) {}}; // It is never looked up.
+  sources.loggregator = &nowhere;
+  nowhere.send("nobody reads this");
+  EXPECT_EQ(read().lost_envelopes, 1u);
+}
+
 TEST_F(MetricsSources, TellOfCopiesOnOtherNodes) {
   EXPECT_FALSE(read().cluster);
   join_cluster();

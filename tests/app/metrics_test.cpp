@@ -292,6 +292,9 @@ shunt_idle_connections 0
 # HELP shunt_invalid_registry_messages_total NATS messages that could not be understood
 # TYPE shunt_invalid_registry_messages_total counter
 shunt_invalid_registry_messages_total 0
+# HELP shunt_lost_envelopes_total Messages to Loggregator that found nobody
+# TYPE shunt_lost_envelopes_total counter
+shunt_lost_envelopes_total 0
 # HELP shunt_malformed_requests_total Requests that could not be parsed
 # TYPE shunt_malformed_requests_total counter
 shunt_malformed_requests_total 0

@@ -61,7 +61,6 @@ TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
   const std::vector<refusal> table{
     {"\npublish_active_apps_interval: 30s",
      "f.yml:2: publish_active_apps_interval: has no effect: active apps are not published yet"},
-    {"logging: {loggregator_enabled: true}", "logging.loggregator_enabled: has no effect"},
   };
   for (const auto& [yaml, message] : table)
     EXPECT_THAT(warnings_of(yaml), HasSubstr(message)) << yaml;
@@ -79,7 +78,9 @@ TEST(Warnings, AnInertKeyAtItsDefaultIsNoNews) {
 TEST(Warnings, KeysThatWorkAreSilent) {
   EXPECT_THAT(warnings_of("port: 80\nendpoint_timeout: 9s\nbackends: {max_conns: 5}\n"
                           "balancing_algorithm: least-connection\npid_file: /tmp/p\n"
-                          "empty_pool: {status: 502}\nlogging: {level: info}\n"
+                          "empty_pool: {status: 502}\nlogging: {level: info, loggregator_enabled: true, metron_address: a:1}\n"
+                          "enable_envelope_v1_metrics: false\nsend_http_start_stop_server_event: false\n"
+                          "send_http_start_stop_client_event: false\nroute_latency_metric_muzzle_duration: 1s\n"
                           "disable_keep_alives: false\nmax_idle_conns: 5\n"
                           "enable_proxy: true\nenable_http2: false\nforwarded_client_cert: forward\n"
                           "isolation_segments: [a]\nlimits: {connections: 5}\n"
