@@ -19,19 +19,6 @@ namespace shunt::net {
 
 namespace {
 
-/// `[v6]:port` or `host:port`, without the brackets; no host means this machine. Throws.
-std::pair<std::string, std::string> split_host_port(const std::string& address) {
-  const auto colon = address.rfind(':');
-  auto host = address.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  else if (host.find(':') != host.npos)
-    throw std::runtime_error{"logging.syslog_addr: too many colons in " + address};
-  if (colon == address.npos || colon + 1 == address.size())
-    throw std::runtime_error{"logging.syslog_addr: missing port in " + address};
-  return {host.empty() ? "localhost" : host, address.substr(colon + 1)};
-}
-
 std::string own_hostname() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0)
@@ -62,6 +49,18 @@ void limit_waiting(int fd) {
 
 } // namespace
 
+std::pair<std::string, std::string> split_host_port(const std::string& address, const std::string& key) {
+  const auto colon = address.rfind(':');
+  auto host = address.substr(0, colon);
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  else if (host.find(':') != host.npos)
+    throw std::runtime_error{key + ": too many colons in " + address};
+  if (colon == address.npos || colon + 1 == address.size())
+    throw std::runtime_error{key + ": missing port in " + address};
+  return {host.empty() ? "localhost" : host, address.substr(colon + 1)};
+}
+
 syslog_server::syslog_server(const syslog_sink_options& options)
   : name_{options.network + " " + options.address} {
   auto network = options.network;
@@ -72,7 +71,7 @@ syslog_server::syslog_server(const syslog_sink_options& options)
   if (network != "tcp" && network != "udp")
     throw std::runtime_error{"logging.syslog_network: unknown network " + options.network};
   type_ = network == "tcp" ? SOCK_STREAM : SOCK_DGRAM;
-  std::tie(host_, port_) = split_host_port(options.address);
+  std::tie(host_, port_) = split_host_port(options.address, "logging.syslog_addr");
 }
 
 std::vector<syslog_address> syslog_server::addresses(std::string& error) const {

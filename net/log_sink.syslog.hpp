@@ -12,9 +12,14 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace shunt::net {
+
+/// `[v6]:port` or `host:port`, without the brackets; no host means this machine. Throws std::runtime_error that names
+/// `key`, under which the settings have it.
+std::pair<std::string, std::string> split_host_port(const std::string& address, const std::string& key);
 
 /// One address of a syslog server.
 struct syslog_address {

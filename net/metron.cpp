@@ -1,6 +1,7 @@
 #include "net/metron.hpp"
 
 #include "config/settings.hpp"
+#include "net/log_sink.syslog.hpp"
 
 #include <netdb.h>
 #include <sys/socket.h>
@@ -8,29 +9,15 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <utility>
 
 namespace shunt::net {
 
 namespace {
 
-struct host_port {
-  std::string host;
-  std::string port;
-};
-
-/// Throws.
-host_port split(const std::string& address) {
-  const auto colon = address.rfind(':');
-  auto host = address.substr(0, colon);
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
-  else if (host.find(':') != host.npos)
-    throw std::runtime_error{"logging.metron_address: too many colons in " + address};
-  if (colon == address.npos || colon + 1 == address.size())
-    throw std::runtime_error{"logging.metron_address: missing port in " + address};
-  return {host.empty() ? "localhost" : host, address.substr(colon + 1)};
+/// Host and port. Throws.
+std::pair<std::string, std::string> split(const std::string& address) {
+  return split_host_port(address, "logging.metron_address");
 }
 
 /// A socket that sends there. None, with the reason in `error`, if the address cannot be found.
