@@ -6,11 +6,18 @@
 
 #include <caf/send.hpp>
 
+#include <array>
 #include <utility>
 
 namespace shunt::app {
 
 namespace {
+
+/// Metrics go by another way.
+std::array<bool, 3> lines_for_loggregator(const config::settings& s) {
+  const net::loggregator_rules rules{s};
+  return {rules.lines, rules.requests, rules.attempts};
+}
 
 /// Whether the access log goes elsewhere, or in another form of syslog.
 bool other_sinks(const config::settings& a, const config::settings& b) {
@@ -20,7 +27,7 @@ bool other_sinks(const config::settings& a, const config::settings& b) {
          || (b.access_log.enable_streaming
              && (x.syslog != y.syslog || x.syslog_network != y.syslog_network || x.syslog_addr != y.syslog_addr
                  || x.syslog_truncate != y.syslog_truncate))
-         || net::loggregator_rules{a} != net::loggregator_rules{b};
+         || lines_for_loggregator(a) != lines_for_loggregator(b);
 }
 
 } // namespace

@@ -31,27 +31,32 @@ metron_reporter::metron_reporter(metrics_sources sources, const config::settings
 metron_reporter::~metron_reporter() {
   {
     const std::lock_guard lock{mutex_};
-    ending_ = true;
+    ending_.request_stop();
   }
   changed_.notify_one();
   thread_.join();
 }
 
 void metron_reporter::use(const config::settings& settings) {
-  const std::lock_guard lock{mutex_};
-  wanted_ = wishes::of(settings);
+  {
+    const std::lock_guard lock{mutex_};
+    wanted_ = wishes::of(settings);
+    anew_ = true;
+  }
+  changed_.notify_one();
 }
 
 void metron_reporter::run() {
   net::yield_to_loops();
   std::unique_lock lock{mutex_};
-  for (auto next = started_; !ending_;) {
+  for (auto next = started_; !ending_.stop_requested();) {
     const auto wanted = wanted_;
+    anew_ = false;
     lock.unlock();
     look(wanted);
     lock.lock();
     next = std::max(next + std::chrono::seconds{1}, clock::now());
-    changed_.wait_until(lock, next, [this] { return ending_; });
+    changed_.wait_until(lock, next, [this] { return anew_ || ending_.stop_requested(); });
   }
 }
 
@@ -60,7 +65,7 @@ void metron_reporter::look(const wishes& wanted) {
   if (wanted.address != address_ || clock::now() >= full_report_) { // The resolver is not to be asked all the time.
     address_ = wanted.address;
     agent_->use(address_);
-    agent_->look_up();
+    agent_->look_up(ending_.get_token());
   }
   const auto now = clock::now();
   const auto uptime = std::chrono::floor<std::chrono::seconds>(now - started_);

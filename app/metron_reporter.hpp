@@ -10,6 +10,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <thread>
 
 namespace shunt::app {
@@ -50,7 +51,8 @@ private:
   std::mutex mutex_; ///< For what follows.
   std::condition_variable changed_;
   wishes wanted_;
-  bool ending_ = false;
+  bool anew_ = false;  ///< They are other ones.
+  std::stop_source ending_;
   std::thread thread_; // Last: it uses all of the above.
 };
 

@@ -144,6 +144,10 @@ void check_syslog(const settings& s, const found_keys& keys, report& out) {
   if (!is_host_and_port(s.logging.syslog_addr))
     out.error(keys.line("logging.syslog_addr"), "logging.syslog_addr",
               cat("found \"", shown(s.logging.syslog_addr), "\", expected host:port"));
+  const auto& metron = s.logging.metron_address;
+  if (!metron.empty() && !is_host_and_port(metron))
+    out.error(keys.line("logging.metron_address"), "logging.metron_address",
+              cat("found \"", shown(metron), "\", expected host:port, or nothing"));
 }
 
 /// Leaves only known names, each once.

@@ -7,8 +7,11 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
 #include <memory>
+#include <optional>
+#include <thread>
 #include <utility>
 
 namespace shunt::net {
@@ -43,6 +46,32 @@ descriptor dial(const std::string& address, std::string& error) {
   return {};
 }
 
+struct dialled {
+  descriptor socket;
+  std::string error;
+};
+
+/// The same, until it is to `stop`. The C library's resolver cannot be interrupted: it has a thread of its own, which
+/// may outlive whoever asked.
+std::optional<dialled> dial(const std::string& address, std::stop_token stop) {
+  struct question {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    std::optional<dialled> answer;
+  };
+  const auto asked = std::make_shared<question>();
+  std::thread{[asked, address] {
+    dialled answer;
+    answer.socket = dial(address, answer.error);
+    const std::lock_guard lock{asked->mutex};
+    asked->answer = std::move(answer);
+    asked->changed.notify_all();
+  }}.detach();
+  std::unique_lock lock{asked->mutex};
+  asked->changed.wait(lock, stop, [&] { return asked->answer.has_value(); });
+  return std::move(asked->answer);
+}
+
 } // namespace
 
 loggregator_rules::loggregator_rules(const config::settings& settings) {
@@ -69,9 +98,10 @@ void metron::use(std::string address) {
     return;
   address_ = std::move(address);
   found_ = false;
+  in_trouble_ = false; // With another.
 }
 
-void metron::look_up() {
+void metron::look_up(std::stop_token stop) {
   std::string address;
   {
     const std::lock_guard lock{mutex_};
@@ -79,14 +109,15 @@ void metron::look_up() {
       return;
     address = address_;
   }
-  std::string error;
-  auto socket = address.empty() ? descriptor{} : dial(address, error);
+  auto answer = address.empty() ? std::optional<dialled>{std::in_place} : dial(address, std::move(stop));
+  if (!answer)
+    return;
   const std::lock_guard lock{mutex_};
-  socket_ = std::move(socket);
+  socket_ = std::move(answer->socket);
   found_ = socket_ || address.empty();
   deaf_until_.store(socket_ ? 0 : never, std::memory_order_relaxed);
   if (!found_)
-    begin_trouble(error);
+    begin_trouble(answer->error);
 }
 
 void metron::send(std::string_view envelope) {
@@ -99,6 +130,8 @@ void metron::send(std::string_view envelope) {
     lose(address_ + ": " + std::strerror(first), now);
     if (const int second = try_send(envelope); second != 0)
       lose(address_ + ": " + std::strerror(second), now);
+  } else if (first == EMSGSIZE || first == EDESTADDRREQ) { // Nobody's fault there: clients send what is so long.
+    lost_.fetch_add(1, std::memory_order_relaxed);
   } else if (first != 0) {
     lose(address_ + ": " + std::strerror(first), now);
   } else if (in_trouble_ && now - last_loss_ > quiet) {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -54,12 +55,13 @@ public:
   /// Datagrams known to be lost.
   std::uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
 
-  // One thread, which may wait for the resolver:
+  // One thread:
 
   /// From the next `look_up` on, that is the address.
   void use(std::string address);
-  /// Finds the agent, unless that is done. To be called again and again.
-  void look_up();
+  /// Finds the agent, unless that is done; waits for the resolver, or until it is to `stop`. To be called again and
+  /// again.
+  void look_up(std::stop_token stop = {});
 
 private:
   using clock_rep = clock::rep;

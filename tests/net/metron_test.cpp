@@ -140,8 +140,16 @@ TEST_F(Metron, LosesWhatIsTooLongForADatagram) {
   const auto to = open(there.address());
   to->send(std::string(65'508, 'x'));
   EXPECT_EQ(to->lost(), 1u);
+  EXPECT_THAT(troubles, IsEmpty()) << "clients could fill the log";
   to->send("short");
   EXPECT_EQ(there.receive(), "short");
+}
+
+TEST_F(Metron, IsNotWaitedForByWhoeverEnds) {
+  metron to{"no-such-host.invalid:3457", trouble()};
+  std::stop_source ended;
+  ended.request_stop();
+  to.look_up(ended.get_token()); // Whether the name is known to be none by then or not.
 }
 
 TEST(MetronAddress, IsAHostAndAPort) {

@@ -174,7 +174,9 @@ TEST_F(Loggregator, IsNotWaitedForAndHeardOnceItIsThere) {
 }
 
 TEST_F(Loggregator, DoesNotKeepARouterFromStarting) {
-  start(nothing_to("no-such-host.invalid:3457"));
+  auto settings = nothing_to("no-such-host.invalid:3457");
+  settings["enable_envelope_v1_metrics"] = true; // Or nobody would look for it.
+  start(settings);
   const auto host = here().mapped(app);
   EXPECT_EQ(here().get(host).status, 200);
 }
