@@ -37,6 +37,7 @@ const std::map<std::string, std::string>& special_samples() {
     {"logging.format.timestamp", "rfc3339"},
     {"logging.syslog_network", "tcp"},
     {"logging.syslog_addr", "logs:601"},
+    {"logging.metron_address", "agent:601"},
     {"logging.extra_access_log_fields", "[dns_time]"},
     {"empty_pool.status", "404"},
     {"go_max_procs", "3"},

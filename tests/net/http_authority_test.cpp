@@ -92,7 +92,7 @@ TEST(RequestTarget, GivesTheAuthorityOfTheAbsoluteForm) {
 
 TEST(RequestTarget, RefusesSpacesControlBytesAndFragments) {
   for (int c = 0; c < 256; ++c) {
-    const auto target = std::string{"/aaaaaaaaaaaaaaaaaaaa"} + static_cast<char>(c) + "b";
+    const auto target = std::string{"/aaaaaaaaaaaaaaaaaaaa"} + static_cast<char>(c) + "41";
     const bool fine = c > 0x20 && c != 0x7f && c != '#';
     EXPECT_EQ(parse_target("GET", target).has_value(), fine) << c;
   }
