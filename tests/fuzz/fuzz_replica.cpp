@@ -28,7 +28,8 @@ void fill(routing::slice& table) {
   for (int host = 0; host < 30; ++host)
     for (int i = 0; i < (host == 0 ? 300 : 3); ++i) {
       routing::endpoint_spec spec;
-      spec.host = "10.0.0." + std::to_string(host);
+      const auto address = "10.0.0." + std::to_string(host);
+      spec.host = address;
       spec.port = static_cast<std::uint16_t>(1000 + i);
       const auto uri = std::string(1, static_cast<char>('a' + host % 26)) + (host < 26 ? ".com" : ".org");
       table.register_endpoint(routing::registration::make(false, routing::endpoint::make(spec), uri), now, 0);
