@@ -56,7 +56,7 @@ public:
   /// Whether this node knows it only from others, or in doubt: it is not spared for its TLS then.
   bool provisional() const { return (packed_ & 2) != 0; }
   void set_provisional() { packed_ |= 2; }
-  /// Whether an attempt failed on it since it was last heard directly: it is not spared for its TLS then, either.
+  /// Whether an attempt failed on it since it was last heard: it is not spared for its TLS then, either.
   bool failed() const { return (packed_ & 4) != 0 && target.get()->heard() <= told(); }
   void set_failed() {
     const auto flags = static_cast<std::uint64_t>(packed_ & 3) | 4;
