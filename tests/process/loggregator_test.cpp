@@ -142,6 +142,7 @@ TEST_F(Loggregator, IsToldElsewhereAndOtherwiseAfterAReload) {
   start(nothing_to(agent.address()));
   const auto host = here().mapped(app, {{"app", app_id}});
   EXPECT_EQ(here().get(host, "/silence").status, 200);
+  under_test().wait_for_access("/silence"); // Else its record may be handled when the lines are asked for.
   reload(with(nothing_to(agent.address()), lines_of_apps));
   EXPECT_TRUE(eventually([&] {
     here().get(host, "/first");
