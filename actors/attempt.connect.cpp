@@ -40,19 +40,14 @@ private:
 
 } // namespace
 
+/// A connection of HTTP/1.1 that was kept.
+bool attempt::take_idle() {
+  up_ = here_.upstreams.take(pool_key());
+  return reused_ = up_ != nullptr;
+}
+
 net::task<attempt_result> attempt::connect(bool fresh) {
-  if (wants_http2()) {
-    auto connected = co_await connect_http2(fresh);
-    co_return connected;
-  }
-  if (!fresh) {
-    up_ = here_.upstreams.take(pool_key());
-    reused_ = up_ != nullptr;
-  }
-  if (up_)
-    co_return attempt_result{};
-  auto dialled = co_await dial_backend();
-  co_return dialled;
+  return wants_http2() ? connect_http2(fresh) : dial_backend();
 }
 
 /// By what the endpoint registered. An upgrade goes by HTTP/1.1, which every backend understands.
@@ -75,12 +70,8 @@ net::task<attempt_result> attempt::connect_http2(bool fresh) {
       link_ = pool.find(pool_key());
     }
   }
-  if (!fresh && !link_ && tls_ != nullptr) { // One that turned out to speak no HTTP/2.
-    up_ = here_.upstreams.take(pool_key());
-    reused_ = up_ != nullptr;
-    if (up_)
-      co_return attempt_result{};
-  }
+  if (!fresh && !link_ && tls_ != nullptr && take_idle()) // One that turned out to speak no HTTP/2.
+    co_return attempt_result{};
   if (link_) {
     reused_ = true;
     up_ = link_->open();

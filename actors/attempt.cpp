@@ -70,7 +70,9 @@ net::task<attempt_result> attempt::run() {
   of_.progress_ = {};
   watch_client();
   for (bool fresh = of_.rules_->settings.disable_keep_alives;; fresh = true) {
-    auto connected = co_await connect(fresh);
+    attempt_result connected;
+    if (fresh || wants_http2() || !take_idle())
+      connected = co_await connect(fresh);
     if (connected.ended == attempt_result::kind::failed)
       co_return connected;
     auto result = co_await talk();
@@ -131,7 +133,8 @@ net::task<attempt_result> attempt::talk() {
   } catch (...) {
     defect = std::current_exception();
   }
-  co_await stop_pump();
+  if (pumping_)
+    co_await stop_pump();
   if (defect)
     std::rethrow_exception(defect);
   co_return result;
@@ -232,8 +235,6 @@ net::task<void> attempt::pump_request() {
 }
 
 net::task<void> attempt::stop_pump() {
-  if (!pumping_)
-    co_return;
   final_ = true;
   go_ahead_.open();
   if (!pump_ended_.is_open()) {
@@ -345,7 +346,8 @@ net::task<attempt_result> attempt::answer_client() {
     body_silence_max_ = 0s;
     client_.wire->receive_within(0s);
   }
-  co_await await_continue_told();
+  if (telling_continue_)
+    co_await continue_told_;
   const auto& head = of_.head;
   const bool http_1_0 = head.version_minor == 0;
   const auto framing = net::framing_for_client(of_.response_, http_1_0);
@@ -466,7 +468,8 @@ net::task<attempt_result> attempt::open_tunnel() {
   of_.answer_.clear();
   net::append_upgrade_head(of_.answer_, of_.response_, net::view(of_.id_), of_.cookie_line_);
   up_->unpin();
-  co_await await_continue_told();
+  if (telling_continue_)
+    co_await continue_told_;
   const auto unheard = co_await client_.wire->send(of_.answer_);
   if (unheard)
     co_return attempt_result{};

@@ -30,6 +30,8 @@ public:
   void give_up();
 
 private:
+  /// Sets `up_`, if there is one.
+  bool take_idle();
   /// Sets `up_`. `fresh`: by a new connection.
   net::task<attempt_result> connect(bool fresh);
   net::task<attempt_result> connect_http2(bool fresh);
@@ -39,7 +41,6 @@ private:
   net::task<attempt_result> send_request();
   net::task<void> pump_request();
   net::task<void> await_go_ahead();
-  net::task<void> await_continue_told();
   net::task<attempt_result> read_response();
   net::parse_status next_head(const net::head_limits& limits);
   /// Whether there is memory for the head that was taken off a stream; then it is held against the budget.

@@ -39,19 +39,14 @@ net::task<void> attempt::await_go_ahead() {
   continue_told_.open();
 }
 
-/// Before another message to the client: the two must not be mixed.
-net::task<void> attempt::await_continue_told() {
-  if (telling_continue_)
-    co_await continue_told_;
-}
-
 /// 100 and other informational responses go to the client as they come, if it understands them.
 net::task<error_code> attempt::pass_interim() {
   const bool go_ahead = of_.response_.status == 100;
   error_code code;
   if (of_.head.version_minor == 1 && !(go_ahead && told_continue_)) {
     told_continue_ = told_continue_ || go_ahead;
-    co_await await_continue_told();
+    if (telling_continue_)
+      co_await continue_told_;
     of_.answer_.clear();
     net::append_interim_head(of_.answer_, of_.response_, &of_.rules_->rewrite);
     interim_passed_ = {};

@@ -80,8 +80,6 @@ net::task<void> exchange::respond_health() {
 /// request. A little is read and forgotten; for more, or for a client that waits to be asked, the
 /// connection ends.
 net::task<void> exchange::finish_request_body() {
-  if (request_body_.done() || tunnelled_)
-    co_return;
   if (client_->http_major == 2) { // What is left of a stream is nobody's next request.
     client_->unread = true;
     co_return;

@@ -108,6 +108,11 @@ private:
   bool is_websocket() const;
   bool wants_trace() const;
   bool traced() const;
+  /// The route of `key_`. Nothing while its host is not known on this loop.
+  std::optional<route> leased_route();
+  /// The same of a host and a target.
+  std::optional<route> known_route(std::string_view host, std::string_view target);
+  /// The same, and asks for the host if it is not known.
   net::task<route> find_route(std::string_view host, std::string_view target);
   void note_route(const routing::leased_pool& pool);
   net::task<std::optional<net::error_response>> judge_signature(bool bound);

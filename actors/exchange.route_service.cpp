@@ -40,12 +40,10 @@ net::error_response refusal(int status, std::string_view reason) {
 
 } // namespace
 
-/// What the route service's signature, if the request has one, says about it. Sets `signed_`, and `where_`
+/// What the route service's signature, which the request has, says about it. Sets `signed_`, and `where_`
 /// when the request comes back from the route service of its own route.
 net::task<std::optional<net::error_response>> exchange::judge_signature(bool bound) {
   const auto signature = net::value_of(head.fields, x_cf_proxy_signature);
-  if (signature.empty())
-    co_return std::nullopt;
   const auto& services = rules_->route_services;
   if (services == nullptr) {
     if (!bound)

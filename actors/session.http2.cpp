@@ -73,7 +73,8 @@ void session::serve_stream(net::wire_ptr stream) {
 /// Its head is there: nobody would have heard of the stream otherwise.
 net::task<void> session::run_stream() {
   co_await serve_one();
-  co_await linger_in_stream();
+  if (client_.unread && !client_.wire->ended())
+    co_await linger_in_stream();
 }
 
 /// A client that was answered before it had sent its request goes on sending for a moment. Some, curl 7.88 among them,
@@ -81,8 +82,6 @@ net::task<void> session::run_stream() {
 /// connection of HTTP/1.1 does.
 net::task<void> session::linger_in_stream() {
   auto& wire = *client_.wire;
-  if (wire.ended() || !client_.unread)
-    co_return;
   wire.shutdown_send();
   wire.unpin();
   wire.receive_within(std::chrono::nanoseconds{0});

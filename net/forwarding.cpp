@@ -15,6 +15,8 @@ namespace {
 
 using enum field_id;
 
+constexpr std::size_t usual_head_bytes = 512;
+
 /// The names that a sender listed in Connection. Most list nothing but `keep-alive` or `close`,
 /// which name no field that is not dropped anyway; so the question is rarely asked in earnest. The
 /// list is taken apart once: it is asked about for every field.
@@ -246,7 +248,7 @@ void append_head_for(head_writer& to, const request_head& head, const request_fa
 
 void append_request_head(std::string& out, const request_head& head, const request_facts& request,
                          const instance_facts& instance, head_outline* outline) {
-  head_writer to{out, outline};
+  head_writer to{out, outline, usual_head_bytes};
   switch (request.where) {
     using enum situation;
     case unbound: return append_head_for<unbound>(to, head, request, instance);
@@ -374,7 +376,7 @@ void append_framing(head_writer& to, const response_head& head, const response_f
 void append_response_head(std::string& out, const response_head& head, const response_facts& facts,
                           head_outline* outline) {
   const auto begin = out.size();
-  head_writer to{out, outline};
+  head_writer to{out, outline, usual_head_bytes};
   append_status_line(to, head, facts.http_1_0);
   // A length is said when it is true: also for what is not sent, after HEAD and with 304. Never
   // with 204, where some clients would wait for that many bytes (RFC 9110, section 8.6).
@@ -385,10 +387,8 @@ void append_response_head(std::string& out, const response_head& head, const res
   fields.append_kept(with_length);
   fields.append_own();
   to.lines(facts.cookie_line);
-  if (facts.rewrite != nullptr && !facts.rewrite->empty()) {
-    to.lose_outline();
-    facts.rewrite->apply(out, begin);
-  }
+  if (facts.rewrite != nullptr && !facts.rewrite->empty())
+    to.rewrite([&](std::string& text) { facts.rewrite->apply(text, begin); });
   append_framing(to, head, facts);
   to.end();
 }
@@ -400,7 +400,7 @@ void append_interim_head(std::string& out, const response_head& head,
   append_status_line(to, head, false);
   response_fields<response_kind::interim>{to, head, {}}.append_kept(false);
   if (rewrite != nullptr)
-    rewrite->apply(out, begin);
+    to.rewrite([&](std::string& text) { rewrite->apply(text, begin); });
   to.end();
 }
 

@@ -2,6 +2,7 @@
 // length and three letters, its multiplier searched for at compile time so that no two names meet.
 #include "net/http_fields.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <limits>
@@ -100,10 +101,6 @@ constexpr std::array<bool, 256> make_token_bytes() {
 }
 
 constexpr auto token_bytes = make_token_bytes();
-
-constexpr bool is_space(char c) {
-  return c == ' ' || c == '\t';
-}
 
 /// Cuts the text before the next `separator` off `rest`, trimmed. Separators inside quotes count as
 /// well: where that matters, the caller refuses quotes.
@@ -213,12 +210,10 @@ const field* find_field(std::span<const field> fields, std::string_view name) no
   return nullptr;
 }
 
-std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && is_space(text.front()))
-    text.remove_prefix(1);
-  while (!text.empty() && is_space(text.back()))
-    text.remove_suffix(1);
-  return text;
+std::string_view detail::trim_spaces(std::string_view text) noexcept {
+  constexpr std::string_view spaces = " \t";
+  text.remove_prefix(std::min(text.find_first_not_of(spaces), text.size()));
+  return text.substr(0, text.find_last_not_of(spaces) + 1); // None: npos + 1 is 0.
 }
 
 bool is_token(std::string_view text) noexcept {

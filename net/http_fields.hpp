@@ -128,8 +128,17 @@ std::string_view value_of(std::span<const field> fields, Name name) noexcept {
   return found == nullptr ? std::string_view{} : found->value;
 }
 
+namespace detail {
+std::string_view trim_spaces(std::string_view text) noexcept;
+}
+
 /// Without spaces and tabs at both ends.
-std::string_view trim(std::string_view text) noexcept;
+inline std::string_view trim(std::string_view text) noexcept {
+  const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  if (text.empty() || (!is_space(text.front()) && !is_space(text.back())))
+    return text; // Nearly always: not worth a call.
+  return detail::trim_spaces(text);
+}
 
 /// Whether `text` is a token (RFC 9110, section 5.6.2): what methods and field names are made of.
 bool is_token(std::string_view text) noexcept;

@@ -17,21 +17,28 @@ struct free_frame {
   free_frame* next;
 };
 
-/// What one thread keeps for reuse. Freed when the thread ends.
-struct frame_cache {
-  std::array<free_frame*, class_count> head{};
-  std::array<std::size_t, class_count> count{};
+/// Frames of one size that a thread keeps for reuse.
+struct frame_list {
+  free_frame* head;
+  std::size_t count;
+};
 
-  ~frame_cache() {
-    for (auto* frame : head)
+/// Of one thread, by size class. Without constructor and destructor, so that no access has to ask whether it is there.
+constinit thread_local std::array<frame_list, class_count> kept{};
+
+/// Frees what its thread keeps when that ends. A frame that is released even later is kept in vain.
+struct thread_end {
+  ~thread_end() {
+    for (auto& [frame, count] : kept)
       while (frame != nullptr)
         ::operator delete(std::exchange(frame, frame->next));
   }
 };
 
-frame_cache& cache() {
-  thread_local frame_cache instance;
-  return instance;
+[[gnu::noinline]] void* allocate_anew(std::size_t size_class) {
+  thread_local thread_end freed_then;
+  static_cast<void>(&freed_then); // Whoever has allocated nothing anew has nothing to free.
+  return ::operator new((size_class + 1) * size_step);
 }
 
 std::size_t class_of(std::size_t bytes) {
@@ -46,24 +53,24 @@ void* allocate_frame(std::size_t bytes) {
   const auto size_class = class_of(bytes);
   if (!recycles || size_class >= class_count)
     return ::operator new(bytes);
-  auto& free = cache();
-  if (auto* frame = free.head[size_class]) {
-    free.head[size_class] = frame->next;
-    --free.count[size_class];
-    return frame;
-  }
-  return ::operator new((size_class + 1) * size_step);
+  auto& list = kept[size_class];
+  auto* const frame = list.head;
+  if (frame == nullptr) [[unlikely]]
+    return allocate_anew(size_class);
+  list.head = frame->next;
+  --list.count;
+  return frame;
 }
 
 void release_frame(void* memory, std::size_t bytes) noexcept {
   const auto size_class = class_of(bytes);
-  auto& free = cache();
-  if (!recycles || size_class >= class_count || free.count[size_class] >= frames_kept_per_class) {
+  if (!recycles || size_class >= class_count || kept[size_class].count >= frames_kept_per_class) {
     ::operator delete(memory);
     return;
   }
-  free.head[size_class] = new (memory) free_frame{free.head[size_class]};
-  ++free.count[size_class];
+  auto& list = kept[size_class];
+  list.head = new (memory) free_frame{list.head};
+  ++list.count;
 }
 
 } // namespace shunt::net

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -24,6 +23,15 @@ constexpr std::string_view http1 = "http1";
 constexpr std::string_view http2 = "http2";
 constexpr std::size_t header_bytes = 32;
 constexpr std::size_t blob_offset = 16; ///< Behind the counts and the hash.
+
+/// As std::popcount, which is a call into a library where the machine need not have an instruction for it; every text
+/// of an endpoint is found by this.
+constexpr std::size_t bits_set(std::uint32_t bits) {
+  bits -= bits >> 1 & 0x5555'5555;
+  bits = (bits & 0x3333'3333) + (bits >> 2 & 0x3333'3333);
+  return ((bits + (bits >> 4)) & 0x0f0f'0f0f) * 0x0101'0101 >> 24;
+}
+static_assert(bits_set(0) == 0 && bits_set(0x8000'0001) == 2 && bits_set(~0u) == 32);
 
 template <class T>
 std::string_view bytes_of(const T& value) {
@@ -251,7 +259,7 @@ const endpoint::slot* endpoint::slots() const {
 }
 
 const endpoint::tag_slot* endpoint::tag_slots() const {
-  return reinterpret_cast<const tag_slot*>(slots() + std::popcount(present_));
+  return reinterpret_cast<const tag_slot*>(slots() + bits_set(present_));
 }
 
 const char* endpoint::bytes() const {
@@ -261,7 +269,7 @@ const char* endpoint::bytes() const {
 std::string_view endpoint::text(field which) const {
   const auto bit = bit_of(which);
   return (present_ & bit) == 0 ? std::string_view{}
-                               : piece(slots()[std::popcount(present_ & (bit - 1))]);
+                               : piece(slots()[bits_set(present_ & (bit - 1))]);
 }
 
 template <class T>
