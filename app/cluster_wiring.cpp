@@ -2,6 +2,7 @@
 
 #include "cluster/beacon.hpp"
 #include "cluster/beacon_ear.hpp"
+#include "net/listener.hpp"
 #include "routing/base64.hpp"
 
 #include <boost/asio/connect.hpp>
@@ -26,13 +27,15 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-/// A name is resolved by others; here it only says that all addresses are meant.
+/// A name is resolved by others; here it only says that all addresses are meant, or none that others could reach.
 std::string listen_address_of(std::string host) {
+  if (host == "localhost")
+    return "127.0.0.1";
   if (host.size() > 2 && host.front() == '[')
     host = host.substr(1, host.size() - 2);
   boost::system::error_code failed;
   boost::asio::ip::make_address(host, failed);
-  return failed ? "0.0.0.0" : host;
+  return failed ? net::all_addresses() : host;
 }
 
 std::uint64_t unix_ms() {

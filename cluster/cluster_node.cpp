@@ -3,6 +3,7 @@
 #include "cluster/lease_ages.hpp"
 #include "cluster/link_table.hpp"
 #include "cluster/peer_link.hpp"
+#include "cluster/peers_seen.hpp"
 #include "cluster/table_tally.hpp"
 #include "net/listener.hpp"
 #include "net/log_limiter.hpp"
@@ -10,6 +11,8 @@
 #include <caf/all.hpp>
 
 #include <unistd.h>
+
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <map>
@@ -41,7 +44,7 @@ struct node_state {
   bool was_isolated = false;
   std::vector<peers_changed::peer> peers_told; ///< To the confirmer.
   std::uint64_t view_said = 0; ///< In the last heartbeat.
-  bool agreement_changed = false; ///< Of some peer's view with this one's.
+  bool peers_moved = false; ///< What the confirmer was told of them may not hold any more.
   time_point asked_at{}; ///< Everybody, to register.
   bool hears_nats = false;
   bool leaving = false;
@@ -58,23 +61,6 @@ struct node_state {
 };
 
 using node_self = cluster_node_actor::stateful_pointer<node_state>;
-
-class transport_outlet final : public transport_listener {
-public:
-  explicit transport_outlet(cluster_node_actor node) : node_{std::move(node)} {}
-  void on_greeting(greeting heard) override { tell({std::move(heard)}); }
-  void on_dial_failed(dial_failure failure) override { tell({std::move(failure)}); }
-  void on_stranger(std::string address, std::string reason) override {
-    tell({stranger_left{std::move(address), std::move(reason)}});
-  }
-
-private:
-  void tell(link_event event) {
-    caf::anon_send(node_, link_news{std::make_shared<const link_event>(std::move(event))});
-  }
-
-  cluster_node_actor node_;
-};
 
 class node {
 public:
@@ -109,7 +95,7 @@ public:
     how.queue_bytes_max = options_->queue_bytes_max;
     how.version_highest = options_->frame_version;
     s.transport =
-      std::make_shared<peer_transport>(how, std::make_shared<transport_outlet>(handle()), metrics_);
+      std::make_shared<peer_transport>(how, transport_listener_for(handle()), metrics_);
     for (std::size_t shard = 0; shard < s.shards.size(); ++shard)
       self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
     tend();
@@ -241,8 +227,7 @@ public:
     all.shards_in_sync = static_cast<std::size_t>(std::ranges::count(s.in_sync, true));
     for (std::size_t shard = 0; shard < options_->rules.shards; ++shard)
       all.shards_held += s.members->view_of(shard).held ? 1 : 0;
-    for (const auto& peer : s.members->peers())
-      all.nodes.push_back(status_of(peer, all.view));
+    all.nodes = peers_to_show(*s.members, *s.links);
     return all;
   }
 
@@ -355,6 +340,7 @@ private:
       return;
     link->open = false;
     link->ending = true;
+    state().peers_moved = true; // If it was drained, no state of a peer says so.
     log_->warn(source, "link-closed", {{"node", link->met.node.node}, {"reason", m.reason}});
     state().members->disconnected(m.link.peer, now());
     if (link->met.dialled)
@@ -380,7 +366,7 @@ private:
     state().members->heard(m.link.peer, m.beat, now());
     const bool agrees = m.beat.view == state().members->view_hash();
     if (std::exchange(link->agrees, agrees) != agrees)
-      state().agreement_changed = true;
+      state().peers_moved = true;
   }
 
   void happen(const news_heard& m) const {
@@ -442,7 +428,7 @@ private:
       for (auto& [id, link] : s.links->all())
         link.agrees = false; // Until it is heard again.
     }
-    if (view_changed || !changes.empty() || std::exchange(s.agreement_changed, false))
+    if (view_changed || !changes.empty() || std::exchange(s.peers_moved, false))
       tell_of_peers(); // Before a shard hears that it is its turn to answer for all.
     for (const auto shard : s.members->take_changed())
       self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
@@ -495,38 +481,11 @@ private:
     auto& s = state();
     if (!options_->confirmer)
       return;
-    peers_changed now_there;
-    const bool counts_the_dead = !s.members->sees_most(now());
-    for (const auto& peer : s.members->peers())
-      if (peer.state != routing::peer_state::left
-          && (counts_the_dead || peer.state != routing::peer_state::dead))
-        now_there.peers.push_back({peer.peer, peer.hello.node, peer.state == routing::peer_state::alive,
-                                 peer.view == s.members->view_hash()});
+    auto now_there = peers_to_ask(*s.members, *s.links, now());
     if (now_there.peers == s.peers_told)
       return;
     s.peers_told = now_there.peers;
     self_->send(options_->confirmer, std::move(now_there));
-  }
-
-  cluster_status::node status_of(const routing::membership::peer_info& peer, std::uint64_t view) const {
-    cluster_status::node seen;
-    seen.name = peer.hello.node;
-    seen.zone = peer.hello.zone;
-    seen.address = peer.hello.address;
-    seen.state = name_of(peer.state);
-    seen.incarnation = peer.hello.incarnation;
-    seen.hears_nats = peer.hears_nats;
-    seen.view_equal = peer.view == view;
-    seen.shards_held = peer.shards_held;
-    seen.shards_in_sync = peer.shards_in_sync;
-    seen.warning = peer.warning;
-    if (const auto* link = state().links->find(peer.peer); link != nullptr && link->open) {
-      const auto& handle = *link->met.link;
-      seen.frame_version = link->met.version;
-      seen.queued_bytes = handle.queued_bytes(link_lane::main);
-      seen.queued_slice_bytes = handle.queued_bytes(link_lane::slices);
-    }
-    return seen;
   }
 
   node_self self_;
@@ -563,11 +522,21 @@ std::string with_port(std::string address, std::uint16_t port) {
   return address;
 }
 
+int listen(const cluster_node_options& options) {
+  try {
+    return net::open_listening_socket(options.listen_address, options.listen_port);
+  } catch (const boost::system::system_error& failed) {
+    throw std::runtime_error{"cluster.node.host, cluster.node.port: cannot listen on port " + std::to_string(options.listen_port)
+                             + " of " + options.listen_address + ": " + failed.what()
+                             + "; is the address this machine's, and no other process listening there?"};
+  }
+}
+
 } // namespace
 
 cluster_node_actor spawn_cluster_node(caf::actor_system& system, cluster_node_options options,
                                       net::component_log& log, std::shared_ptr<cluster_metrics> metrics) {
-  const int socket = net::open_listening_socket(options.listen_address, options.listen_port);
+  const int socket = listen(options);
   options.hello.address = with_port(std::move(options.hello.address), net::port_of(socket));
   auto shared = std::make_shared<const cluster_node_options>(std::move(options));
   return system.spawn<caf::detached>(behave, std::move(shared), socket, &log, std::move(metrics));

@@ -18,9 +18,13 @@ link_table::verdict link_table::judge(const greeting& met, routing::time_point n
   return better ? verdict::wait : verdict::duplicate;
 }
 
-linked_peer* link_table::find(routing::peer_id peer) {
+const linked_peer* link_table::find(routing::peer_id peer) const {
   const auto found = links_.find(peer);
   return found == links_.end() ? nullptr : &found->second;
+}
+
+linked_peer* link_table::find(routing::peer_id peer) {
+  return const_cast<linked_peer*>(std::as_const(*this).find(peer));
 }
 
 const linked_peer* link_table::find(std::string_view node) const {

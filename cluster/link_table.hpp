@@ -43,6 +43,7 @@ public:
   const std::map<routing::peer_id, linked_peer>& all() const { return links_; }
 
   linked_peer* find(routing::peer_id peer);
+  const linked_peer* find(routing::peer_id peer) const;
   linked_peer* find(std::string_view node);
   const linked_peer* find(std::string_view node) const;
   /// Null if that link is not the one to the peer any more.

@@ -207,6 +207,23 @@ private:
   link_name link_;
 };
 
+class transport_outlet final : public transport_listener {
+public:
+  explicit transport_outlet(cluster_node_actor node) : node_{std::move(node)} {}
+  void on_greeting(greeting heard) override { tell({std::move(heard)}); }
+  void on_dial_failed(dial_failure failure) override { tell({std::move(failure)}); }
+  void on_stranger(std::string address, std::string reason) override {
+    tell({stranger_left{std::move(address), std::move(reason)}});
+  }
+
+private:
+  void tell(link_event event) {
+    caf::anon_send(node_, link_news{std::make_shared<const link_event>(std::move(event))});
+  }
+
+  cluster_node_actor node_;
+};
+
 } // namespace
 
 peer_link_actor spawn_peer_link(caf::actor_system& system, peer_link_options options) {
@@ -215,6 +232,10 @@ peer_link_actor spawn_peer_link(caf::actor_system& system, peer_link_options opt
 
 std::shared_ptr<link_listener> listener_for(peer_link_actor actor, cluster_node_actor node, link_name link) {
   return std::make_shared<link_outlet>(std::move(actor), std::move(node), link);
+}
+
+std::shared_ptr<transport_listener> transport_listener_for(cluster_node_actor node) {
+  return std::make_shared<transport_outlet>(std::move(node));
 }
 
 } // namespace shunt

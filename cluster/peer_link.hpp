@@ -27,4 +27,7 @@ peer_link_actor spawn_peer_link(caf::actor_system& system, peer_link_options opt
 std::shared_ptr<cluster::link_listener> listener_for(peer_link_actor actor, cluster_node_actor node,
                                                      cluster::link_name link);
 
+/// Hands what the transport says of whoever greets it, or does not, to the node.
+std::shared_ptr<cluster::transport_listener> transport_listener_for(cluster_node_actor node);
+
 } // namespace shunt

@@ -9,7 +9,6 @@
 #include <deque>
 #include <future>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 namespace shunt::cluster {
@@ -77,15 +76,24 @@ private:
   /// Counts a connection of somebody unknown, and keeps it at hand.
   class stranger {
   public:
-    stranger(transport_core& core, net::wire* wire) : core_{core}, wire_{wire} { core_.strangers_.insert(wire); }
+    stranger(transport_core& core, net::wire& wire) : core_{core}, wire_{wire} { core_.strangers_.push_back(this); }
     stranger(const stranger&) = delete;
     stranger& operator=(const stranger&) = delete;
     ~stranger() { known(); }
-    void known() { core_.strangers_.erase(wire_); }
+    void known() { std::erase(core_.strangers_, this); }
+    /// Another wants its place.
+    void displace() {
+      displaced_ = true;
+      known();
+      wire_.abort(net::asio::error::operation_aborted);
+    }
+    bool displaced() const { return displaced_; }
+    void close() { wire_.close(); }
 
   private:
     transport_core& core_;
-    net::wire* wire_;
+    net::wire& wire_;
+    bool displaced_ = false;
   };
 
   link_owner find(const link_ptr& handle) const;
@@ -132,7 +140,7 @@ private:
   net::event_loop loop_;
   std::unique_ptr<net::listener> acceptor_;
   std::unordered_map<std::uint64_t, link_owner> links_;
-  std::unordered_set<net::wire*> strangers_;
+  std::vector<stranger*> strangers_; ///< As they came.
   std::atomic<std::uint64_t> numbers_{0};
   std::size_t running_ = 0; ///< Coroutines.
   bool stopping_ = false;

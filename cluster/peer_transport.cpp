@@ -97,8 +97,8 @@ void transport_core::close_all() {
     acceptor_->close();
   while (!links_.empty())
     close_link(links_.begin()->first, "this node ends its links");
-  for (auto* wire : strangers_)
-    wire->close();
+  for (auto* each : strangers_)
+    each->close();
 }
 
 // -- From any thread.

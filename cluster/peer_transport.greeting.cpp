@@ -47,17 +47,18 @@ void transport_core::take(int descriptor) {
   net::tcp_socket socket{loop_.get_executor()};
   socket.assign(net::tcp::v6(), descriptor);
   const net::wire_ptr wire{new net::wire{loop_, std::move(socket)}};
-  if (stopping_ || strangers_.size() >= options_.strangers_max) {
-    metrics_.strangers.add();
+  if (stopping_) {
     wire->close();
     return;
   }
+  if (strangers_.size() >= options_.strangers_max) // A node says at once who it is, so the first is least likely one.
+    strangers_.front()->displace();
   auto address = remote_address(*wire);
   run(greet(wire, std::move(address)), [wire] { wire->close(); });
 }
 
 net::task<void> transport_core::greet(net::wire_ptr wire, std::string address) {
-  stranger here{*this, wire.get()};
+  stranger here{*this, *wire};
   const auto until = std::chrono::steady_clock::now() + options_.greeting_limit;
   auto error = co_await prepare_wire(wire, options_of_wire());
   wire_result<peer_frame> heard;
@@ -67,6 +68,8 @@ net::task<void> transport_core::greet(net::wire_ptr wire, std::string address) {
     wire->receive_within(std::chrono::nanoseconds{0});
     error = std::move(heard.error);
   }
+  if (here.displaced())
+    error = "it had not said who it is when others wanted its place";
   const auto* hello = heard.value ? std::get_if<hello_frame>(&*heard.value) : nullptr;
   if (error.empty() && hello == nullptr)
     error = "it did not begin with a hello";

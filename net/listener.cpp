@@ -68,22 +68,22 @@ int listen_on(int descriptor) {
   return descriptor;
 }
 
-bool has_ipv6() {
+} // namespace
+
+std::string all_addresses() {
   const int probe = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (probe < 0)
-    return false;
+    return "0.0.0.0";
   ::close(probe);
-  return true;
+  return "::";
 }
-
-} // namespace
 
 int open_listening_socket(const std::string& address, std::uint16_t port) {
   return listen_on(bind_one({asio::ip::make_address(address), port}, false));
 }
 
 std::vector<int> open_listening_sockets(std::uint16_t port, std::size_t count) {
-  return open_listening_sockets(has_ipv6() ? "::" : "0.0.0.0", port, count);
+  return open_listening_sockets(all_addresses(), port, count);
 }
 
 std::vector<int> open_listening_sockets(const std::string& address, std::uint16_t port, std::size_t count) {

@@ -10,6 +10,9 @@
 
 namespace shunt::net {
 
+/// What stands for all addresses of this machine.
+std::string all_addresses();
+
 /// Opens listening sockets for `port` on all addresses, IPv6 and IPv4 (or IPv4 alone where the
 /// machine has no IPv6), one for each of `count` loops. Port 0 picks one port for all.
 /// Throws boost::system::system_error.

@@ -219,6 +219,8 @@ void membership::hear_of(const told_node& news, time_point now) {
   if (p == nullptr || news.incarnation < p->hello.incarnation)
     return;
   const bool is_new = news.incarnation > p->hello.incarnation;
+  if (is_new && p->linked)
+    return; // If it has begun anew this link is about to end. If not, its clock was set back: then the news is old.
   if (is_new) { // Or never heard of.
     renew(*p, news.incarnation);
     set_zone(*p, news.zone);

@@ -194,6 +194,8 @@ TEST_F(ClusterNode, TellsTheConfirmerWhoSeesTheSameNodes) {
     EXPECT_TRUE(all_agree(2));
     caf::anon_send(c->actor, leave_cluster{});
     EXPECT_TRUE(a->sees(c->status().self.node, "left"));
+    EXPECT_TRUE(all_agree(2)) << "as long as it drains it serves";
+    c->stop();
     EXPECT_TRUE(all_agree(1));
   }
   caf::anon_send_exit(confirmer, caf::exit_reason::kill);

@@ -158,15 +158,24 @@ TEST(PeerTransport, WaitsForNoStrangerWhoIsSilent) {
   EXPECT_THAT(a.stranger(), HasSubstr("silent"));
 }
 
-TEST(PeerTransport, AcceptsOnlySoManyStrangers) {
+TEST(PeerTransport, EndsTheFirstOfTooManyStrangersForTheNext) {
+  transport_options few;
+  few.strangers_max = 2;
+  end a{"a", few};
+  stranger first{a.port}, second{a.port}, third{a.port};
+  EXPECT_TRUE(first.ended());
+  EXPECT_THAT(a.stranger(), HasSubstr("others wanted its place"));
+  EXPECT_EQ(a.metrics.strangers.value(), 1);
+}
+
+TEST(PeerTransport, LinksANodeWhileStrangersHoldAllPlaces) {
   transport_options few;
   few.strangers_max = 2;
   end a{"a", few};
   stranger first{a.port}, second{a.port};
-  ASSERT_TRUE(eventually([&] {
-    stranger third{a.port};
-    return a.metrics.strangers.value() > 0;
-  }));
+  end b{"b"};
+  b.transport->dial(a.address());
+  EXPECT_TRUE(b.links());
 }
 
 TEST(PeerTransport, EndsAConnectionThatDoesNotBeginWithAHello) {
