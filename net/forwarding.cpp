@@ -15,7 +15,7 @@ namespace {
 
 using enum field_id;
 
-constexpr std::size_t usual_head_bytes = 512;
+constexpr std::size_t room_in_heads = 192; ///< Bytes; more would only be cleared in vain.
 
 /// The names that a sender listed in Connection. Most list nothing but `keep-alive` or `close`,
 /// which name no field that is not dropped anyway; so the question is rarely asked in earnest. The
@@ -248,7 +248,7 @@ void append_head_for(head_writer& to, const request_head& head, const request_fa
 
 void append_request_head(std::string& out, const request_head& head, const request_facts& request,
                          const instance_facts& instance, head_outline* outline) {
-  head_writer to{out, outline, usual_head_bytes};
+  head_writer to{out, outline, room_in_heads};
   switch (request.where) {
     using enum situation;
     case unbound: return append_head_for<unbound>(to, head, request, instance);
@@ -376,7 +376,7 @@ void append_framing(head_writer& to, const response_head& head, const response_f
 void append_response_head(std::string& out, const response_head& head, const response_facts& facts,
                           head_outline* outline) {
   const auto begin = out.size();
-  head_writer to{out, outline, usual_head_bytes};
+  head_writer to{out, outline, room_in_heads};
   append_status_line(to, head, facts.http_1_0);
   // A length is said when it is true: also for what is not sent, after HEAD and with 304. Never
   // with 204, where some clients would wait for that many bytes (RFC 9110, section 8.6).

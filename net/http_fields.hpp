@@ -135,8 +135,10 @@ std::string_view trim_spaces(std::string_view text) noexcept;
 /// Without spaces and tabs at both ends.
 inline std::string_view trim(std::string_view text) noexcept {
   const auto is_space = [](char c) { return c == ' ' || c == '\t'; };
+  if (text.starts_with(' ')) // As after nearly every colon.
+    text.remove_prefix(1);
   if (text.empty() || (!is_space(text.front()) && !is_space(text.back())))
-    return text; // Nearly always: not worth a call.
+    return text;
   return detail::trim_spaces(text);
 }
 
