@@ -56,7 +56,7 @@ lease_cache::asked::asked(lease_cache& cache, std::string of)
 }
 
 lease_cache::lease_cache(loop& home, lease_cache_options options)
-  : home_{home}, options_{options}, table_{options.rules, options.seed},
+  : home_{home}, options_{options}, table_{options.rules, options.seed}, asked_{0, routing::keyed_hash{options.seed}},
     held_{home.events().deadlines(),
           [this](std::string_view host) { return shards_[shard_index(host)].actor; }},
     beat_{home.events().deadlines(), [](void* self) { static_cast<lease_cache*>(self)->beat(); }, this} {

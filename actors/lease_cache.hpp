@@ -10,13 +10,13 @@
 #include "config/settings.hpp"
 #include "net/deadline.hpp"
 #include "net/standstill.hpp"
+#include "routing/keyed_hash.hpp"
 
 #include <coroutine>
 #include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <variant>
 #include <vector>
@@ -104,13 +104,6 @@ private:
     std::unordered_set<std::string> wildcards;   ///< That it granted.
     std::unordered_set<std::string> unconfirmed; ///< Of these, what only its predecessor granted.
   };
-  struct hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return routing::host_hash(text);
-    }
-  };
-
   void take(const host_granted& message);
   void take(const hosts_changed& message);
   bool grow(shard_view& shard, const host_granted& message);
@@ -137,7 +130,7 @@ private:
   routing::lease_table table_;
   std::vector<shard_view> shards_;
   std::size_t shards_in_doubt_ = 0;
-  std::unordered_map<std::string, std::unique_ptr<asked>, hash, std::equal_to<>> asked_;
+  routing::keyed_map<std::unique_ptr<asked>> asked_;
   lease_cache_actor self_;
   held_requests held_;
   bool burying_ = false;

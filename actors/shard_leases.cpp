@@ -1,9 +1,15 @@
 #include "actors/shard_leases.hpp"
 
+#include "net/request_id.hpp"
+
 #include <algorithm>
 #include <utility>
 
 namespace shunt {
+
+shard_leases::shard_leases()
+  : leased_{0, routing::keyed_hash{net::request_ids{}.random()}}, unanswered_{0, leased_.hash_function()} {
+}
 
 std::uint16_t shard_leases::position_of(const lease_cache_actor& holder) const {
   return static_cast<std::uint16_t>(std::find(holders_.begin(), holders_.end(), holder) - holders_.begin());

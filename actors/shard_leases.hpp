@@ -3,17 +3,19 @@
 #pragma once
 
 #include "actors/protocol.hpp"
+#include "routing/keyed_hash.hpp"
 
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace shunt {
 
 class shard_leases {
 public:
+  shard_leases();
+
   /// Where `holder` stands among the holders; behind them all if it is none.
   std::uint16_t position_of(const lease_cache_actor& holder) const;
   /// The same; a new one is told of all pushes after number `sequence`.
@@ -47,7 +49,7 @@ private:
   std::size_t to_renew_ = 0;
   std::optional<std::uint64_t> renewal_; ///< The push by which they do.
   /// By whom: positions, a few.
-  std::unordered_map<std::string, std::vector<std::uint16_t>> leased_, unanswered_;
+  routing::keyed_map<std::vector<std::uint16_t>> leased_, unanswered_;
 };
 
 } // namespace shunt
