@@ -78,6 +78,8 @@ net::task<attempt_result> attempt::run() {
     auto result = co_await talk();
     if (result.ended != attempt_result::kind::failed)
       co_return result;
+    if (!was_refused()) // Whoever has the body may have acted upon it.
+      let_go_of_body();
     if (!may_resend()) {
       of_.progress_ = {true, written_, reused_, local_address()};
       co_return result;
@@ -198,10 +200,7 @@ net::task<attempt_result> attempt::send_request() {
     written_ = parts[0].iov_len == 0;
     if (code)
       co_return write_failure(code);
-    // Only now: another attempt may need it, and what no attempt took is read and forgotten.
-    of_.request_body_.take(body);
-    client_.wire->consume(body.size());
-    of_.body_spent_ = !body.empty();
+    body_kept_bytes_ = body.size();
     client_.wire->listen();
     if (client_.wire->ended()) // It left while the backend was dialled, its body still unread.
       client_event(this);
@@ -217,6 +216,16 @@ net::task<attempt_result> attempt::send_request() {
   body_silence_max_ = of_.rules_->settings.read_body_timeout;
   net::start(pump_request(), [this](const std::exception_ptr&) { pump_ended_.open(); });
   co_return attempt_result{};
+}
+
+/// Another attempt may need the body, as long as it may turn out that the backend did not look at it.
+void attempt::let_go_of_body() {
+  const auto body = client_.wire->bytes().substr(0, std::exchange(body_kept_bytes_, 0));
+  if (body.empty())
+    return;
+  of_.request_body_.take(body);
+  client_.wire->consume(body.size());
+  of_.body_spent_ = true;
 }
 
 /// The body, beside the coroutine that waits for the response: a backend may answer early.
@@ -262,7 +271,7 @@ void attempt::client_event(void* context) {
   // On a stream, the end of a request is nothing more than that.
   const bool more_to_serve =
     ended == asio::error::eof
-    && (!self.client_.wire->bytes().empty() || self.client_.http_major == 2);
+    && (self.client_.wire->bytes().size() > self.body_kept_bytes_ || self.client_.http_major == 2);
   if (!ended || more_to_serve)
     return;
   self.of_.client_gone_ = true;
@@ -304,6 +313,7 @@ net::task<attempt_result> attempt::read_response() {
       co_return receive_failure(code);
   }
   headers_arrived();
+  let_go_of_body();
   if (of_.attempt_heard_)
     of_.times_.answering = exchange_times::clock::now();
   using counts = config::max_conns_counts;

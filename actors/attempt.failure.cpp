@@ -24,13 +24,17 @@ bool goes_on(const net::http2_link_ptr& connection) {
 
 } // namespace
 
+bool attempt::was_refused() const {
+  return up_ && refused_stream(up_->ended());
+}
+
 bool attempt::may_resend() const {
   if (!reused_ || of_.client_gone_ || pumping_ || !up_->bytes().empty())
     return false;
   // What the backend said before it stayed open, it meant.
   const auto ended = up_->ended();
   return ended != asio::error::timed_out
-         && (!written_ || refused_stream(ended) || (ended && idempotent() && !goes_on(link_)));
+         && (!written_ || was_refused() || (ended && idempotent() && !goes_on(link_)));
 }
 
 bool attempt::idempotent() const {
@@ -75,6 +79,8 @@ attempt_result attempt::tls_failure(const net::tls_failure& why) const {
 }
 
 attempt_result attempt::write_failure(error_code code) const {
+  if (refused_stream(code))
+    return receive_failure(code);
   if (carrier().tls() != nullptr && carrier().tls()->failure())
     return tls_failure(*carrier().tls()->failure());
   const bool late = code == asio::error::timed_out;

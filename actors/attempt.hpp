@@ -39,6 +39,7 @@ private:
   net::task<attempt_result> secure_backend();
   net::task<attempt_result> talk();
   net::task<attempt_result> send_request();
+  void let_go_of_body();
   net::task<void> pump_request();
   net::task<void> await_go_ahead();
   net::task<attempt_result> read_response();
@@ -84,6 +85,7 @@ private:
   attempt_result tls_failure(const net::tls_failure& why) const;
   attempt_result handshake_failure(net::error_code code) const;
   attempt_result head_failure(net::parse_error error) const;
+  bool was_refused() const;
   bool may_resend() const;
   bool body_buffered() const;
   bool idempotent() const;
@@ -102,6 +104,7 @@ private:
   bool session_unkept_ = false; ///< The connection is new, and may have a session to resume.
   bool awaiting_headers_ = true;
   bool written_ = false;         ///< Something of the request may have reached the backend.
+  std::size_t body_kept_bytes_ = 0; ///< Of a body that was sent whole, and is still in the client's wire.
   bool websocket_ = false;
   bool pumping_ = false;         ///< A second coroutine sends the body.
   net::relay_result pumped_;

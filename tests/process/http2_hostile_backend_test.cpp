@@ -332,20 +332,109 @@ TEST_F(HostileHttp2Backends, ThatSayGoodbyeInTheMiddleOfAStream) {
   EXPECT_EQ(whole.body, "first last") << "what was under way is finished";
 }
 
-/// A stream beyond the last that the goodbye names was not processed: it may go elsewhere, whatever
-/// it is.
-TEST_F(HostileHttp2Backends, ThatSayGoodbyeBeforeTheyRead) {
-  std::atomic<int> goodbyes{0};
+// -- What was surely not processed may go out again, whatever it is (RFC 9113, section 8.7).
+
+/// Ways to refuse a request: before its body was looked at, and behind it.
+class RefusingHttp2Backends : public HostileHttp2Backends {
+protected:
+  using refusal = std::function<std::string(std::uint32_t stream)>;
+
+  /// The backend refuses the first `count` requests but `/good`, when they are `whole` or on sight of their
+  /// heads. It answers others with their own bodies, once they are complete.
+  void let_it_refuse(int count, const refusal& refuse, bool whole) {
+    refused = 0;
+    hostile.serve_with(
+      each_request([=, this](http2_peer& peer, std::uint32_t stream, const std::string& head) {
+        const auto complete = [&] { return peer.stream(stream).ended; };
+        const bool unwanted = !is_good(head) && refused < count;
+        if (unwanted && (!whole || peer.read_until(complete))) {
+          ++refused;
+          peer.send(refuse(stream));
+        } else if (peer.read_until(complete)) {
+          const auto& body = peer.stream(stream).data;
+          peer.send(answer(stream, body.empty() ? "hello" : body));
+        }
+      }));
+  }
+  /// `expect` for every way to refuse a request, on a connection that has served another.
+  void in_every_way(const std::function<void()>& expect) {
+    const refusal ways[] = {
+      [](std::uint32_t stream) { return frame::goaway(stream - 2, NGHTTP2_NO_ERROR); },
+      [](std::uint32_t stream) { return frame::rst_stream(stream, NGHTTP2_REFUSED_STREAM); }};
+    for (const auto& way : ways)
+      for (const bool whole : {false, true}) {
+        SCOPED_TRACE((&way == ways ? "GOAWAY" : "REFUSED_STREAM") + std::string(whole ? ", whole" : ""));
+        let_it_refuse(1, way, whole);
+        ASSERT_EQ(ask("/good").body, "hello");
+        expect();
+        EXPECT_EQ(refused, 1);
+        end_connections();
+      }
+  }
+
+  std::atomic<int> refused{0};
+};
+
+TEST_F(RefusingHttp2Backends, GetTheRequestAgainWithItsBody) {
+  in_every_way([this] { EXPECT_EQ(here().ask(post_request(host, "once"), "POST").body, "once"); });
+}
+
+TEST_F(RefusingHttp2Backends, GetNothingOfTheRequestBehindIt) {
+  in_every_way([this] {
+    client one{port()};
+    one.send(post_request(host, "once") + post_request(host, "and then") + get_request(host, "/good"));
+    EXPECT_EQ(one.response("POST").body, "once");
+    EXPECT_EQ(one.response("POST").body, "and then");
+    EXPECT_EQ(one.response().body, "hello");
+  });
+}
+
+TEST_F(RefusingHttp2Backends, GetTheBodyOfAStreamAgain) {
+  in_every_way([this] {
+    auto young = http2_peer::client_of(port());
+    young.send(frame::headers(1, http2_request("POST", host, "/", {{"content-length", "4"}}), false)
+               + frame::data(1, "once", true));
+    EXPECT_EQ(young.finished(1).data, "once");
+  });
+}
+
+/// A new connection that refuses says more about its backend: another is asked.
+TEST_F(RefusingHttp2Backends, LoseNoRequestToAnotherBackend) {
+  const backend willing{answers::echo()};
+  const auto both = apps_name("both-" + std::to_string(hostile.port()));
+  here().map(both, hostile.tls_port(), apps_registration(hostile.tls_port(), "http2"));
+  here().map(both, willing);
+  let_it_refuse(1'000, [](std::uint32_t stream) { return frame::rst_stream(stream, NGHTTP2_REFUSED_STREAM); },
+                true);
+  for (int i = 0; i < 4; ++i) // They take turns.
+    EXPECT_EQ(here().ask(post_request(both, "once"), "POST").body, "once");
+  EXPECT_GT(refused, 0);
+}
+
+/// The next request must not be read as the body that nobody took.
+TEST_F(RefusingHttp2Backends, LeaveTheConnectionOfTheClientInOrder) {
+  let_it_refuse(1'000, [](std::uint32_t stream) { return frame::rst_stream(stream, NGHTTP2_REFUSED_STREAM); },
+                true);
+  client one{port()};
+  one.send(post_request(host, "never") + get_request(host, "/good"));
+  expect_bad_gateway(one.response("POST"));
+  EXPECT_EQ(one.response().body, "hello");
+}
+
+/// What is kept of a request is no further request: its client has left.
+TEST_F(RefusingHttp2Backends, HearOfAClientThatLeavesBehindItsBody) {
+  gate left;
   hostile.serve_with(
-    each_request([&](http2_peer& peer, std::uint32_t stream, const std::string& head) {
-      if (!is_good(head) && goodbyes++ == 0)
-        peer.send(frame::goaway(stream - 2, NGHTTP2_NO_ERROR));
-      else
-        peer.send(answer(stream));
+    each_request([&](http2_peer& peer, std::uint32_t stream, const std::string&) {
+      if (peer.read_until([&] { return peer.stream(stream).reset >= 0; }))
+        left.open();
     }));
-  ASSERT_EQ(ask("/good").body, "hello");
-  EXPECT_EQ(here().ask(post_request(host, "once")).body, "hello");
-  EXPECT_EQ(goodbyes, 2);
+  {
+    client impatient{port()};
+    impatient.send(post_request(host, "once"));
+    ASSERT_TRUE(eventually([&] { return hostile.connection_count() > 0; }));
+  }
+  EXPECT_TRUE(eventually([&] { return left.is_open(); }));
 }
 
 TEST_F(HostileHttp2Backends, ThatTakeNoBody) {
