@@ -19,7 +19,6 @@ namespace {
 net::http2_limits limits_of(const config::settings& settings) {
   net::http2_limits limits;
   limits.head_bytes_max = static_cast<std::size_t>(settings.response_header_bytes_max());
-  limits.fields_max = static_cast<std::size_t>(settings.max_response_headers);
   return limits;
 }
 

@@ -198,11 +198,15 @@ void http2_session::end_response_head(http2_stream& stream, bool last) {
   auto& reader = work_->reader;
   const auto accept = stream.tunnel ? websocket_accept(stream.websocket_key) : std::string{};
   const auto verdict = reader.finish_response(last, stream.was_head, accept);
-  if (verdict != http2_verdict::good)
+  const bool good = verdict == http2_verdict::good;
+  if (good)
+    stream.inbound.commit_head();
+  else if (verdict == http2_verdict::malformed || stream.inbound.is_behind_another_head())
     return fail_stream(stream, http2_code::protocol_error);
-  stream.inbound.commit_head();
+  else // Whoever asked is told which limit it broke.
+    stream.inbound.refuse_head(refusal_of(verdict), {});
   tell(stream, news_readable);
-  if (reader.status() < 200)
+  if (good && reader.status() < 200)
     return;
   stream.head_read = true;
   if (stream.tunnel && reader.body() != http2_body::tunnel) {

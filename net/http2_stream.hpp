@@ -52,6 +52,7 @@ public:
   }
   /// Instead of `commit_head`: of the head only `take_head` tells, and only why it is none, and its method.
   void refuse_head(parse_error why, std::string_view method);
+  bool is_behind_another_head() const noexcept { return head_end_ > 0; } ///< The one that has begun.
   void begin_body(http2_body kind) noexcept { kind_ = kind; }
   void append(std::string_view data);
   /// `trailers` are whole field lines.

@@ -338,6 +338,8 @@ parse_status read_request(std::string_view text, const head_outline& outline, re
 parse_status read_response(std::string_view text, const head_outline& outline,
                            bool request_was_head, response_head& out, const head_limits& limits) {
   clear(out, outline.head_bytes());
+  if (outline.refused())
+    return status_of(outline.refusal());
   if (too_large(outline, limits))
     return status_of(parse_error::head_too_large);
   out.status = number_of(outline.second_word(text));

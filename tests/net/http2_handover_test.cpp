@@ -68,6 +68,23 @@ TEST(Http2Handover, ARequestIsTakenAsAWhole) {
   EXPECT_EQ(server.session.inbound(id), "00000003\r\nabc\r\n0\r\n\r\n");
 }
 
+TEST(Http2Handover, WhyAResponseIsNoneIsTold) {
+  const auto told = [](const http2_limits& limits) {
+    joined pair{limits};
+    const auto id = pair.ask("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    pair.client.reads = false;
+    pair.answer("HTTP/1.1 200 OK\r\nX-A: " + std::string(300, 'a') + "\r\nX-B: b\r\nContent-Length: 2\r\n\r\nok");
+    std::string text;
+    head_outline outline;
+    EXPECT_TRUE(pair.client.session.take_head(id, text, outline));
+    response_head head;
+    return read_response(text, outline, false, head, {}).error;
+  };
+  EXPECT_EQ(told({}), parse_error::none);
+  EXPECT_EQ(told({.head_bytes_max = 300}), parse_error::head_too_large);
+  EXPECT_EQ(told({.fields_max = 2}), parse_error::too_many_fields);
+}
+
 TEST(Http2Handover, AHeadThatWasBegunAsTextIsNotTaken) {
   served server;
   server.reads = false;

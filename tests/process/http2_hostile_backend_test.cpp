@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 
@@ -21,6 +22,7 @@ using testing::Not;
 using testing::StartsWith;
 
 constexpr std::size_t response_head_bytes_max = 16 * 1024;
+constexpr std::size_t response_fields_max = 50;
 
 /// A stream of the connection that the attacked backend answers well, whatever it does to others.
 bool is_good(const std::string& head) {
@@ -32,6 +34,7 @@ public:
   static nlohmann::json configuration() {
     return apps_front({{"endpoint_timeout", slowed_text(3s)},
                        {"max_response_header_bytes", response_head_bytes_max},
+                       {"max_response_headers", response_fields_max},
                        {"go_max_procs", 1}}); // So that requests share a connection.
   }
 
@@ -129,10 +132,26 @@ TEST_F(HostileHttp2Backends, WithBytesThatNoFieldMayHave) {
 }
 
 TEST_F(HostileHttp2Backends, WithHeadsThatAreTooLarge) {
-  expect_stream_error([](std::uint32_t stream) {
-    return large_headers(stream,
-                         {{":status", "200"}, {"x", std::string(response_head_bytes_max, 'v')}});
-  });
+  const auto expect_limit_told = [this](const net::field_list& fields, const std::string& detail) {
+    const auto head = [fields](std::uint32_t stream) { return large_headers(stream, fields); };
+    expect_stream_error(head);
+    let_it(head);
+    EXPECT_EQ(ask("/bad").one("X-Cf-RouterError"), "endpoint_failure (" + detail + ")") << "as over HTTP/1.1";
+    EXPECT_TRUE(eventually([&] {
+      const auto log = here().under_test.log();
+      return std::any_of(log.begin(), log.end(), [&](const auto& line) {
+        return line.value("message", "") == "backend-too-many-response-headers"
+               && line.at("data").at("error") == detail;
+      });
+    }));
+    end_connections();
+  };
+  expect_limit_told({{":status", "200"}, {"x", std::string(response_head_bytes_max, 'v')}},
+                    "net/http: HTTP/1.x transport connection broken: net/http: server response headers exceeded "
+                      + std::to_string(response_head_bytes_max) + " bytes; aborted");
+  net::field_list many{{":status", "200"}};
+  many.resize(1 + response_fields_max + 1, {"x", "1"});
+  expect_limit_told(many, "Too many response headers");
   // Beyond what could be a mistake.
   expect_connection_error([](std::uint32_t stream) {
     net::field_list fields{{":status", "200"}};
