@@ -80,10 +80,15 @@ bool usually_has_body(std::string_view method) noexcept {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
+/// Of a body that is none, only where somebody would ask for it, whatever the client said.
+bool has_length_to_tell(const request_head& head) noexcept {
+  return head.content_length > 0 || usually_has_body(head.method);
+}
+
 void append_framing(head_writer& to, const request_head& head, bool length_written) {
   if (head.framing == body_framing::chunked)
     append_chunked(to, head.fields);
-  else if (!length_written && (head.has_content_length || usually_has_body(head.method)))
+  else if (!length_written && has_length_to_tell(head))
     to.line(content_length, "Content-Length", head.content_length);
 }
 
@@ -155,7 +160,7 @@ private:
     switch (column[each.id]) {
       case keep: return true;
       case length: // In its place, but once.
-        if (!std::exchange(length_written_, true))
+        if (has_length_to_tell(head_) && !std::exchange(length_written_, true))
           to_.line(each.id, each.name, head_.content_length);
         return false;
       case drop:

@@ -328,6 +328,9 @@ TEST_F(RequestHead, SaysHowTheBodyTravels) {
     {"DELETE / HTTP/1.1", "", "", ""},
     {"DELETE / HTTP/1.1", "Content-Length: 3\r\n", "3", ""},
     {"POST / HTTP/1.1", "Content-Length: 0\r\n", "0", ""},
+    // Others that have no body are not said to have one of nothing.
+    {"GET / HTTP/1.1", "Content-Length: 0\r\n", "", ""},
+    {"DELETE / HTTP/1.1", "Content-Length: 00\r\n", "", ""},
     // Without a length some servers refuse these with 411.
     {"POST / HTTP/1.1", "", "0", ""},
     {"PUT / HTTP/1.1", "", "0", ""},

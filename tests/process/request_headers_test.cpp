@@ -191,6 +191,7 @@ TEST_F(RequestHeaders, FrameTheBodyAsItCame) {
   EXPECT_FALSE(chunked.has("Content-Length"));
   EXPECT_EQ(with("GET / HTTP/1.1\r\n").framing, http_framing::none);
   EXPECT_EQ(with("DELETE / HTTP/1.1\r\n").framing, http_framing::none);
+  EXPECT_FALSE(with("GET / HTTP/1.1\r\nContent-Length: 0\r\n").has("Content-Length"));
 }
 
 TEST_F(RequestHeaders, ForwardTrailers) {
