@@ -12,8 +12,7 @@ constexpr std::uint64_t drained_bytes_max = 256 * 1024; ///< Of a body that nobo
 } // namespace
 
 net::task<void> exchange::respond(net::error_response answer) {
-  // Requests that could not be routed, not those that were broken off.
-  if (answer.form == net::error_body::plain && (answer.status == 400 || answer.status == 404))
+  if (answer.rejected)
     loop_counters::add(here_.counters.rejected_requests);
   status_ = answer.status;
   router_error_ = answer.router_error;

@@ -29,6 +29,14 @@ error_response plain(int status, std::string_view name, std::string message,
   return made;
 }
 
+/// Of a request that says no place to go, or one that is not there.
+error_response rejection(int status, std::string_view name, std::string message,
+                         std::string_view cache_control) {
+  auto made = plain(status, name, std::move(message), cache_control);
+  made.rejected = true;
+  return made;
+}
+
 error_response empty(int status, std::string_view name) {
   error_response made;
   made.status = status;
@@ -53,15 +61,15 @@ error_response describe(router_error error, std::string_view host) {
   using enum router_error;
   switch (error) {
     case empty_host:
-      return plain(400, "empty_host", "Request had empty Host header", two_seconds);
+      return rejection(400, "empty_host", "Request had empty Host header", two_seconds);
     case invalid_app_instance:
-      return plain(400, "invalid_cf_app_instance_header", "Invalid X-CF-App-Instance Header",
-                   no_store);
+      return rejection(400, "invalid_cf_app_instance_header", "Invalid X-CF-App-Instance Header",
+                       no_store);
     case invalid_process_instance:
-      return plain(400, "invalid_cf_process_instance_header", "Invalid X-CF-Process-Instance Header",
-                   no_store);
+      return rejection(400, "invalid_cf_process_instance_header",
+                       "Invalid X-CF-Process-Instance Header", no_store);
     case unknown_instance: // The caller knows the instance and writes the message.
-      return plain(400, "unknown_route", {}, no_store);
+      return rejection(400, "unknown_route", {}, no_store);
     case header_too_large: return empty(431, "max-request-size-exceeded");
     case misdirected: return empty(421, "");
     case policy_denied:
@@ -70,7 +78,7 @@ error_response describe(router_error error, std::string_view host) {
     case malformed_body:
       return plain(400, "malformed_body", "The body breaks the chunked coding", no_store);
     case unknown_route:
-      return plain(404, "unknown_route", quoted_route(host, "does not exist."), no_store);
+      return rejection(404, "unknown_route", quoted_route(host, "does not exist."), no_store);
     case no_endpoints:
       return plain(503, "no_endpoints", quoted_route(host, "has no available endpoints."),
                    two_seconds);

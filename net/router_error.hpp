@@ -50,6 +50,7 @@ struct error_response {
   std::string_view cache_control;
   std::string_view content_type = "text/plain; charset=utf-8";
   std::chrono::seconds retry_after{0}; ///< 0 = none.
+  bool rejected = false;    ///< The request could not be routed, which is counted.
 };
 
 /// The row of the table for errors whose text depends on the host at most.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <string>
 
 namespace shunt::net {
@@ -68,6 +69,17 @@ TEST(RouterError, SaysWhatTheTableSays) {
     EXPECT_EQ(made.cache_control, each.cache_control) << each.name;
     EXPECT_EQ(made.retry_after, each.retry_after) << each.name;
     EXPECT_EQ(made.form == error_body::empty, *each.body == '\0') << each.name;
+  }
+}
+
+/// By gorouter's table; what it does not know is not rejected.
+TEST(RouterError, SaysWhichRequestsAreRejected) {
+  using enum router_error;
+  const std::set rejected{empty_host, invalid_app_instance, invalid_process_instance, unknown_instance,
+                          unknown_route};
+  for (auto i = 0; i <= static_cast<int>(unknown_failure); ++i) {
+    const auto each = static_cast<router_error>(i);
+    EXPECT_EQ(describe(each, "app.example").rejected, rejected.contains(each)) << i;
   }
 }
 

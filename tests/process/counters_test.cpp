@@ -190,6 +190,9 @@ TEST_F(Counters, OfRejectedRequests) {
   expect_only({{"rejected_requests", 5}});
   EXPECT_EQ(here().get(fresh_host()).status, 404);
   expect_only({{"rejected_requests", 6}});
+  const auto broken = "POST / HTTP/1.1\r\nHost: " + host + "\r\nTransfer-Encoding: chunked\r\n\r\nnot hex\r\n";
+  EXPECT_EQ(here().ask(broken, "POST").status, 400);
+  expect_only({{"rejected_requests", 6}}); // It had a route.
   for (const auto* which : {"2xx", "3xx", "4xx", "5xx", "xxx"})
     EXPECT_EQ(since(group(which)), 0) << "no endpoint was chosen";
 }

@@ -3,6 +3,7 @@
 #include "tests/process/harness/answers.hpp"
 #include "tests/process/harness/bound_routes.hpp"
 #include "tests/process/harness/environment.hpp"
+#include "tests/process/harness/scrape.hpp"
 #include "tests/process/harness/stage.hpp"
 #include "tests/process/harness/tls_backend.hpp"
 #include "tests/process/harness/tls_settings.hpp"
@@ -286,7 +287,7 @@ TEST(RouteServicesElsewhere, AreRefusedWithoutASecret) {
 }
 
 TEST(RouteServicesElsewhere, AreStrictAboutSignaturesOfUnboundRoutesIfTold) {
-  stage strict{settings({{"route_services", {{"strict_signature_validation", true}}}})};
+  stage strict{settings({{"route_services", {{"strict_signature_validation", true}}}, {"prometheus", {{"enabled", true}}}})};
   const backend app{answers::echo()};
   const auto host = strict.mapped(app);
   const auto url = "https://" + host + "/";
@@ -300,6 +301,9 @@ TEST(RouteServicesElsewhere, AreStrictAboutSignaturesOfUnboundRoutesIfTold) {
   EXPECT_EQ(forged.status, 400);
   EXPECT_EQ(forged.one("X-Cf-RouterError"), "invalid_route_service_signature");
   EXPECT_EQ(forged.body, "400 Bad Request: invalid route service signature detected\n");
+  EXPECT_EQ(strict.get(fresh_host()).status, 404);
+  EXPECT_TRUE(eventually([&] { return value(scrape(strict), "rejected_requests") >= 1; }));
+  EXPECT_EQ(value(scrape(strict), "rejected_requests"), 1) << "the forged one had a route";
 }
 
 TEST(RouteServicesElsewhere, KeepTheOldOrderForEmptyRoutesIfTold) {
