@@ -52,22 +52,24 @@ net::task<void> exchange::serve(client_connection& client) {
   rules_.reset();
 }
 
+/// One of those that know how; none waits for another here.
 net::task<void> exchange::answer() {
-  if (is_health_check()) {
-    co_await respond_health();
-  } else if (head.form == net::target_form::asterisk) {
+  if (is_health_check())
+    return respond_health();
+  if (head.form == net::target_form::asterisk) {
     net::error_response nothing;
     nothing.status = 200;
-    co_await respond(std::move(nothing));
-  } else if (auto refused = check()) {
-    client_->close_after = true;
-    co_await respond(std::move(*refused));
-  } else if (body_is_broken()) {
-    client_->close_after = client_->unread = true;
-    co_await respond(net::describe(router_error::malformed_body, head.host));
-  } else {
-    co_await proxy();
+    return respond(std::move(nothing));
   }
+  if (auto refused = check()) {
+    client_->close_after = true;
+    return respond(std::move(*refused));
+  }
+  if (body_is_broken()) {
+    client_->close_after = client_->unread = true;
+    return respond(net::describe(router_error::malformed_body, head.host));
+  }
+  return proxy();
 }
 
 std::size_t exchange::extra_bytes() const noexcept {
@@ -207,35 +209,55 @@ net::error_response exchange::no_route(const route& found) const {
 
 // -- Proxying.
 
-net::task<void> exchange::proxy() {
-  read_affinity();
+std::optional<net::error_response> exchange::refuse_instance() const {
   using demand = routing::instance_demand;
-  if (wanted_.demand == demand::bad_app || wanted_.demand == demand::bad_process) {
-    const bool app = wanted_.demand == demand::bad_app;
-    here_.requests.instance_header_refused(
-      logged(), app ? "X-CF-App-Instance" : "X-CF-Process-Instance",
-      net::value_of(head.fields, app ? net::field_id::x_cf_app_instance : net::field_id::x_cf_process_instance));
-    co_await respond(net::describe(app ? router_error::invalid_app_instance
-                                       : router_error::invalid_process_instance,
-                                   head.host));
-    co_return;
+  const bool app = wanted_.demand == demand::bad_app;
+  if (!app && wanted_.demand != demand::bad_process)
+    return std::nullopt;
+  here_.requests.instance_header_refused(
+    logged(), app ? "X-CF-App-Instance" : "X-CF-Process-Instance",
+    net::value_of(head.fields, app ? net::field_id::x_cf_app_instance : net::field_id::x_cf_process_instance));
+  return net::describe(app ? router_error::invalid_app_instance : router_error::invalid_process_instance, head.host);
+}
+
+/// What the route itself refuses, before its endpoints are looked at one by one.
+std::optional<net::error_response> exchange::refuse_route(routing::leased_pool& pool, routing::attempt_state& attempts,
+                                                          bool lonely) {
+  if (is_denied(pool, nullptr)) { // The log names the app all the same.
+    endpoint_ = routing::leased_endpoint_ptr{choose(pool, attempts)};
+    return net::describe(router_error::policy_denied, head.host);
   }
+  if (!lonely && all_overloaded(pool)) {
+    loop_counters::add(here_.counters.backend_exhausted_conns);
+    here_.requests.connection_limit_reached(logged());
+    return net::describe(router_error::connection_limit, head.host);
+  }
+  auto too_large = check_size();
+  if (too_large) // As above.
+    endpoint_ = routing::leased_endpoint_ptr{choose(pool, attempts)};
+  return too_large;
+}
+
+std::string_view exchange::hash_value(const routing::leased_pool& of) const {
+  const auto& name = of.traits().hash_header;
+  return name.empty() ? std::string_view{} : net::value_of(head.fields, name);
+}
+
+net::task<exchange::way> exchange::open_way(route& found, routing::attempt_state& attempts) {
+  if (auto refused = refuse_instance())
+    co_return way{false, std::move(refused)};
   const bool timed = here_.metrics.times_lookups();
   const auto asked = timed ? exchange_times::clock::now() : exchange_times::clock::time_point{};
   // Here and elsewhere on the way of every request: no coroutine is begun that would have nothing to wait for.
-  route found;
   if (const auto known = known_route(head.host, head.target))
     found = *known;
   else
     found = co_await find_route(head.host, head.target);
   if (timed)
     here_.metrics.route_found(exchange_times::clock::now() - asked);
-  const bool certain = wanted_.demand == demand::certain;
-  if (certain && found.found != route::kind::unknown
-      && (found.pool == nullptr || candidates(*found.pool) == 0)) {
-    co_await respond(unknown_instance());
-    co_return;
-  }
+  const bool certain = wanted_.demand == routing::instance_demand::certain;
+  if (certain && found.found != route::kind::unknown && (found.pool == nullptr || candidates(*found.pool) == 0))
+    co_return way{false, unknown_instance()};
   const auto has_service = [](const route& of) {
     return of.pool != nullptr && !of.pool->traits().route_service_url.empty();
   };
@@ -246,67 +268,53 @@ net::task<void> exchange::proxy() {
   if (!lonely && may_hold(found)) {
     found = co_await await_endpoint(found);
     if (client_gone_)
-      co_return;
+      co_return way{};
     bound = has_service(found);
   }
-  if (found.found != route::kind::found && !lonely) {
-    co_await respond(no_route(found));
-    co_return;
-  }
+  if (found.found != route::kind::found && !lonely)
+    co_return way{false, no_route(found)};
   note_route(*found.pool);
-  routing::attempt_state attempts;
   attempts.only = certain ? &wanted_.only : nullptr;
-  const auto hash_value = [this](const routing::leased_pool& of) {
-    const auto& name = of.traits().hash_header;
-    return name.empty() ? std::string_view{} : net::value_of(head.fields, name);
-  };
   attempts.hash_value = hash_value(*found.pool);
-  if (is_denied(*found.pool, nullptr)) { // The log names the app all the same.
-    endpoint_ = routing::leased_endpoint_ptr{choose(*found.pool, attempts)};
-    co_await respond(net::describe(router_error::policy_denied, head.host));
-    co_return;
-  }
-  if (!lonely && all_overloaded(*found.pool)) {
-    loop_counters::add(here_.counters.backend_exhausted_conns);
-    here_.requests.connection_limit_reached(logged());
-    co_await respond(net::describe(router_error::connection_limit, head.host));
-    co_return;
-  }
-  if (auto too_large = check_size()) { // As above.
-    endpoint_ = routing::leased_endpoint_ptr{choose(*found.pool, attempts)};
-    co_await respond(std::move(*too_large));
-    co_return;
-  }
-  std::optional<net::error_response> refused;
-  if (!net::value_of(head.fields, net::field_id::x_cf_proxy_signature).empty())
-    refused = co_await judge_signature(bound);
-  if (refused) {
-    co_await respond(std::move(*refused));
-    co_return;
+  if (auto refused = refuse_route(*found.pool, attempts, lonely))
+    co_return way{false, std::move(refused)};
+  if (!net::value_of(head.fields, net::field_id::x_cf_proxy_signature).empty()) {
+    auto refused = co_await judge_signature(bound);
+    if (refused)
+      co_return way{false, std::move(refused)};
   }
   // A route with a route service is closed without it, unless it says otherwise: it may be what lets nobody in.
   if (bound && where_ != net::situation::from_route_service) {
-    if (!lonely && admits_nowhere(*found.pool)) {
-      co_await respond(net::describe(router_error::policy_denied, head.host));
-      co_return;
-    }
+    if (!lonely && admits_nowhere(*found.pool))
+      co_return way{false, net::describe(router_error::policy_denied, head.host)};
     const auto& traits = found.pool->traits();
     const bool bypassed = co_await ask_route_service(traits.route_service_url, fails_open(*found.pool));
     if (!bypassed)
-      co_return;
+      co_return way{};
   }
   if (bound || use_) // While its signature was judged, or the service asked, the table may have changed.
     found = co_await find_route(head.host, head.target);
   if (may_hold(found)) {
     found = co_await await_endpoint(found);
     if (client_gone_)
-      co_return;
+      co_return way{};
   }
-  if (found.found != route::kind::found) {
-    co_await respond(no_route(found));
+  if (found.found != route::kind::found)
+    co_return way{false, no_route(found)};
+  attempts.hash_value = hash_value(*found.pool);
+  co_return way{true, std::nullopt};
+}
+
+net::task<void> exchange::proxy() {
+  read_affinity();
+  route found;
+  routing::attempt_state attempts;
+  auto opened = co_await open_way(found, attempts);
+  if (!opened.open) {
+    if (opened.refusal)
+      co_await respond(std::move(*opened.refusal));
     co_return;
   }
-  attempts.hash_value = hash_value(*found.pool);
   if (!bypassed_) // What the service took was not the router's own time either.
     times_.proxying = exchange_times::clock::now();
   attempt_result last;

@@ -93,6 +93,12 @@ private:
     routing::leased_pool* pool = nullptr;
   };
 
+  /// Whether the request goes to an endpoint. If not, it has been answered, nobody wants an answer, or it is refused.
+  struct way {
+    bool open = false;
+    std::optional<net::error_response> refusal{};
+  };
+
   void begin(client_connection& client);
   net::task<void> answer();
   /// Copies the head out of the client's buffer, which a tunnel may not keep for hours.
@@ -153,6 +159,12 @@ private:
   /// Waits for that. What the route is afterwards, if the client is still there.
   net::task<route> await_endpoint(route found);
   static void holding_client_event(void* self);
+  /// Of a header that names an instance, and is none.
+  std::optional<net::error_response> refuse_instance() const;
+  std::optional<net::error_response> refuse_route(routing::leased_pool& pool, routing::attempt_state& attempts, bool lonely);
+  std::string_view hash_value(const routing::leased_pool& of) const;
+  /// All that comes before the first attempt: the route, who may use it, its route service.
+  net::task<way> open_way(route& found, routing::attempt_state& attempts);
   net::task<void> proxy();
   net::task<attempt_result> try_endpoint(routing::leased_endpoint& endpoint);
   net::task<void> answer_failure(const attempt_result& last);
