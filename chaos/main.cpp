@@ -23,6 +23,7 @@ struct options {
   std::vector<std::string> files;
   std::string output = "build/chaos";
   std::uint64_t seed = 0;
+  unsigned rounds = 1;
   bool quick = false;
   bool json = false;
   bool alone = false;
@@ -42,14 +43,18 @@ std::vector<scenario> read_all(const options& wanted) {
   return plans;
 }
 
-run_result run_one(const scenario& plan, const options& wanted) {
+/// With another seed in each round, and, where there are several, a name of its own.
+run_result run_one(scenario plan, const options& wanted, unsigned round) {
+  const auto seed = wanted.seed + round;
+  if (wanted.rounds > 1)
+    plan.name.append("-").append(std::to_string(round + 1));
   // Whatever hangs, SIGALRM ends this process, and the kernel its children.
   alarm(static_cast<unsigned>(std::chrono::duration_cast<std::chrono::seconds>(plan.length).count())
         + spare_seconds);
   const auto directory = wanted.output + "/" + plan.name;
   std::filesystem::create_directories(directory);
-  std::cerr << plan.name << " (seed " << wanted.seed << "): " << plan.proves << '\n';
-  auto result = run_scenario(plan, wanted.seed, directory,
+  std::cerr << plan.name << " (seed " << seed << "): " << plan.proves << '\n';
+  auto result = run_scenario(plan, seed, directory,
                              [](const std::string& line) { std::cerr << "  " << line << '\n'; });
   shunt::test::write_file(directory + "/timeline.html", timeline_page(result));
   std::cerr << "  " << (result.judged.passed() ? "passed" : "FAILED") << ", see " << directory
@@ -63,7 +68,8 @@ int run_all(const options& wanted) {
     throw scenario_error{"there is no scenario to run"};
   std::vector<run_result> results;
   for (const auto& plan : plans)
-    results.push_back(run_one(plan, wanted));
+    for (unsigned round = 0; round < wanted.rounds; ++round)
+      results.push_back(run_one(plan, wanted, round));
   const bool passed = std::all_of(results.begin(), results.end(),
                                   [](const run_result& each) { return each.judged.passed(); });
   auto all = nlohmann::json::array();
@@ -88,6 +94,8 @@ int main(int argc, char** argv) {
   app.add_option("files", wanted.files, "Scenarios, chaos/scenarios/*.yml")->required();
   app.add_option("--output", wanted.output, "Directory for logs, timelines and report.json");
   app.add_option("--seed", wanted.seed, "Repeats a run that printed it");
+  app.add_option("--rounds", wanted.rounds, "Runs each scenario so often, with one seed after the other")
+    ->check(CLI::Range(1u, 1000u));
   app.add_flag("--quick", wanted.quick, "Only the scenarios marked so");
   app.add_flag("--json", wanted.json, "Print the report as JSON instead of a table");
   app.add_flag("--alone", wanted.alone, "Routers that know nothing of each other, to compare with");
