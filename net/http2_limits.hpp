@@ -20,6 +20,13 @@ struct http2_limits {
   std::uint32_t connection_window_bytes = 1024 * 1024;
   /// What is kept of a stream's output, beyond heads, while the peer takes no more.
   std::size_t outbound_bytes_max = 64 * 1024;
+  /// The same for all streams together. Beyond it each keeps its share, so that many which the peer does
+  /// not take do not stall the others.
+  std::size_t connection_outbound_bytes_max = 1024 * 1024;
+  std::size_t outbound_share_bytes = 4 * 1024;
+  /// What the peer has to take of a response that is complete, between two looks at it, while its windows are
+  /// what stops it: about a segment, which is what it would take of HTTP/1.1 at least.
+  std::size_t taken_bytes_min = 1024;
 
   /// Of received heads, as they would be in HTTP/1.1, without the empty line.
   std::size_t head_bytes_max = 1024 * 1024;

@@ -86,6 +86,10 @@ http2_link::http2_link(wire_ptr carrier, http2_role role, const http2_limits& li
            [](void* self) { static_cast<http2_link*>(self)->on_stall(); }, this} {
 }
 
+http2_link::~http2_link() {
+  carrier_->loop().buffers().budget().give_back(charged_bytes_);
+}
+
 task<void> http2_link::run(patience limits) {
   const http2_link_ptr self{this};
   carrier_->watch_rest([](void* link) { static_cast<http2_link*>(link)->session_.rest(); }, this);
@@ -133,6 +137,8 @@ task<void> http2_link::move_bytes() {
 // -- Sending.
 
 void http2_link::flush_soon() {
+  if (blocked_) // What is written meanwhile stays.
+    charge();
   if (flushing_ || std::exchange(flush_posted_, true))
     return;
   carrier_->loop().post([self = http2_link_ptr{this}] {
@@ -146,15 +152,37 @@ void http2_link::start_flush() {
     return;
   flushed_ = {};
   net::start(flush(), [self = http2_link_ptr{this}](const std::exception_ptr& thrown) {
-    self->flushing_ = false;
+    self->flushing_ = self->blocked_ = false;
     if (thrown)
       self->carrier_->abort(asio::error::no_memory);
+    self->charge();
     self->mind_idleness(); // The last response may have gone out just now.
     self->mind_stalls();
     if (self->session_.finished())
       self->carrier_->interrupt(); // Whoever waits for bytes waits in vain.
     self->flushed_.open();
   });
+  if (flushing_) {
+    blocked_ = true;
+    charge();
+  }
+}
+
+/// What stays behind when all has gone out that the peer takes is held against the memory of the process, as
+/// the buffers of wires are; of what goes on at once nothing is. Where none is left new requests are refused.
+void http2_link::charge() noexcept {
+  constexpr auto step = buffer_store::block_bytes;
+  const auto held = session_.held_bytes() + (blocked_ ? flush_bytes : 0);
+  const auto due = (held + step - 1) / step * step;
+  if (due == 0 && charged_bytes_ == 0 && !session_.sparing_memory())
+    return;
+  auto& budget = carrier_->loop().buffers().budget();
+  if (due > charged_bytes_)
+    budget.take(due - charged_bytes_);
+  else if (due < charged_bytes_)
+    budget.give_back(charged_bytes_ - due);
+  charged_bytes_ = due;
+  session_.spare_memory(budget.exhausted());
 }
 
 task<void> http2_link::flush() {

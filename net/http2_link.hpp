@@ -28,6 +28,7 @@ public:
              stream_handler on_stream = {});
   http2_link(const http2_link&) = delete;
   http2_link& operator=(const http2_link&) = delete;
+  ~http2_link();
 
   /// How long it waits before it says goodbye, or resets a stream; 0 = for ever.
   struct patience {
@@ -64,6 +65,7 @@ private:
   task<void> flush();
   void start_flush();
   void flush_soon();
+  void charge() noexcept;
   void dispatch();
   void tell(wire& of, const http2_news& news);
   wire_ptr make_wire(http2_stream_id id);
@@ -83,7 +85,9 @@ private:
   deadline head_;
   deadline stall_;
   latch flushed_; ///< Awaited at the end, for what is still to be sent.
+  std::size_t charged_bytes_ = 0; ///< To the budget of all buffers.
   bool flushing_ = false;
+  bool blocked_ = false; ///< The flush had to wait for the peer.
   bool flush_posted_ = false;
   bool leaving_ = false; ///< It said goodbye.
   bool over_ = false;

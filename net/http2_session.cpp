@@ -258,6 +258,8 @@ void http2_session::free_stream(http2_stream& stream) {
   if (head_of_ == &stream)
     head_of_ = nullptr;
   heads_bytes_ -= stream.head_bytes;
+  unsent_bytes_ -= stream.outbound.size();
+  held_bytes_ -= stream.counted_bytes;
   if (stream.id >= 0) // The library may have more to say of it.
     nghttp2_session_set_stream_user_data(library(), stream.id, nullptr);
   const auto slot = stream.slot;
@@ -324,6 +326,12 @@ void http2_session::give_credit(http2_stream& stream, std::size_t data_bytes) {
     nghttp2_session_consume(library(), stream.id, data_bytes);
 }
 
+/// After whatever changes what a stream holds.
+void http2_session::weigh(http2_stream& stream) noexcept {
+  const auto held = stream.held_bytes();
+  held_bytes_ += held - std::exchange(stream.counted_bytes, held);
+}
+
 std::string_view http2_session::inbound(http2_stream_id id) {
   return at(id).inbound.view();
 }
@@ -331,6 +339,7 @@ std::string_view http2_session::inbound(http2_stream_id id) {
 void http2_session::consume(http2_stream_id id, std::size_t count) {
   auto& stream = at(id);
   give_credit(stream, stream.inbound.consume(count));
+  weigh(stream);
 }
 
 bool http2_session::has_head(http2_stream_id id) const {
@@ -358,12 +367,14 @@ void http2_session::release(http2_stream_id id) {
   auto& stream = at(id);
   if (stream.released)
     return;
-  stream.released = stream.moved = true;
+  stream.released = true;
+  stream.taken_bytes = limits_.taken_bytes_min; // It has as long as others from here on.
   stream.news = 0;
   if (stream.ended)
     return retire(stream);
   give_credit(stream, stream.inbound.data_bytes());
   stream.inbound.clear();
+  weigh(stream);
   const bool complete = stream.output_done && (is_server() || stream.input_done);
   if (!complete)
     fail_stream(stream, break_code());
@@ -376,12 +387,19 @@ std::size_t http2_session::reset_stalled() {
   for (const auto& each : streams_) {
     if (!each || !each->in_use || !each->released || each->ended || each->doomed)
       continue;
-    if (std::exchange(each->moved, false))
+    const auto taken = std::exchange(each->taken_bytes, std::size_t{0});
+    if (taken > 0 && (taken >= limits_.taken_bytes_min || lets_come(*each)))
       ++waiting;
     else
       fail_stream(*each, break_code());
   }
   return waiting;
+}
+
+/// Whether the peer's windows let more of the stream out.
+bool http2_session::lets_come(const http2_stream& stream) const {
+  return nghttp2_session_get_remote_window_size(library()) > 0
+         && nghttp2_session_get_stream_remote_window_size(library(), stream.id) > 0;
 }
 
 std::size_t http2_session::unsent_bytes(http2_stream_id id) const {

@@ -121,9 +121,14 @@ public:
   /// anything. Not while `next_news` has some.
   void rest() noexcept;
   bool resting() const noexcept { return asleep_; }
-  /// Resets released streams of whose last bytes the peer took nothing since the last call. Returns how
-  /// many others still have some.
+  /// Resets released streams of whose last bytes the peer took nothing since the last call, or, while it lets
+  /// no more come, next to nothing. Returns how many others still have some.
   std::size_t reset_stalled();
+  /// The memory of what waits, in both directions. Large buffers count until their stream has ended.
+  std::size_t held_bytes() const noexcept { return held_bytes_; }
+  /// While there is no memory to spare: each stream keeps no more than its share of output.
+  void spare_memory(bool sparing) noexcept { sparing_ = sparing; }
+  bool sparing_memory() const noexcept { return sparing_; }
 
   std::optional<http2_news> next_news();
 
@@ -194,6 +199,8 @@ private:
   void close(http2_stream& stream, http2_code code, bool unprocessed);
   void fail_stream(http2_stream& stream, http2_code code);
   void give_credit(http2_stream& stream, std::size_t data_bytes);
+  void weigh(http2_stream& stream) noexcept;
+  bool lets_come(const http2_stream& stream) const;
   std::string next_key();
 
   // Input.
@@ -214,6 +221,7 @@ private:
   void take_response(http2_stream& stream, bool head_kept);
   void take_request(http2_stream& stream, bool head_kept);
   void begin_body(http2_stream& stream);
+  std::size_t room_of(const http2_stream& stream) const noexcept;
   std::size_t take_body(http2_stream& stream, std::string_view text);
   std::size_t take_chunks(http2_stream& stream, std::string_view text);
   void submit_response(http2_stream& stream, bool with_body);
@@ -238,12 +246,15 @@ private:
   bool failed_ = false;
   bool calmed_ = false;
   bool shutting_down_ = false;
+  bool sparing_ = false;
   http2_code gave_up_ = http2_code::no_error; ///< What the last GOAWAY that was sent said.
 
   std::vector<std::unique_ptr<http2_stream>> streams_; ///< By slot; null where there is none.
   std::vector<http2_stream_id> free_;
   std::size_t in_use_ = 0;
   std::size_t heads_bytes_ = 0; ///< Of the requests in use.
+  std::size_t unsent_bytes_ = 0; ///< Of all streams.
+  std::size_t held_bytes_ = 0;
   std::vector<http2_stream_id> news_;
   std::size_t news_begin_ = 0;
 

@@ -230,6 +230,7 @@ void http2_session::take_data(http2_stream* stream, std::int32_t wire_id, std::s
     return;
   }
   stream->inbound.append(data);
+  weigh(*stream);
   tell(*stream, news_readable);
 }
 

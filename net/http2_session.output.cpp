@@ -81,7 +81,9 @@ int http2_callbacks::send_data(nghttp2_session*, nghttp2_frame*, const std::uint
   session.out_->append(reinterpret_cast<const char*>(head), frame_head_bytes);
   session.out_->append(stream.outbound.view().substr(0, bytes));
   stream.outbound.drop(bytes);
-  stream.moved = true;
+  stream.taken_bytes += bytes;
+  session.unsent_bytes_ -= bytes;
+  session.weigh(stream);
   if (stream.wants_room && stream.outbound.size() <= session.limits_.outbound_bytes_max / 2) {
     stream.wants_room = false;
     session.tell(stream, news_writable);
@@ -165,6 +167,7 @@ std::size_t http2_session::write(http2_stream_id id, std::span<const iovec> part
     if (used < text.size())
       break;
   }
+  weigh(stream);
   const bool news = !stream.outbound.empty() || stream.output_done;
   if (news && !stream.ended && std::exchange(stream.deferred, false))
     nghttp2_session_resume_data(library(), stream.id);
@@ -351,10 +354,14 @@ void http2_session::settle_tunnel(http2_stream& stream, bool opened) {
   tell(stream, news_readable);
 }
 
+std::size_t http2_session::room_of(const http2_stream& stream) const noexcept {
+  const bool scarce = sparing_ || unsent_bytes_ >= limits_.connection_outbound_bytes_max;
+  const auto most = scarce ? limits_.outbound_share_bytes : limits_.outbound_bytes_max;
+  return most - std::min(stream.outbound.size(), most);
+}
+
 std::size_t http2_session::take_body(http2_stream& stream, std::string_view text) {
-  const auto buffered = std::min(stream.outbound.size(), limits_.outbound_bytes_max);
-  const auto room = limits_.outbound_bytes_max - buffered;
-  auto part = text.substr(0, room);
+  auto part = text.substr(0, room_of(stream));
   if (part.size() < text.size())
     stream.wants_room = true;
   if (part.empty())
@@ -366,6 +373,7 @@ std::size_t http2_session::take_body(http2_stream& stream, std::string_view text
     stream.length_left -= part.size();
   }
   stream.outbound.append(part);
+  unsent_bytes_ += part.size();
   if (stream.phase == outbound_phase::length && stream.length_left == 0)
     finish_output(stream);
   return part.size();
@@ -373,8 +381,10 @@ std::size_t http2_session::take_body(http2_stream& stream, std::string_view text
 
 std::size_t http2_session::take_chunks(http2_stream& stream, std::string_view text) {
   const auto result = stream.decoder.decode(text);
-  for (const auto piece : result.data())
+  for (const auto piece : result.data()) {
     stream.outbound.append(piece);
+    unsent_bytes_ += piece.size();
+  }
   if (result.state == chunked_state::done)
     finish_output(stream);
   else if (result.state == chunked_state::error)

@@ -22,7 +22,15 @@ void empty_out(std::string& text) {
     text.clear();
 }
 
+std::size_t held_by(const std::string& buffer, bool empty) noexcept {
+  return empty && buffer.capacity() <= kept_bytes_max ? 0 : buffer.capacity();
+}
+
 } // namespace
+
+std::size_t byte_queue::held_bytes() const noexcept {
+  return held_by(bytes_, empty());
+}
 
 void byte_queue::append(std::string_view more) {
   if (begin_ == bytes_.size()) {
@@ -165,6 +173,10 @@ void http2_inbound::enter_chunk() {
   chunk_end_left_ = chunk_end.size();
 }
 
+std::size_t http2_inbound::held_bytes() const noexcept {
+  return held_by(body_, body_begin_ == body_.size());
+}
+
 void http2_inbound::clear() {
   kind_ = http2_body::none;
   held_ = head_open_ = false;
@@ -176,6 +188,11 @@ void http2_inbound::clear() {
   head_begin_ = head_end_ = body_begin_ = data_bytes_ = 0;
   open_chunk_ = last_chunk_ = none;
   size_line_left_ = chunk_data_left_ = chunk_end_left_ = 0;
+}
+
+/// A head is small, or else it counts for as long as it is kept.
+std::size_t http2_stream::held_bytes() const noexcept {
+  return inbound.held_bytes() + outbound.held_bytes() + held_by(head_text, true);
 }
 
 void http2_stream::clear() {
@@ -192,7 +209,8 @@ void http2_stream::clear() {
   empty_out(head_text);
   scratch.reset();
   length_left = 0;
-  output_done = output_sent = deferred = wants_room = has_trailers = moved = false;
+  output_done = output_sent = deferred = wants_room = has_trailers = false;
+  taken_bytes = counted_bytes = 0;
 }
 
 } // namespace shunt::net

@@ -22,6 +22,7 @@ public:
   std::string_view view() const noexcept { return std::string_view{bytes_}.substr(begin_); }
   std::size_t size() const noexcept { return bytes_.size() - begin_; }
   bool empty() const noexcept { return size() == 0; }
+  std::size_t held_bytes() const noexcept;
   void append(std::string_view more);
   void drop(std::size_t count) noexcept;
   /// Empty, and without the memory of a large past.
@@ -77,6 +78,7 @@ public:
   /// memory away and keeps that of the arguments.
   bool take_head(std::string& text, head_outline& outline);
   std::size_t data_bytes() const noexcept { return data_bytes_; } ///< DATA that waits.
+  std::size_t held_bytes() const noexcept;
   bool empty() const noexcept { return head_begin_ == head_end_ && body_begin_ == body_.size(); }
   void clear();
 
@@ -152,8 +154,13 @@ struct http2_stream {
   bool deferred = false;     ///< The library was told to wait for data.
   bool wants_room = false;   ///< A write was cut short.
   bool has_trailers = false; ///< `decoder` has read this body.
-  bool moved = false;        ///< The peer took something since that was last asked.
+  std::size_t taken_bytes = 0; ///< By the peer, since that was last asked.
 
+  std::size_t counted_bytes = 0; ///< What the session last knew of `held_bytes`.
+
+  /// The memory of what waits: of small buffers, which are kept for other streams anyway, only while
+  /// there is something in them.
+  std::size_t held_bytes() const noexcept;
   void clear();
 };
 

@@ -337,8 +337,97 @@ TEST(Http2Defence, TakesNoMoreOutputThanItMayBuffer) {
   EXPECT_EQ(server.sent.streams[1].data, body);
 }
 
-TEST(Http2Defence, CollectsNoMoreThanAskedFor) {
+TEST(Http2Defence, TakesLittleOutputOfEachStreamOnceAllTogetherHaveMuch) {
+  served server{{.connection_outbound_bytes_max = 100'000, .outbound_share_bytes = 4'000}};
+  server.exchange(frame::settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}}));
+  const std::string body(50'000, 'x');
+  std::size_t written = 0;
+  for (std::uint32_t id = 1; id < 6; id += 2) {
+    server.exchange(frame::headers(id, frame::get()));
+    server.session.write(server.opened.back(), "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n");
+    written = server.session.write(server.opened.back(), body);
+    server.sent.take(server.collect());
+    EXPECT_EQ(written, id < 5 ? 50'000u : 4'000u);
+  }
+  const auto last = server.opened.back();
+  server.exchange(frame::window_update(5, 60'000)); // Whoever is taken from does not wait for the others.
+  for (int i = 0; i < 50 && written < body.size(); ++i) {
+    EXPECT_EQ(std::exchange(server.streams[last].writable, 0), 1);
+    written += server.session.write(last, std::string_view{body}.substr(written));
+    server.sent.take(server.collect());
+  }
+  EXPECT_EQ(server.sent.streams[5].data, body);
+}
+
+TEST(Http2Defence, SparesMemoryWhenItIsTold) {
+  served server{{.outbound_share_bytes = 4'000}};
+  server.exchange(frame::headers(1, frame::get()));
+  server.session.write(0, "HTTP/1.1 200 OK\r\nContent-Length: 50000\r\n\r\n");
+  server.session.spare_memory(true);
+  EXPECT_EQ(server.session.write(0, std::string(50'000, 'x')), 4'000u);
+  server.session.spare_memory(false);
+  EXPECT_EQ(server.session.write(0, std::string(46'000, 'x')), 46'000u);
+}
+
+TEST(Http2Defence, KnowsWhatMemoryItsStreamsHold) {
   served server;
+  server.reads = false;
+  server.exchange(frame::headers(1, frame::get()) + frame::headers(3, frame::get()));
+  server.session.write(0, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+  server.sent.take(server.collect());
+  EXPECT_EQ(server.session.held_bytes(), 0u) << "what has gone out is nobody's memory";
+  server.session.write(1, "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n");
+  server.session.write(1, std::string(60'000, 'x'));
+  server.exchange(frame::window_update(0, 100'000));
+  EXPECT_EQ(server.sent.streams[3].data.size(), 60'000u);
+  server.session.release(1);
+  EXPECT_EQ(server.session.held_bytes(), 0u) << "the stream has ended";
+  server.exchange(frame::headers(5, frame::post(), false) + frame::data(5, std::string(100, 'x'), true));
+  EXPECT_GE(server.session.held_bytes(), 100u);
+  server.read(server.opened.back());
+  server.read(server.opened.back());
+  EXPECT_EQ(server.session.held_bytes(), 0u);
+  server.exchange(frame::settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1}}) + frame::headers(7, frame::get()));
+  const auto last = server.opened.back();
+  server.session.write(last, "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n");
+  server.session.write(last, std::string(60'000, 'x'));
+  server.sent.take(server.collect());
+  EXPECT_GE(server.session.held_bytes(), 60'000u);
+  server.exchange(frame::window_update(7, 59'998));
+  EXPECT_EQ(server.sent.streams[7].data.size(), 59'999u);
+  EXPECT_GE(server.session.held_bytes(), 60'000u) << "the last byte keeps all of the buffer";
+  server.exchange(frame::rst_stream(7, NGHTTP2_CANCEL));
+  server.session.release(last);
+  EXPECT_EQ(server.session.held_bytes(), 0u);
+}
+
+TEST(Http2Defence, ATokenNowAndThenDoesNotKeepAResponse) {
+  served server;
+  server.exchange(frame::settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}}));
+  for (const std::uint32_t id : {1, 3, 5}) {
+    server.exchange(frame::headers(id, frame::get()));
+    const auto last = server.opened.back();
+    server.session.write(last, "HTTP/1.1 200 OK\r\nContent-Length: 40000\r\n\r\n" + std::string(40'000, 'x'));
+    server.session.release(last);
+  }
+  EXPECT_EQ(server.session.reset_stalled(), 3u) << "they have begun to wait just now";
+  server.exchange(frame::window_update(1, 1) + frame::window_update(3, 1'024));
+  EXPECT_EQ(server.session.reset_stalled(), 1u);
+  server.sent.take(server.collect());
+  EXPECT_EQ(server.sent.streams[1].reset, NGHTTP2_INTERNAL_ERROR);
+  EXPECT_EQ(server.sent.streams[3].reset, -1) << "as slow as a modem, but it reads";
+  EXPECT_EQ(server.sent.streams[5].reset, NGHTTP2_INTERNAL_ERROR) << "it took nothing";
+  // Windows are open, so it is not the client that lets nothing come.
+  server.receive(frame::window_update(3, 60'000));
+  server.sent.take(server.collect(1));
+  server.sent.streams[3] = {};
+  EXPECT_EQ(server.session.reset_stalled(), 1u);
+  server.sent.take(server.collect());
+  EXPECT_TRUE(server.sent.streams[3].ended);
+}
+
+TEST(Http2Defence, CollectsNoMoreThanAskedFor) {
+  served server{{.connection_outbound_bytes_max = 1 << 21}};
   server.receive(frame::window_update(0, 1 << 21)
                  + frame::settings({{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 20}}));
   for (std::uint32_t id = 1; id < 40; id += 2) {

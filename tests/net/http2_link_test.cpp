@@ -322,6 +322,46 @@ TEST_F(Http2LinkAlone, AResponseThatIsNeverTakenIsReset) {
   EXPECT_EQ(server->open_streams(), 0u);
 }
 
+TEST_F(Http2LinkAlone, WhatThePeerDoesNotTakeIsHeldAgainstTheBudget) {
+  send_settings(std::string{"\0\4\0\0\0\0", 6}); // INITIAL_WINDOW_SIZE: 0.
+  send_frame(headers, end_stream | end_headers, 1, head());
+  auto stream = take_request();
+  const auto before = budget.used();
+  const auto send_body = [&] {
+    return send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + std::string(60'000, 'x'));
+  };
+  ASSERT_FALSE(finish(send_body()));
+  stream->close();
+  stream = nullptr;
+  settle();
+  EXPECT_GE(budget.used(), before + 45'000) << "but for the buffer that the request was read into";
+  budget.set_bytes_max(1);
+  send_frame(headers, end_stream | end_headers, 3, head());
+  stream = take_request();
+  running<error_code> first{send_body()};
+  settle();
+  EXPECT_FALSE(first.done()) << "there is no memory for all of it";
+  budget.set_bytes_max(std::size_t{1} << 30);
+  send_frame(8, 0, 3, std::string{"\0\1\0\0", 4}); // WINDOW_UPDATE
+  ASSERT_TRUE(drive_until([&] { return first.done(); }));
+  stream->close();
+}
+
+TEST_F(Http2LinkAlone, WhatWaitsForTheConnectionIsHeldAgainstTheBudget) {
+  send_settings(std::string{"\0\4\x7f\xff\xff\xff", 6});
+  send_frame(8, 0, 0, std::string{"\x7f\0\0\0", 4});
+  send_frame(headers, end_stream | end_headers, 1, head());
+  auto stream = take_request();
+  const auto before = budget.used();
+  constexpr std::size_t size = 20'000'000; // More than the kernel takes.
+  running<error_code> sending{
+    send(stream, "HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n" + std::string(size, 'x'))};
+  settle();
+  EXPECT_FALSE(sending.done());
+  EXPECT_GE(budget.used(), before + 100'000) << "the stream's output, and what was on its way";
+  stream->close();
+}
+
 TEST_F(Http2LinkAlone, NobodyHoldsADrainByNotAnswering) {
   send_settings();
   send_frame(headers, end_stream | end_headers, 1, head());

@@ -1,5 +1,6 @@
 // Connections of clients and to backends: how long they live and what they carry one after another.
 #include "tests/process/harness/gate.hpp"
+#include "tests/process/harness/http2_peer.hpp"
 #include "tests/process/harness/stage.hpp"
 
 #include <gmock/gmock.h>
@@ -297,6 +298,31 @@ TEST(ConnectionsUnderPressure, AreShedWithAnAnswer) {
   for (auto& each : waiting)
     EXPECT_THAT(each->response().status, testing::AnyOf(200, 503));
   waiting.clear();
+  EXPECT_TRUE(whole.eventually_answers("unknown.test", "/", 404));
+}
+
+/// The same of clients who let no answer come: each is complete, and its backend is free.
+TEST(ConnectionsUnderPressure, CountWhatStreamsHold) {
+  stage whole{{{"enable_http2", true}, {"enable_h2c", true}, {"limits", {{"connection_buffer_bytes", 4 << 20}}}}};
+  const backend page{answers::ok(std::string(60'000, 'x'))};
+  const auto host = whole.mapped(page);
+  const auto is_shed = [&] {
+    const auto answer = whole.get("unknown.test");
+    return answer.status == 503 && answer.one("X-Cf-RouterError") == "overloaded";
+  };
+  std::vector<http2_peer> silent;
+  bool shed = false;
+  for (int i = 0; i < 20 && !shed; ++i) {
+    silent.push_back(http2_peer::client_of(whole.under_test.port(), {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0}}));
+    for (std::uint32_t stream = 1; stream < 60; stream += 2)
+      silent.back().send(frame::headers(stream, http2_request("GET", host)));
+    EXPECT_TRUE(silent.back().read_until([&] { return silent.back().seen().streams.size() == 30; }))
+      << "each head comes, and no body";
+    shed = is_shed();
+  }
+  EXPECT_TRUE(shed) << "the limit holds nobody back";
+  EXPECT_LE(silent.size(), 6u);
+  silent.clear();
   EXPECT_TRUE(whole.eventually_answers("unknown.test", "/", 404));
 }
 
