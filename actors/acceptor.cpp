@@ -3,6 +3,7 @@
 #include "actors/connection.hpp"
 #include "net/listener.hpp"
 #include "net/log_limiter.hpp"
+#include "net/open_sockets.hpp"
 #include "net/router_error.hpp"
 
 #include <boost/smart_ptr/make_local_shared.hpp>
@@ -47,7 +48,8 @@ public:
 
   void accept(const adopt_connection& accepted) const {
     // What the router asks itself for, it let in before.
-    if (!accepted.internal && here_->router.connections() >= connections_max()) {
+    const bool fits = here_->router.connections() < connections_max() && net::open_sockets.client_fits();
+    if (!accepted.internal && !fits) {
       shed(accepted);
       return;
     }
@@ -148,7 +150,8 @@ private:
     ::close(accepted.descriptor);
     if (self_->state.pauses.admit())
       here_->router.log.warn(".router", "connections-limit-reached",
-                             {{"connections", connections_max()}});
+                             {{"connections", connections_max()},
+                              {"sockets", net::open_sockets.open()}});
   }
 
   void paused(net::error_code reason) const {

@@ -3,6 +3,7 @@
 #include "actors/attempt.hpp"
 
 #include "net/backend_tls.hpp"
+#include "net/open_sockets.hpp"
 #include "net/tls_engine.hpp"
 #include "net/tls_peer.hpp"
 
@@ -36,6 +37,13 @@ private:
   net::http2_pool& pool_;
   std::string_view backend_;
 };
+
+/// Whether there is a descriptor for another connection. Those that are idle make room.
+bool may_dial(loop_context& here) {
+  if (!net::open_sockets.upstream_fits()) [[unlikely]]
+    here.upstreams.clear();
+  return net::open_sockets.upstream_fits();
+}
 
 } // namespace
 
@@ -79,7 +87,7 @@ net::task<attempt_result> attempt::connect_http2(bool fresh) {
   }
   const dial_mark mark{pool, pool_key()};
   auto dialled = co_await dial_backend();
-  if (dialled.ended == attempt_result::kind::failed)
+  if (dialled.ended != attempt_result::kind::answered)
     co_return dialled;
   if (tls_ != nullptr && !net::speaks_http2(up_->tls()->session()))
     co_return dialled; // It does not after all.
@@ -96,6 +104,8 @@ net::task<attempt_result> attempt::connect_http2(bool fresh) {
 }
 
 net::task<attempt_result> attempt::dial_backend() {
+  if (!may_dial(here_))
+    co_return attempt_result{.ended = attempt_result::kind::overloaded};
   const auto& settings = of_.rules_->settings;
   const auto& target = to_.about();
   client_.wire->listen(); // A client that leaves meanwhile wants no other attempt.

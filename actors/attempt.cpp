@@ -73,7 +73,7 @@ net::task<attempt_result> attempt::run() {
     attempt_result connected;
     if (fresh || wants_http2() || !take_idle())
       connected = co_await connect(fresh);
-    if (connected.ended == attempt_result::kind::failed)
+    if (connected.ended != attempt_result::kind::answered)
       co_return connected;
     auto result = co_await talk();
     if (result.ended != attempt_result::kind::failed)

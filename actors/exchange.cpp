@@ -1,6 +1,8 @@
 #include "actors/exchange.hpp"
 
 #include "actors/attempt.hpp"
+#include "net/log_limiter.hpp"
+#include "net/open_sockets.hpp"
 
 #include <algorithm>
 #include <ctime>
@@ -19,6 +21,7 @@ std::int64_t wall_clock_ns() {
 }
 
 constexpr std::size_t ordinary_bytes = 8 * 1024; ///< Of each part of an exchange.
+net::log_limiter upstream_limits{1}; ///< The process's, as what it tells of is.
 
 template <class Container>
 void trim(Container& reused) {
@@ -390,6 +393,13 @@ net::task<void> exchange::answer_failure(const attempt_result& last) {
     case attempt_result::kind::denied:
       co_await respond(net::describe(router_error::policy_denied, head.host));
       break;
+    case attempt_result::kind::overloaded:
+      loop_counters::add(here_.counters.shed);
+      if (upstream_limits.admit())
+        here_.router.log.warn(".router", "upstream-limit-reached", {{"sockets", net::open_sockets.open()}});
+      client_->close_after = true; // Which leaves one more.
+      co_await respond(net::describe(router_error::overloaded, head.host));
+      break;
     case attempt_result::kind::malformed_request:
     case attempt_result::kind::late_request: {
       auto answer = net::describe(router_error::malformed_body, head.host);
@@ -460,7 +470,7 @@ void exchange::judge(const attempt_result& ended) {
                              || ended.why == routing::failure_class::client_cancelled || client_gone_;
   auto* leased = here_.leases.find(route_host_);
   auto* pool = leased == nullptr ? nullptr : leased->pool(route_path_);
-  if (clients_fault || pool == nullptr)
+  if (clients_fault || ended.ended == kind::overloaded || pool == nullptr)
     return;
   const bool success = ended.ended == kind::answered && status_ < 500;
   if (pool->request_ended(*endpoint_, success, exchange_times::clock::now(), rules_->outliers)) {

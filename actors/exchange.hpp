@@ -48,6 +48,7 @@ struct attempt_result {
     malformed_request, ///< The client's fault: its body broke the chunked coding.
     denied,            ///< The route's policy keeps the client away from the endpoint.
     late_request,      ///< The client's fault: it fell silent in the middle of its body.
+    overloaded,        ///< Nobody was asked: the router has no descriptor left.
   };
   kind ended = kind::answered;
   routing::failure_rule rule{};

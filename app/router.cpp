@@ -24,6 +24,7 @@
 #include "cluster/reservation_keeper.hpp"
 #include "cluster/snapshot_keeper.hpp"
 #include "net/nats_bus.hpp"
+#include "net/open_sockets.hpp"
 #include "net/routing_api_client.hpp"
 
 #include <caf/all.hpp>
@@ -75,19 +76,20 @@ struct loop_parts {
       context{std::make_unique<loop_context>(shared, unit, rules)} {}
 };
 
-/// How many clients there are descriptors for: each may need one more for its backend, and some are
-/// needed for everything else. Takes as many as the system lets a process have.
-std::size_t clients_that_fit(net::component_log& log) {
-  constexpr rlim_t reserve = 64;
+/// Takes as many descriptors as the system lets a process have. Some are for listeners, NATS and logs; of the
+/// others clients get half at most, since each may need one more for its backend.
+void divide_descriptors(router_context& context) {
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
-    return std::numeric_limits<std::size_t>::max();
+    return;
   descriptors.rlim_cur = descriptors.rlim_max;
   setrlimit(RLIMIT_NOFILE, &descriptors);
-  const auto fit = descriptors.rlim_cur > reserve + 2 ? (descriptors.rlim_cur - reserve) / 2 : 1;
-  log.info({}, "file-descriptor-limit",
-           {{"descriptors", descriptors.rlim_cur}, {"connections", fit}});
-  return fit;
+  const auto reserve = std::clamp<rlim_t>(descriptors.rlim_cur / 16, 64, 1024);
+  const auto sockets = std::max(descriptors.rlim_cur, reserve + 2) - reserve;
+  net::open_sockets.set_most(sockets);
+  context.connections_fit = sockets / 2;
+  context.log.info({}, "file-descriptor-limit",
+                   {{"descriptors", descriptors.rlim_cur}, {"connections", context.connections_fit}});
 }
 
 /// What the writers of the route table count: the registrar, and each shard. A successor goes on where
@@ -267,7 +269,7 @@ int run_router(const config::settings& settings, const std::string& file,
   router_context context{settings, log, buffers};
   context.own_ip = start.host;
   context.pauses = pauses;
-  context.connections_fit = clients_that_fit(log);
+  divide_descriptors(context);
   const auto loops_wanted = settings.loop_count(std::thread::hardware_concurrency());
   context.count_for(loops_wanted);
 

@@ -1,5 +1,6 @@
 #include "net/wire.hpp"
 
+#include "net/open_sockets.hpp"
 #include "net/wire.tls.hpp"
 
 #include <linux/sockios.h>
@@ -48,6 +49,16 @@ struct wire_allocator {
 constexpr auto doze_after = std::chrono::seconds{1}; ///< Idle for longer, a wire needs no buffer.
 constexpr std::size_t least_room = 1024; ///< Reading into less would mean more reads than needed.
 
+void note_opened(const tcp_socket& socket) noexcept {
+  if (socket.is_open())
+    open_sockets.opened();
+}
+
+void note_closing(const tcp_socket& socket) noexcept {
+  if (socket.is_open())
+    open_sockets.closed();
+}
+
 } // namespace
 
 struct wire::read_handler {
@@ -94,9 +105,12 @@ wire::wire(event_loop& loop, tcp_socket socket)
     receive_deadline_{loop.deadlines(), [](void* w) { static_cast<wire*>(w)->on_receive_deadline(); },
                       this},
     stall_deadline_{loop.deadlines(),
-                    [](void* w) { static_cast<wire*>(w)->on_stall_deadline(); }, this} {}
+                    [](void* w) { static_cast<wire*>(w)->on_stall_deadline(); }, this} {
+  note_opened(socket_);
+}
 
 wire::~wire() {
+  note_closing(socket_);
   if (tls_)
     loop_.buffers().give_back(std::move(tls_->ciphertext));
   loop_.buffers().give_back(std::move(block_));
@@ -357,6 +371,7 @@ void wire::close() noexcept {
   say_goodbye();
   if (!ended_)
     ended_ = asio::error::operation_aborted;
+  note_closing(socket_);
   error_code ignored;
   socket_.close(ignored);
 }

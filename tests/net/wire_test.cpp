@@ -1,5 +1,6 @@
 // The receiving half of a wire: what arrives and stays where it is, who is told of it and of the
 // end, when the wire dozes, and what happens to operations that are under way when others let go.
+#include "net/open_sockets.hpp"
 #include "tests/net/bytes.hpp"
 #include "tests/net/loop_fixture.hpp"
 
@@ -480,6 +481,36 @@ TEST_F(Wire, ClosesItsSocketWhenNobodyHoldsItAnyMore) {
   near = nullptr;
   take_to_end(far);
   EXPECT_TRUE(far.ended);
+}
+
+// -- Descriptors.
+
+TEST_F(Wire, IsCountedForAsLongAsItsSocketIsOpen) {
+  const auto before = open_sockets.open();
+  auto [near, far] = connect();
+  auto [other, peer] = connect();
+  EXPECT_EQ(open_sockets.open(), before + 2);
+  near->close();
+  EXPECT_EQ(open_sockets.open(), before + 1);
+  near = other = nullptr; // Once is enough.
+  EXPECT_EQ(open_sockets.open(), before);
+}
+
+TEST(SocketCount, LeavesRoomForClientsWhenBackendsHaveMuch) {
+  socket_count of;
+  EXPECT_TRUE(of.client_fits() && of.upstream_fits());
+  of.set_most(32);
+  for (int i = 0; i < 29; ++i)
+    of.opened();
+  EXPECT_TRUE(of.upstream_fits());
+  of.opened();
+  EXPECT_FALSE(of.upstream_fits());
+  EXPECT_TRUE(of.client_fits());
+  of.opened();
+  of.opened();
+  EXPECT_FALSE(of.client_fits());
+  of.closed();
+  EXPECT_TRUE(of.client_fits());
 }
 
 } // namespace

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
 #include <memory>
 #include <vector>
 
@@ -324,6 +325,50 @@ TEST(ConnectionsUnderPressure, CountWhatStreamsHold) {
   EXPECT_LE(silent.size(), 6u);
   silent.clear();
   EXPECT_TRUE(whole.eventually_answers("unknown.test", "/", 404));
+}
+
+// -- Descriptors
+
+/// Every connection of one client may ask for hundreds of connections to backends.
+TEST(ConnectionsWithoutDescriptors, AreShedAndTheRouterStaysOpen) {
+  const temporary_directory files;
+  const auto limited = files.path_of("limited");
+  write_file(limited, "#!/bin/sh\nulimit -n 256\nexec " + std::filesystem::absolute(shunt_executable()).string() + " \"$@\"\n");
+  std::filesystem::permissions(limited, std::filesystem::perms::owner_all);
+  const nats_server nats;
+  router under_test{nats.port(), {{"enable_http2", true}, {"enable_h2c", true}}, router::unhealthy{limited}};
+  ASSERT_TRUE(eventually([&] { return under_test.health() == 200; }));
+  gate held;
+  const backend app{held.holding("/held")};
+  registrar bus{nats.url()};
+  bus.announce(app.port(), "held.test");
+  ASSERT_TRUE(eventually([&] { return under_test.lists("held.test", app.address()); }));
+
+  auto greedy = http2_peer::client_of(under_test.port());
+  for (std::uint32_t stream = 1; stream < 500; stream += 2)
+    greedy.send(frame::headers(stream, http2_request("GET", "held.test", "/held")));
+  std::size_t shed = 0;
+  EXPECT_TRUE(greedy.read_until([&] {
+    shed = 0;
+    for (const auto& [id, stream] : greedy.seen().streams)
+      shed += stream.ended;
+    return shed >= 70;
+  })) << shed;
+  for (const auto& [id, stream] : greedy.seen().streams)
+    if (stream.ended) {
+      EXPECT_EQ(field_of(stream.heads.at(0), ":status"), "503");
+      EXPECT_EQ(field_of(stream.heads.at(0), "x-cf-routererror"), "overloaded");
+    }
+  EXPECT_EQ(under_test.health(), 200) << "nobody takes the router out";
+  EXPECT_EQ(client{under_test.port()}.send(get_request("unknown.test")).response().status, 404) << "others come in";
+  under_test.wait_for_log("upstream-limit-reached");
+  for (const auto& line : under_test.log())
+    EXPECT_NE(line.value("message", ""), "accept-paused");
+
+  held.open();
+  EXPECT_TRUE(eventually([&] {
+    return client{under_test.port()}.send(get_request("held.test")).response().status == 200;
+  }));
 }
 
 } // namespace

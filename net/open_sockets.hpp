@@ -1,0 +1,34 @@
+// How many sockets wires have open, and for how many there are descriptors. Those are the process's, whichever
+// loop uses them up, so they are counted in one place; only where connections begin and end. Any thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <limits>
+
+namespace shunt::net {
+
+class socket_count {
+public:
+  void opened() noexcept { open_.fetch_add(1, std::memory_order_relaxed); }
+  void closed() noexcept { open_.fetch_sub(1, std::memory_order_relaxed); }
+  std::size_t open() const noexcept { return open_.load(std::memory_order_relaxed); }
+  void set_most(std::size_t most) noexcept { most_.store(most, std::memory_order_relaxed); }
+
+  /// Whether there is room for another client.
+  bool client_fits() const noexcept { return open() < most(); }
+  /// The same of a connection to a backend. One client can ask for hundreds of those, and others shall still
+  /// come in then.
+  bool upstream_fits() const noexcept { return open() < most() - most() / 16; }
+
+private:
+  std::size_t most() const noexcept { return most_.load(std::memory_order_relaxed); }
+
+  alignas(64) std::atomic<std::size_t> open_{0};
+  std::atomic<std::size_t> most_{std::numeric_limits<std::size_t>::max()};
+};
+
+/// The process's.
+inline socket_count open_sockets;
+
+} // namespace shunt::net
