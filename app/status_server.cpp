@@ -15,6 +15,7 @@
 #include <array>
 #include <charconv>
 #include <coroutine>
+#include <map>
 #include <mutex>
 
 namespace shunt::app {
@@ -25,7 +26,7 @@ namespace asio = net::asio;
 namespace {
 
 constexpr auto request_within = 10s;
-constexpr int connections_max = 256;
+constexpr std::size_t connections_max = 256; ///< Of a port.
 constexpr std::size_t buffers_max = 64 * 1024 * 1024;
 constexpr std::string_view plain = "text/plain; charset=utf-8";
 
@@ -80,6 +81,41 @@ struct status_server::port {
   port(net::event_loop& events, int socket, net::listener::accept_callback on_accept,
        net::listener::pause_callback on_pause)
     : listener{events, socket, std::move(on_accept), std::move(on_pause)} {}
+};
+
+/// The connections of one port. Whoever has asked for nothing yet may have to go: it takes nobody's password to
+/// connect and be silent, and what asks at once, as a health check does, must get through.
+struct status_server::visitors {
+  std::size_t open = 0;
+  std::map<std::uint64_t, net::wire*> silent; ///< The one that has waited longest first.
+  std::uint64_t next = 0;
+
+  bool make_room() {
+    if (open < connections_max)
+      return true;
+    if (silent.empty())
+      return false;
+    const auto oldest = silent.extract(silent.begin()).mapped();
+    oldest->abort(asio::error::timed_out);
+    return true;
+  }
+
+  /// One of the silent, until it has asked.
+  class waiting {
+  public:
+    waiting(std::shared_ptr<visitors> among, net::wire& client)
+      : among_{std::move(among)}, number_{among_->next++} {
+      among_->silent.emplace(number_, &client);
+    }
+    waiting(const waiting&) = delete;
+    waiting& operator=(const waiting&) = delete;
+    ~waiting() { end(); }
+    void end() { among_->silent.erase(number_); }
+
+  private:
+    std::shared_ptr<visitors> among_;
+    std::uint64_t number_;
+  };
 };
 
 /// A question for a piece of a page, and who waits for the answer.
@@ -160,6 +196,7 @@ void status_server::close() {
 std::uint16_t status_server::listen(const std::string& address, std::uint16_t number, place where,
                                     const char* key) {
   try {
+    where.clients = std::make_shared<visitors>();
     const int socket = net::open_listening_socket(address, number);
     context_.log.info({}, "status-listener-started",
                       {{"key", key}, {"address", address}, {"port", net::port_of(socket)}});
@@ -207,13 +244,12 @@ void status_server::serve(int descriptor, place where) {
   net::tcp_socket socket{events_.get_executor()};
   net::error_code failed;
   socket.assign(net::tcp::v4(), descriptor, failed);
-  if (failed || open_connections_ >= connections_max)
+  if (failed || !where.clients->make_room())
     return; // The socket closes.
-  ++open_connections_;
+  ++where.clients->open;
   net::wire_ptr client{new net::wire{events_, std::move(socket)}};
-  net::start(talk(std::move(client), where), [this](const std::exception_ptr&) {
-    --open_connections_;
-  });
+  net::start(talk(std::move(client), where),
+             [clients = where.clients](const std::exception_ptr&) { --clients->open; });
 }
 
 net::task<bool> status_server::shake_hands(net::wire_ptr client, const net::front_tls* tls) {
@@ -231,6 +267,7 @@ net::task<void> status_server::talk(net::wire_ptr client, place where) {
     net::wire& client;
     ~closing() { client.close(); }
   } const at_the_end{*client};
+  visitors::waiting silent{where.clients, *client};
   net::request_head head;
   net::head_scratch scratch;
   client->stall_limit(request_within);
@@ -259,12 +296,15 @@ net::task<void> status_server::talk(net::wire_ptr client, place where) {
   }
   client->receive_within(0s);
   client->pin();
+  if (where.what != site::debug) // Whose requests have a body.
+    silent.end();
   if (const auto* source = page_at(path_of(head), where.what)) {
     const bool whole = co_await show(*client, head, *source);
     if (!whole)
       co_return;
   } else if (where.what == site::debug) {
     const auto text = co_await answer_debug(*client, head);
+    silent.end();
     co_await client->send(text);
   } else {
     const auto text = answer(head, where.what);

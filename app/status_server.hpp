@@ -11,7 +11,6 @@
 #include "net/task.hpp"
 #include "net/wire.hpp"
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -45,12 +44,14 @@ public:
 private:
   enum class site : std::uint8_t { health, routes, everything, metrics, debug };
   struct port;
+  struct visitors;
   struct listing;
   struct letter_box;
 
   struct place {
     site what;
     bool tls = false;
+    std::shared_ptr<visitors> clients{}; ///< Each port's own, so that none is closed by what another is asked.
   };
   std::uint16_t listen(const std::string& address, std::uint16_t number, place where, const char* key);
   void listen_for_debugging(const std::string& address);
@@ -85,7 +86,6 @@ private:
   std::vector<std::unique_ptr<port>> ports_;
   std::set<std::shared_ptr<listing>> listings_; ///< The loop's: that are waited for.
   std::shared_ptr<letter_box> letter_box_;
-  std::atomic<int> open_connections_{0};
 };
 
 } // namespace shunt::app

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <list>
 
 namespace shunt::test {
 namespace {
@@ -77,6 +78,22 @@ TEST_F(DebugPort, ChangesTheLogLevel) {
   EXPECT_EQ(set_level(std::string(1000, 'd')).status, 400);
   EXPECT_EQ(set_level("", "GET").status, 405);
   EXPECT_EQ(set_level("debug", "PUT", "/debug/pprof/").status, 404);
+}
+
+/// It takes nobody's password to connect and be silent.
+TEST_F(Status, WhoeverAsksIsAnsweredHoweverManySayNothing) {
+  auto& under_test = here().under_test;
+  std::list<client> silent;
+  for (int i = 0; i < 300; ++i) {
+    silent.emplace_back(under_test.status_port());
+    if (i % 2 == 0)
+      silent.back().send("GET /health HT");
+  }
+  EXPECT_EQ(under_test.health(), 200);
+  EXPECT_EQ(under_test.status(alive_path).status, 200);
+  EXPECT_FALSE(under_test.routes().is_discarded()) << "nor does it concern another port";
+  EXPECT_TRUE(silent.front().sees_end()) << "it had its time";
+  EXPECT_EQ(silent.back().send(get_request("localhost", "/health")).response().status, 200) << "and the last has it yet";
 }
 
 TEST_F(Status, UnknownPathsAreNotFound) {
