@@ -3,6 +3,7 @@
 
 #include "config/cat.hpp"
 #include "config/duration.hpp"
+#include "config/tracestate_tenant.hpp"
 
 #include <algorithm>
 #include <array>
@@ -198,6 +199,16 @@ void check_headers(const settings& s, const found_keys& keys, report& out) {
               "found control characters, expected a media type");
 }
 
+void check_tracing(const settings& s, const found_keys& keys, report& out) {
+  constexpr std::string_view key = "tracing.w3c_tenant_id";
+  const auto& tracing = s.tracing;
+  if (tracing.enable_w3c && !tracing.w3c_tenant_id.empty() && !is_tracestate_tenant(tracing.w3c_tenant_id))
+    out.error(keys.line(key), key,
+              cat("found \"", shown(tracing.w3c_tenant_id),
+                  "\", allowed are up to 241 visible characters of ASCII other than comma and =; W3C Trace Context has a-z, "
+                  "0-9, _, -, * and / for what stands before @gorouter in tracestate"));
+}
+
 } // namespace
 
 void complete_and_check(settings& s, const found_keys& keys, report& out) {
@@ -205,7 +216,7 @@ void complete_and_check(settings& s, const found_keys& keys, report& out) {
   clamp_connections(s, keys, out);
   clean_log_fields(s, keys, out);
   for (auto* check : {check_header_limits, check_listeners, check_ports, check_nats, check_sharding,
-                      check_health_threshold, check_syslog, check_headers, check_cluster, check_tls})
+                      check_health_threshold, check_syslog, check_headers, check_tracing, check_cluster, check_tls})
     check(s, keys, out);
 }
 

@@ -1,5 +1,7 @@
 #include "net/tracing.hpp"
 
+#include "config/tracestate_tenant.hpp"
+
 namespace shunt::net {
 
 namespace {
@@ -147,17 +149,11 @@ bool is_member_of_others(std::string_view member, std::string_view own_key) noex
   return equals != no_limit && equals > 0 && member.substr(0, equals) != own_key;
 }
 
-bool is_tenant(std::string_view text) noexcept {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return c > ' ' && c < 0x7f && c != ',' && c != '=';
-  });
-}
-
 } // namespace
 
 tracing_rules::tracing_rules(const config::tracing_settings& settings)
   : b3_{settings.enable_zipkin}, w3c_{settings.enable_w3c} {
-  if (is_tenant(settings.w3c_tenant_id))
+  if (config::is_tracestate_tenant(settings.w3c_tenant_id))
     tracestate_key_.insert(0, settings.w3c_tenant_id + '@');
 }
 

@@ -56,6 +56,13 @@ TEST(Check, RefusesWhatCannotWorkTogether) {
     {"http_rewrite: {responses: {add_headers_if_not_present: [{name: a, value: \"b\\r\\nc\"}]}}",
      "or its value is none"},
     {"http_rewrite: {responses: {remove_headers: [{}]}}", "\"\" is no valid header name"},
+    {"tracing:\n  enable_w3c: true\n  w3c_tenant_id: a b",
+     "f.yml:3: tracing.w3c_tenant_id: found \"a b\", allowed are up to 241 visible characters of ASCII other than comma "
+     "and =; W3C Trace Context has a-z, 0-9, _, -, * and / for what stands before @gorouter in tracestate"},
+    {"tracing: {enable_w3c: true, w3c_tenant_id: \"a,b\"}", "tracing.w3c_tenant_id: found"},
+    {"tracing: {enable_w3c: true, w3c_tenant_id: \"a=b\"}", "tracing.w3c_tenant_id: found"},
+    {"tracing: {enable_w3c: true, w3c_tenant_id: \"a\\r\\nb: c\"}", "tracing.w3c_tenant_id: found"},
+    {"tracing: {enable_w3c: true, w3c_tenant_id: " + std::string(242, 'a') + "}", "tracing.w3c_tenant_id: found"},
     {"empty_pool: {content_type: \"a\\nb: c\"}", "empty_pool.content_type: found control"},
   };
   for (const auto& [yaml, message] : table)
@@ -65,6 +72,12 @@ TEST(Check, RefusesWhatCannotWorkTogether) {
 TEST(Check, SyslogNetworksMayNameAnAddressFamily) {
   for (const std::string network : {"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"})
     EXPECT_EQ(loaded("logging: {syslog_network: " + network + "}").logging.syslog_network, network);
+}
+
+TEST(Check, ATenantMayBeMoreThanW3cHas) {
+  const std::string yaml = "tracing: {enable_w3c: true, w3c_tenant_id: 6F1C0C0E.Acme}";
+  EXPECT_EQ(loaded(yaml).tracing.w3c_tenant_id, "6F1C0C0E.Acme");
+  EXPECT_EQ(errors_of("tracing: {w3c_tenant_id: a b}"), "") << "nobody writes it";
 }
 
 TEST(Check, EphemeralPortsDoNotCollide) {
