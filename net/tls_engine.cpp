@@ -68,6 +68,10 @@ int tls_engine::bio_read(BIO* bio, char* room, std::size_t size, std::size_t* co
   *count = std::min(size, self.in_.size());
   std::memcpy(room, self.in_.data(), *count);
   self.in_.remove_prefix(*count);
+  if (self.opening_bytes_ < self.opening_.size())
+    self.opening_bytes_ += static_cast<std::uint8_t>(
+      std::string_view{room, *count}.copy(self.opening_.data() + self.opening_bytes_,
+                                          self.opening_.size() - self.opening_bytes_));
   return 1;
 }
 
@@ -187,6 +191,14 @@ void tls_engine::rest() noexcept {
     asleep_.pack(block_of(session()));
 }
 
+/// Where a record of TLS says what kind it is, a request has its method, or the beginning of it. OpenSSL would tell of
+/// GET, HEAD, POST and PUT.
+bool tls_engine::opened_with_method() const noexcept {
+  const std::string_view opening{opening_.data(), opening_bytes_};
+  const auto method = opening.substr(0, opening.find(' '));
+  return !method.empty() && std::all_of(method.begin(), method.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
 tls_engine::outcome tls_engine::judge(int result) {
   const int error = SSL_get_error(session(), result);
   switch (error) {
@@ -196,9 +208,7 @@ tls_engine::outcome tls_engine::judge(int result) {
   }
   if (result == 1)
     return outcome::want_input; // A handshake that went as far as it could.
-  const auto reason = ERR_peek_error();
-  heard_plain_http_ =
-    ERR_GET_LIB(reason) == ERR_LIB_SSL && ERR_GET_REASON(reason) == SSL_R_HTTP_REQUEST;
+  heard_plain_http_ = opened_with_method();
   failure_ = tls_failure_of(session(), error,
                             established_ ? tls_phase::established : tls_phase::handshake,
                             std::time(nullptr));

@@ -9,6 +9,8 @@
 
 #include <sys/uio.h>
 
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -78,6 +80,7 @@ private:
   static BIO_METHOD* bio_method();
 
   outcome judge(int result);
+  bool opened_with_method() const noexcept;
   std::size_t encrypt(std::string_view plaintext);
 
   ssl_ptr session_; ///< For `session` alone to look at.
@@ -87,6 +90,8 @@ private:
   bool starved_ = true;
   bool established_ = false;
   bool heard_plain_http_ = false;
+  std::uint8_t opening_bytes_ = 0;
+  std::array<char, SSL3_RT_HEADER_LENGTH> opening_; ///< The first that the peer sent.
   std::optional<tls_failure> failure_;
 };
 

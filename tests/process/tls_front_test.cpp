@@ -14,6 +14,7 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 /// Certificates as an operator may have them: several, some for the same names.
 struct front_certificates {
@@ -154,6 +155,24 @@ TEST_F(TlsFront, AnswersPlainHttpOnceAndCloses) {
   one.send(get_request("first.test"));
   EXPECT_EQ(one.reader().rest(),
             "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
+}
+
+TEST_F(TlsFront, KnowsPlainHttpByAnyMethod) {
+  for (const std::string method :
+       {"GET", "HEAD", "POST", "PUT", "OPTIONS", "DELETE", "PATCH", "TRACE", "CONNECT", "PROPFIND"}) {
+    client one{tls_port()};
+    one.send(method + " / HTTP/1.1\r\nHost: first.test\r\n\r\n");
+    EXPECT_THAT(one.reader().rest(), StartsWith("HTTP/1.0 400 Bad Request\r\n")) << method;
+  }
+  client slow{tls_port()}; // One byte after the other.
+  for (const char each : std::string{"DELETE /"})
+    slow.send({&each, 1});
+  EXPECT_THAT(slow.reader().rest(), StartsWith("HTTP/1.0 400 Bad Request\r\n"));
+  for (const std::string text : {"EHLO-1\r\n", "get / HTTP/1.1\r\n\r\n", "SSH-2.0-x\r\n"}) {
+    client other{tls_port()};
+    other.send(text);
+    EXPECT_THAT(other.reader().rest(), Not(HasSubstr("HTTP"))) << text;
+  }
 }
 
 TEST_F(TlsFront, CutsWhoeverStallsInTheHandshake) {
