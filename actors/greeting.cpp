@@ -97,17 +97,18 @@ void note_certificate(const SSL* session, const policy& rules, client_identity& 
   who.mutual_tls = net::is_mutual_tls(session);
   if (!who.mutual_tls)
     return;
-  auto mode = rules.settings.forwarded_client_cert;
   auto format = config::xfcc_format::raw;
   if (const auto found = rules.domains.find(net::requested_name(session))) {
     const auto& domain = rules.settings.domains[*found];
     who.domain = domain.name;
     const auto subject = net::subject_of(SSL_get0_peer_certificate(session));
     who.caller = routing::caller_of(subject.organizational_unit);
-    who.client_cert_mode = mode = domain.forwarded_client_cert;
+    who.client_cert_mode = domain.forwarded_client_cert;
     format = domain.xfcc_format;
   }
-  if (mode == config::forwarded_client_cert::sanitize_set)
+  // The router's rule may be another by the time of a request.
+  using enum config::forwarded_client_cert;
+  if (who.client_cert_mode.value_or(sanitize_set) == sanitize_set)
     who.certificate = client_cert_value_of(session, format);
 }
 

@@ -4,6 +4,7 @@
 #include "tests/process/harness/tls_client.hpp"
 #include "tests/process/harness/tls_settings.hpp"
 #include "tests/process/harness/tool.hpp"
+#include "tests/process/reload_fixture.hpp"
 
 #include <gmock/gmock.h>
 
@@ -227,6 +228,24 @@ TEST(ForwardedClientCert, IsThatOfAResumedSessionToo) {
       session = one.bridge().session();
     }
   }
+}
+
+class ForwardedClientCertOfOpenConnections : public Reload {};
+
+TEST_F(ForwardedClientCertOfOpenConnections, FollowsTheModeOfTheRequest) {
+  start(settings("request", {{"forwarded_client_cert", "always_forward"}}));
+  const auto host = here().mapped(there);
+  tls_client kept{under_test().tls_port(), {.own = &certificates().good}};
+  const auto passed_on = [&] {
+    EXPECT_EQ(kept->send(get_request(host, "/", "X-Forwarded-Client-Cert: forged\r\n")).response().status, 200);
+    return there.last_request().all("X-Forwarded-Client-Cert");
+  };
+  using list = std::vector<std::string>;
+  EXPECT_EQ(passed_on(), list{"forged"});
+  reload(settings("request", {{"forwarded_client_cert", "sanitize_set"}}));
+  EXPECT_TRUE(eventually([&] { return passed_on() == list{base64(certificates().good.der())}; }));
+  reload(settings("request", {{"forwarded_client_cert", "always_forward"}}));
+  EXPECT_TRUE(eventually([&] { return passed_on() == list{"forged"}; }));
 }
 
 } // namespace
