@@ -151,6 +151,10 @@ TEST_F(ErrorPages, AreGivenToRequestsThatAreNone) {
   EXPECT_EQ(answer.one("Content-Type"), "text/html; charset=utf-8");
   EXPECT_EQ(answer.body, "<p>400|Bad Request|missing required Host header||"
                            + answer.one("X-Vcap-Request-Id") + "</p>");
+  const auto coded = here().ask("GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n");
+  EXPECT_EQ(coded.one("Content-Type"), "text/html; charset=utf-8");
+  EXPECT_EQ(coded.body, "<p>501|Not Implemented|Unsupported transfer encoding||"
+                          + coded.one("X-Vcap-Request-Id") + "</p>");
   auto peer = http2_peer::client_of(port());
   auto large = http2_request("GET", "large.apps.test");
   for (int i = 0; i < 18; ++i)
