@@ -94,7 +94,7 @@ net::task<attempt_result> attempt::connect_http2(bool fresh) {
   const auto role = tls_ != nullptr ? net::http2_role::client_https : net::http2_role::client_http;
   link_ = new net::http2_link{std::move(up_), role, limits_of(of_.rules_->settings),
                               here_.ids.random()};
-  pool.add(pool_key(), link_);
+  pool.add(pool_key(), link_, net::lost_after(of_.rules_->settings.endpoint_keep_alive_probe_interval));
   up_ = link_->open();
   up_->stall_limit(of_.rules_->settings.write_timeout);
   // After this request; also when it was verified by rules that hold no more.

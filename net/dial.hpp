@@ -30,6 +30,12 @@ struct dial_result {
 /// Connects to `host` (an IP literal or a DNS name, no brackets) and `port`.
 task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port, dial_options options);
 
+/// How long a host may acknowledge nothing before it is gone: as the kernel has it for idle connections, which are probed
+/// nine times.
+constexpr std::chrono::nanoseconds lost_after(std::chrono::nanoseconds keep_alive_interval) {
+  return 10 * keep_alive_interval;
+}
+
 /// The error text that gorouter reports for a failed dial, for example
 /// `dial tcp 10.0.0.1:8080: connect: connection refused`.
 std::string describe(const dial_result& failed, std::string_view host, std::string_view address);

@@ -1,5 +1,8 @@
 #include "net/http2_link.hpp"
 
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <utility>
 
 namespace shunt::net {
@@ -16,6 +19,19 @@ constexpr auto goodbye_patience = std::chrono::seconds{5};
 error_code broken_off(const http2_ending& ending) {
   // Told apart because such a request may go elsewhere, whatever it is.
   return ending.unprocessed ? asio::error::connection_refused : asio::error::connection_reset;
+}
+
+/// Whether the peer's host has acknowledged nothing for `silence` although the kernel asked it again and again: it is
+/// gone, or the way to it. One that lives acknowledges, be it to say that it takes no more, however busy its processes
+/// are.
+bool lost_peer(wire& carrier, std::chrono::nanoseconds silence) {
+  tcp_info told{};
+  socklen_t size = sizeof told;
+  if (::getsockopt(carrier.socket().native_handle(), IPPROTO_TCP, TCP_INFO, &told, &size) != 0)
+    return false;
+  constexpr unsigned enough = 2; // The first may have been sent just now, after hours of quiet.
+  const bool asked = told.tcpi_retransmits >= enough || told.tcpi_probes >= enough;
+  return asked && std::chrono::milliseconds{told.tcpi_last_ack_recv} >= silence;
 }
 
 } // namespace
@@ -83,7 +99,9 @@ http2_link::http2_link(wire_ptr carrier, http2_role role, const http2_limits& li
     head_{carrier_->loop().deadlines(),
           [](void* self) { static_cast<http2_link*>(self)->abort(asio::error::timed_out); }, this},
     stall_{carrier_->loop().deadlines(),
-           [](void* self) { static_cast<http2_link*>(self)->on_stall(); }, this} {
+           [](void* self) { static_cast<http2_link*>(self)->on_stall(); }, this},
+    vigil_{carrier_->loop().deadlines(),
+           [](void* self) { static_cast<http2_link*>(self)->on_vigil(); }, this} {
 }
 
 http2_link::~http2_link() {
@@ -102,6 +120,7 @@ task<void> http2_link::run(patience limits) {
   carrier_->watch_rest(nullptr, nullptr);
   head_.disarm();
   stall_.disarm();
+  vigil_.disarm();
   session_.abandon(http2_code::cancel);
   dispatch();
   idle_.expires_after(goodbye_patience); // For what is left to be sent.
@@ -257,6 +276,7 @@ wire_ptr http2_link::make_wire(http2_stream_id id) {
 
 wire_ptr http2_link::open() {
   idle_.disarm();
+  mind_peer();
   return make_wire(session_.open());
 }
 
@@ -322,6 +342,27 @@ void http2_link::on_stall() {
   session_.reset_stalled();
   mind_stalls();
   flush_soon();
+}
+
+// -- A peer that is gone.
+
+/// The kernel sends no keep-alive probes while bytes wait to be acknowledged, and gives those up after a quarter of an
+/// hour; until then one request after the other would be sent into the void. TCP_USER_TIMEOUT would also end
+/// connections to hosts that live but have no room for more bytes, and a PING those to processes that are busy; and
+/// servers of gRPC send away whoever pings them more than a few times while they say nothing.
+void http2_link::mind_peer() {
+  constexpr int looks = 4; // So much later than it might be, at most, a lost one is found.
+  if (!vigil_.armed() && !over_ && limits_.lost.count() > 0)
+    vigil_.expires_after(limits_.lost / looks);
+}
+
+void http2_link::on_vigil() {
+  if (session_.is_idle()) // The next stream begins anew.
+    return;
+  if (!lost_peer(*carrier_, limits_.lost))
+    return mind_peer();
+  carrier_->reset_on_close(); // Nothing need be kept for it any longer.
+  abort(asio::error::timed_out);
 }
 
 } // namespace shunt::net

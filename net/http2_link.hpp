@@ -35,6 +35,7 @@ public:
     std::chrono::nanoseconds first{0}; ///< For the first stream, and for each head to be complete.
     std::chrono::nanoseconds idle{0};  ///< Without any stream.
     std::chrono::nanoseconds stall{0}; ///< While a peer takes nothing of a response that is complete.
+    std::chrono::nanoseconds lost{0};  ///< With streams that we opened, while the peer's host does not acknowledge a byte.
   };
 
   /// Moves bytes until the connection is over; then it is closed, and all streams have ended.
@@ -75,6 +76,8 @@ private:
   void mind_head();
   void mind_stalls();
   void on_stall();
+  void mind_peer();
+  void on_vigil();
 
   wire_ptr carrier_;
   http2_session session_;
@@ -84,6 +87,7 @@ private:
   deadline idle_;
   deadline head_;
   deadline stall_;
+  deadline vigil_; ///< When to look whether the peer is still there.
   latch flushed_; ///< Awaited at the end, for what is still to be sent.
   std::size_t charged_bytes_ = 0; ///< To the budget of all buffers.
   bool flushing_ = false;

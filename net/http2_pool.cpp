@@ -21,9 +21,9 @@ http2_link_ptr http2_pool::find(std::string_view backend) {
   return nullptr;
 }
 
-void http2_pool::add(std::string_view backend, const http2_link_ptr& link) {
+void http2_pool::add(std::string_view backend, const http2_link_ptr& link, std::chrono::nanoseconds lost) {
   shelf_of(backend).links.push_back(link);
-  net::start(link->run({.idle = idle_timeout_}),
+  net::start(link->run({.idle = idle_timeout_, .lost = lost}),
              [this, key = std::string{backend}, ended = link.get()](const std::exception_ptr&) {
                forget(key, ended);
              });

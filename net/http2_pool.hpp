@@ -21,8 +21,9 @@ public:
 
   /// A connection to `backend` that takes another request now, or null.
   http2_link_ptr find(std::string_view backend);
-  /// Keeps a connection, which is run from here on, until it ends.
-  void add(std::string_view backend, const http2_link_ptr& link);
+  /// Keeps a connection, which is run from here on, until it ends: also when the backend's host acknowledges nothing for
+  /// `lost`, with requests under way; 0 = as the kernel sees it.
+  void add(std::string_view backend, const http2_link_ptr& link, std::chrono::nanoseconds lost = {});
   /// Lets all connections end as soon as their streams have.
   void clear();
   std::size_t size() const noexcept;

@@ -4,6 +4,8 @@
 #include "tests/net/http2_kit.hpp"
 #include "tests/net/loop_fixture.hpp"
 
+#include <linux/filter.h>
+
 #include <vector>
 
 namespace shunt::net {
@@ -420,6 +422,84 @@ TEST_F(Http2Link, WhoWaitsForADialMayDialItself) {
   pool.dial_ended("b");
   EXPECT_EQ(failures, 5);
   EXPECT_FALSE(pool.find("b"));
+}
+
+// -- A backend whose host is gone.
+
+class Http2LinkToALostHost : public loop_fixture {
+protected:
+  void SetUp() override {
+    loop_fixture::SetUp();
+    auto [near, far] = connect({.wire_send_bytes = 4'096, .peer_receive_bytes = 4'096});
+    peer.emplace(std::move(far));
+    carrier = near;
+    client = new http2_link{near, http2_role::client_http, {}, 1};
+    pool.add("b", client, lost);
+    peer->send(frame::settings() + frame::settings_ack());
+    settle();
+  }
+  void TearDown() override {
+    carrier = nullptr;
+    client->abort(asio::error::operation_aborted);
+    EXPECT_TRUE(drive_until([&] { return pool.size() == 0; }));
+    client = nullptr;
+    loop_fixture::TearDown();
+  }
+  wire_ptr ask() {
+    auto asking = pool.find("b")->open();
+    EXPECT_FALSE(finish(send(asking, "GET / HTTP/1.1\r\nHost: a.com\r\n\r\n")));
+    settle();
+    return asking;
+  }
+
+  /// As when it lost its power: what comes is not even acknowledged.
+  void go_deaf() {
+    sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+    const sock_fprog program{1, drop_all};
+    ASSERT_EQ(::setsockopt(peer->descriptor(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program), 0);
+  }
+
+  static constexpr auto lost = 100ms;
+  http2_pool pool{90s};
+  std::optional<peer_socket> peer;
+  wire_ptr carrier;
+  http2_link_ptr client;
+};
+
+TEST_F(Http2LinkToALostHost, EndsAllStreamsAndTakesNoMore) {
+  const auto heard = ask();
+  go_deaf();
+  const auto unheard = ask();
+  running<error_code> first{receive(heard)}, second{receive(unheard)};
+  ASSERT_TRUE(drive_until([&] {
+    pass(lost);
+    return first.done() && second.done();
+  }));
+  EXPECT_EQ(first.value(), asio::error::connection_reset);
+  EXPECT_EQ(second.value(), asio::error::connection_reset);
+  EXPECT_FALSE(pool.find("b"));
+  heard->close();
+  unheard->close();
+}
+
+/// A full buffer is asked about again and again, too, and nothing that waits is acknowledged. But the host answers.
+TEST_F(Http2LinkToALostHost, AProcessThatReadsNothingIsNotLost) {
+  auto stream = client->open();
+  running<error_code> sending{send(stream, "POST / HTTP/1.1\r\nHost: a.com\r\nContent-Length: 60000\r\n\r\n"
+                                             + std::string(60'000, 'x'))};
+  const auto asked_again = [this] {
+    tcp_info told{};
+    socklen_t size = sizeof told;
+    ::getsockopt(carrier->socket().native_handle(), IPPROTO_TCP, TCP_INFO, &told, &size);
+    return told.tcpi_backoff >= 2;
+  };
+  ASSERT_TRUE(drive_until([&] {
+    pass(lost);
+    return asked_again();
+  }));
+  EXPECT_EQ(pool.find("b"), client);
+  EXPECT_FALSE(stream->ended());
+  stream->close();
 }
 
 // -- Spoken to in frames.

@@ -2,6 +2,7 @@
 
 #include "tests/process/harness/ports.hpp"
 
+#include <linux/filter.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,6 +74,18 @@ void http2_backend::hang_up() {
   const std::lock_guard lock{mutex_};
   for (auto& each : sockets_)
     each.shut_down();
+}
+
+void http2_backend::go_deaf() {
+  sock_filter drop_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
+  const sock_fprog program{1, drop_all};
+  const auto deafen = [&program](const stream_socket& socket) {
+    setsockopt(socket.descriptor(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  };
+  const std::lock_guard lock{mutex_};
+  deafen(listener_);
+  for (const auto& each : sockets_)
+    deafen(each);
 }
 
 namespace http2_scripts {

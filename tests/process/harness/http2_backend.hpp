@@ -34,6 +34,8 @@ public:
   void serve_with(script serve);
   /// Ends the connections that are open.
   void hang_up();
+  /// Hears nothing from here on, as a host that lost its power: what comes is not even acknowledged. Without TLS.
+  void go_deaf();
 
 private:
   void accept_all();
