@@ -364,11 +364,18 @@ bool shard_replica::want(std::string_view host, time_point) {
   if (borrowed_.contains(key))
     return true;
   if (in_sync() && filter_ && !filter_->may_contain(host_hash(host))) {
-    denied_.emplace(host_hash(host), key);
+    deny(key);
     return true;
   }
   lease(key); // Loops bound how many they wait for.
   return false;
+}
+
+/// Once, however many loops ask: it is released once, by the last of them.
+void shard_replica::deny(const std::string& host) {
+  const auto [from, to] = denied_.equal_range(host_hash(host));
+  if (std::none_of(from, to, [&](const auto& each) { return each.second == host; }))
+    denied_.emplace(host_hash(host), host);
 }
 
 /// A holder to ask about what is not known here: one in sync; if there is none, each in turn, in the order of placement.

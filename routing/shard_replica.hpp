@@ -240,6 +240,7 @@ private:
   void take(const lease_changed& m, peer_id from, time_point now);
   void take(const known_hosts& m, peer_id from);
   void lease(const std::string& host);
+  void deny(const std::string& host);
   void lease_after_all(const std::string& host);
   void forget_other_wildcards(time_point now);
   void learn(const told_host& told, bool for_certain, time_point now);

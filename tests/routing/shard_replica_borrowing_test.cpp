@@ -105,6 +105,32 @@ TEST_F(Replicas, HearOfAHostThatWasDeniedBefore) {
   EXPECT_EQ(pool(1, "late.com"), "5");
 }
 
+TEST_F(Replicas, ForgetWhatWasDeniedWhenNoLoopWantsItAnyMore) {
+  make(1, 1);
+  advance(interval + 1s);
+  const std::string host = "nobody.com";
+  const auto asked_by_loops = [&](int loops) {
+    for (int i = 0; i < loops; ++i)
+      ASSERT_TRUE(at(1).want(host, now));
+  };
+  existence_filter all{16};
+  all.add(host_hash(host));
+  const auto leases_at_the_next_filter = [&] {
+    at(1).receive(1, known_hosts{all.bytes()}, now);
+    std::size_t asked = 0;
+    for (const auto& each : at(1).take_outgoing())
+      asked += std::holds_alternative<lease_more>(each.what);
+    return asked;
+  };
+  asked_by_loops(2);
+  at(1).release(host, now); // The last one dropped it.
+  EXPECT_EQ(leases_at_the_next_filter(), 0u);
+  EXPECT_TRUE(at(1).in_sync());
+  at(1).receive(1, known_hosts{existence_filter{16}.bytes()}, now);
+  asked_by_loops(3);
+  EXPECT_EQ(leases_at_the_next_filter(), 1u);
+}
+
 TEST_F(Replicas, DenyNothingAgainThatAppearedWhileNoHolderWasHeard) {
   make(1, 1);
   advance(interval + 1s);
