@@ -24,7 +24,7 @@ overloaded(Handlers...) -> overloaded<Handlers...>;
 
 shard_replica::shard_replica(table_rules rules, replica_rules how, time_point now)
   : slice_{std::move(rules)}, how_{how}, certain_{how.in_sync}, sync_told_{how.in_sync},
-    doubted_at_{now}, nats_since_{now}, ran_at_{now} {
+    doubted_at_{now}, knew_all_until_{now}, nats_since_{now}, ran_at_{now} {
   if (!how_.clustered)
     return;
   slice_.keep_history(how_.history);
@@ -76,6 +76,8 @@ void shard_replica::nats(bool connected, bool dropped, time_point now) {
   if (!nats_connected_)
     refresh_before_pruning_ = true;
   doubt(now);
+  if (!heard_all && nats_connected_ && !nats_drops_)
+    note_absence(now);
 }
 
 void shard_replica::routing_api(bool followed, time_point now) {
@@ -84,10 +86,23 @@ void shard_replica::routing_api(bool followed, time_point now) {
 }
 
 void shard_replica::doubt(time_point now) {
-  certain_ = false;
+  doubt(now, now);
+}
+
+void shard_replica::doubt(time_point now, time_point since) {
+  if (std::exchange(certain_, false))
+    knew_all_until_ = since;
   ++doubts_;
   doubted_at_ = now;
   be_certain_in_time(now);
+}
+
+/// After an absence that outlasts tombstones, nobody may know any more what ended meanwhile. What is here counts as if a
+/// snapshot had had it: others take none of it that they would have heard, and it goes when no holder hears it. Half of
+/// that time, since a node may notice late that it hears nothing.
+void shard_replica::note_absence(time_point now) {
+  if (how_.clustered && holds_ && now - knew_all_until_ >= how_.history.tombstone_life / 2)
+    slice_.doubt_all();
 }
 
 /// Nobody is heard for certain while NATS is away or loses messages, or the Routing API is away.
@@ -275,8 +290,9 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
 void shard_replica::notice_pause(time_point now) {
   if (how_.clustered && holds_ && now - ran_at_ > pause_intervals * how_.digest_interval) {
     nats_since_ = now;
-    doubt(now);
+    doubt(now, ran_at_);
     doubted_at_ = now + how_.digest_interval / 2; // What peers said before is read by then.
+    note_absence(now);
   }
   ran_at_ = now;
 }

@@ -202,7 +202,9 @@ private:
   const shard_view::holder* holder_in_sync() const;
   std::optional<peer_id> knows_better(std::optional<peer_id> before) const;
   bool ask_for(const std::string& host, std::optional<peer_id> before);
+  void doubt(time_point now, time_point since);
   void notice_pause(time_point now);
+  void note_absence(time_point now);
   void await_word();
   bool knows_all() const;
   bool hears_all() const { return nats_connected_ && !nats_drops_ && api_followed_; }
@@ -283,6 +285,7 @@ private:
   bool sync_told_ = true;
   std::uint64_t doubts_ = 0;
   time_point doubted_at_{};
+  time_point knew_all_until_{}; ///< Before it came to be in doubt.
   std::optional<time_point> certain_at_; ///< When everybody had time to register.
   bool nats_connected_ = true;
   bool nats_drops_ = false;

@@ -160,6 +160,8 @@ public:
   std::vector<host_digest> host_digests(std::size_t bucket) const;
   std::vector<told_host> tell_hosts(std::span<const std::uint64_t> hashes, time_point now) const;
 
+  /// Nothing here is sure any more: each endpoint is provisional until it is heard again.
+  void doubt_all();
   /// Removes the endpoints of which `keys` has `slice_history::digest_of_key`, as long as they are provisional.
   void drop_provisional(const std::unordered_set<std::uint64_t>& keys, time_point now);
 

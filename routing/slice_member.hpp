@@ -53,23 +53,25 @@ public:
   /// When the endpoint was heard, whether its stamp was too far in the future to be believed: it
   /// must not come to count later, just because time passes.
   std::int64_t stamp_ns() const { return (packed_ & 1) != 0 ? target->updated_at_ns() : 0; }
-  /// Whether this node knows it only from others, or in doubt: it is not spared for its TLS then.
-  bool provisional() const { return (packed_ & 2) != 0; }
-  void set_provisional() { packed_ |= 2; }
+  /// Whether this node knows it only from others, or in doubt, and has not heard it since: it is not spared for its TLS then.
+  bool provisional() const { return (packed_ & 2) != 0 && target.get()->heard() <= told(); }
+  void set_provisional() { set(2); }
   /// Whether an attempt failed on it since it was last heard: it is not spared for its TLS then, either.
   bool failed() const { return (packed_ & 4) != 0 && target.get()->heard() <= told(); }
-  void set_failed() {
-    const auto flags = static_cast<std::uint64_t>(packed_ & 3) | 4;
-    packed_ = static_cast<std::int64_t>(packed_of(heard()) | flags);
-  }
+  void set_failed() { set(4); }
   void touch(time_point now, bool stamp_counts, bool provisional = false) {
-    const std::uint64_t flags = (provisional ? 2 | (packed_ & 4) : 0) | (stamp_counts ? 1 : 0);
+    const std::uint64_t flags = (provisional ? 2 | (failed() ? 4 : 0) : 0) | (stamp_counts ? 1 : 0);
     packed_ = static_cast<std::int64_t>(packed_of(now) | flags);
   }
 
   placed_endpoint target;
 
 private:
+  /// Until it is heard again.
+  void set(std::uint64_t flag) {
+    const std::uint64_t flags = (packed_ & 1) | (provisional() ? 2 : 0) | (failed() ? 4 : 0) | flag;
+    packed_ = static_cast<std::int64_t>(packed_of(heard()) | flags);
+  }
   static std::uint64_t packed_of(time_point when) {
     return static_cast<std::uint64_t>(nanoseconds{when.time_since_epoch()}.count()) << 3;
   }

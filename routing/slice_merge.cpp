@@ -153,6 +153,17 @@ void slice::merge_member(slice_host& h, const told_path& of, const told_member& 
   replace(*r, *m, told.target, told.spelling);
 }
 
+void slice::doubt_all() {
+  hosts_.for_each([this](slice_host* h) {
+    h->for_each_route([this](slice_route& r) {
+      r.members.for_each([&](slice_member& m) {
+        m.set_provisional();
+        schedule(r, m);
+      });
+    });
+  });
+}
+
 void slice::drop_provisional(const std::unordered_set<std::uint64_t>& keys, time_point now) {
   std::vector<endpoint_key> gone;
   hosts_.for_each([&](slice_host* h) {

@@ -356,6 +356,67 @@ TEST_F(ReplicasOfTls, SpareAgainWhatRepeatsItself) {
   EXPECT_EQ(pool(0, "a.com"), "1");
 }
 
+/// They might have missed its end, and nobody knows of that any more.
+TEST_F(ReplicasOfTls, BringNothingBackAfterAnAbsenceThatOutlastsTombstones) {
+  make(3);
+  for (const std::size_t i : {0, 1, 2})
+    put_tls(i, "a.com");
+  advance(interval + 1s);
+  sever(0, 1);
+  sever(0, 2);
+  at(0).nats(false, false, now);
+  for (const std::size_t i : {1, 2})
+    take(i, "a.com", 1);
+  advance(660s);
+  ASSERT_EQ(at(1).table().history()->tombstone_count(), 0u);
+  at(0).nats(true, false, now);
+  heal();
+  advance(4s);
+  for (const std::size_t i : {0, 1, 2}) {
+    EXPECT_EQ(pool(i, "a.com"), "empty") << i;
+    EXPECT_TRUE(at(i).in_sync()) << i;
+  }
+}
+
+TEST_F(ReplicasOfTls, BringNothingBackAfterTheyStoodStillForLongerThanTombstonesLive) {
+  make(2);
+  put_tls(0, "a.com");
+  put_tls(1, "a.com");
+  advance(interval + 1s);
+  sever(0, 1);
+  auto stopped = std::move(nodes[0].replica);
+  take(1, "a.com", 1);
+  advance(660s);
+  nodes[0].replica = std::move(stopped);
+  heal();
+  advance(4s);
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+  EXPECT_EQ(pool(1, "a.com"), "empty");
+}
+
+TEST_F(ReplicasOfTls, LoseNothingWhenAllWereAwayForLongerThanTombstonesLive) {
+  make(2);
+  put_tls(0, "a.com");
+  put_tls(1, "a.com");
+  advance(interval + 1s);
+  for (const std::size_t i : {0, 1})
+    at(i).nats(false, false, now);
+  advance(660s);
+  for (const std::size_t i : {0, 1})
+    at(i).nats(true, false, now);
+  EXPECT_EQ(pool(0, "a.com"), "1");
+  advance(100s);
+  at(1).table().endpoint_at("a.com", "", address_of(1))->hear(now); // To the letter as before, and the other one misses it.
+  advance(100s);
+  prune(0);
+  prune(1);
+  advance(600s); // It is spared again where it was heard.
+  prune(0);
+  prune(1);
+  for (const std::size_t i : {0, 1})
+    EXPECT_EQ(pool(i, "a.com"), "1") << i;
+}
+
 TEST_F(ReplicasOfTls, TellTheLenderOfAFailure) {
   make(1, 1);
   advance(interval + 1s);

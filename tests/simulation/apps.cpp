@@ -36,6 +36,7 @@ endpoint_ptr world::make_version(std::size_t r) const {
   spec.host = "10.0.0.1";
   spec.port = static_cast<std::uint16_t>(first_port + r);
   spec.app = app;
+  spec.tls = routes_[r].has_tls;
   spec.tags = tags;
   if (r % 8 >= 6)
     spec.route_service_url = service;

@@ -262,7 +262,7 @@ std::string world::overdue_copy() {
       const auto& app = routes_[r];
       const auto& replica = *nodes_[i].replicas[app.shard];
       const bool has_others = !nodes_[i].views[app.shard].others.empty(); // Otherwise it waits for their return at first.
-      if (!app.registered && !app.by_word && replica.holds() && has_others
+      if (!app.registered && !app.by_word && !app.has_tls && replica.holds() && has_others
           && replica.table().endpoint_at(app.host, "", address_of(r)) != nullptr)
         return nodes_[i].name + " still has " + app.host + " at " + std::string{address_of(r)} + ", which nobody hears since "
                + seconds(time_.now() - app.heard);

@@ -34,6 +34,7 @@ world::world(const history& h)
     r.host = std::string{i / 2 % 10 == 9 ? "*." : ""}.append("app-").append(std::to_string(i / 2)).append(".example.com");
     r.shard = shard_of(r.host, h.shards);
     r.by_api = h.has_api && i % 5 == 3;
+    r.has_tls = i % 8 == 2;
     routes_of_[r.shard].push_back(i);
     routes_.push_back(std::move(r));
     routes_.back().versions.push_back(make_version(i));

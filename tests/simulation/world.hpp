@@ -19,7 +19,7 @@
 //   lease     ... has exactly what its lender has of what it leases,
 //   answer    ... and nobody has waited for one for more than `answered_in`.
 //   over      40 s after it, when all is pruned that went without a word, no holder that has others to ask
-//             has any of that,
+//             has any of that, but for what has TLS,
 //   unlike    ... and the holders of a shard have equal digests.
 //
 // What follows from an event on a node is looked at when it has happened: which of its endpoints changed, and what it would
@@ -141,6 +141,7 @@ private:
     nanoseconds published{-1h}; ///< Its latest registration.
     bool by_word = false; ///< Unregistered by a message.
     bool by_api = false;  ///< Told by the Routing API, and not over NATS.
+    bool has_tls = false; ///< It does not go by age where it was heard.
     std::size_t lives = 1; ///< How often it was created there.
   };
 
