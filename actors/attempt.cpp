@@ -186,7 +186,8 @@ bool attempt::body_buffered() const {
   return !head.expect_continue
          && (head.framing == net::body_framing::none
              || (head.framing == net::body_framing::length
-                 && client_.wire->bytes().size() >= head.content_length));
+                 && client_.wire->bytes().size() >= head.content_length
+                 && !(link_ && client_.wire->may_have_trailers())));
 }
 
 net::task<attempt_result> attempt::send_request() {

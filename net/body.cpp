@@ -98,6 +98,24 @@ private:
   std::string end_;
 };
 
+/// What follows a body whose length was told, from stream to stream.
+task<relay_result> relay_trailers(wire_ptr from, wire_ptr to, const std::chrono::nanoseconds* silence_max) {
+  const bool limited = silence_max != nullptr && silence_max->count() > 0;
+  if (limited)
+    from->receive_within(*silence_max);
+  const auto failed = co_await from->receive_trailers();
+  if (limited)
+    from->receive_within(std::chrono::nanoseconds{0});
+  if (failed)
+    co_return relay_result{relay_end::source_failed, failed};
+  std::string end = "0\r\n";
+  end.append(from->trailers()).append("\r\n");
+  const auto unsent = co_await to->send(end);
+  if (unsent)
+    co_return relay_result{relay_end::sink_failed, unsent};
+  co_return relay_result{};
+}
+
 /// A wire that streams has a large buffer; what comes after the stream needs none.
 class ordinary_buffer_after {
 public:
@@ -124,6 +142,9 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
     next.add_step(step, out);
     if ((step.done || ended) && out == body_framing::chunked)
       next.add_end(body.trailers());
+    const bool ends_apart = step.done && out == body_framing::length && to->is_stream() && from->may_have_trailers();
+    if (ends_apart)
+      to->end_apart();
     error_code unsent;
     if (const auto parts = next.parts(); !parts.empty())
       // GCC 12 wants it in a statement of its own.
@@ -132,6 +153,10 @@ task<relay_result> relay_body(wire_ptr from, body_reader& body, wire_ptr to, bod
     from->consume(step.consumed);
     if (unsent)
       co_return relay_result{relay_end::sink_failed, unsent};
+    if (ends_apart) {
+      const auto trailed = co_await relay_trailers(from, to, silence_max);
+      co_return trailed;
+    }
     if (step.done || ended)
       break;
     if (step.malformed)

@@ -58,6 +58,14 @@ public:
   bool take_head(std::string& text, head_outline& outline) override {
     return link_ && link_->session_.take_head(id_, text, outline);
   }
+  bool input_complete() override { return link_ && link_->session_.input_complete(id_); }
+  std::string_view trailers_apart() override {
+    return link_ ? link_->session_.trailers_apart(id_) : std::string_view{};
+  }
+  void end_apart() override {
+    if (link_)
+      link_->session_.end_apart(id_);
+  }
   bool input_ended() override { return !link_ || link_->session_.input_ended(id_); }
   std::size_t write(std::span<const iovec> parts, const head_outline* outline) override {
     if (!link_)

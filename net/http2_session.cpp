@@ -355,6 +355,14 @@ bool http2_session::input_ended(http2_stream_id id) const {
   return stream.ended || (stream.tunnel && stream.input_done && !stream.inbound.held());
 }
 
+bool http2_session::input_complete(http2_stream_id id) const {
+  return at(id).input_done;
+}
+
+std::string_view http2_session::trailers_apart(http2_stream_id id) const {
+  return at(id).inbound.trailers_apart();
+}
+
 const http2_ending& http2_session::ending(http2_stream_id id) const {
   return at(id).ending;
 }

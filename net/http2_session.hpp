@@ -146,12 +146,19 @@ public:
   bool take_head(http2_stream_id id, std::string& text, head_outline& outline);
   /// No more input comes than what waits. Of messages their framing says it; of tunnels only this.
   bool input_ended(http2_stream_id id) const;
+  /// All of the peer's message has arrived, its trailers included.
+  bool input_complete(http2_stream_id id) const;
+  /// The field lines behind a body whose length was told; the others show theirs as HTTP/1.1 does.
+  std::string_view trailers_apart(http2_stream_id id) const;
   /// Takes HTTP/1.1 bytes, and says how many: fewer than all when there is no room (`writable`
   /// tells when there is), or when the stream has ended. `outline` = of a head that the first part
   /// consists of; null = of none.
   std::size_t write(http2_stream_id id, std::span<const iovec> parts,
                     const head_outline* outline = nullptr);
   std::size_t write(http2_stream_id id, std::string_view text);
+  /// The message that is being written, whose length is told, does not end with its body: a last chunk, with
+  /// trailers, follows.
+  void end_apart(http2_stream_id id);
   /// What was written and has not been collected yet.
   std::size_t unsent_bytes(http2_stream_id id) const;
   /// Nothing more will be written, in order. In the middle of a message that is an error after all:
@@ -222,6 +229,7 @@ private:
   void take_request(http2_stream& stream, bool head_kept);
   void begin_body(http2_stream& stream);
   std::size_t room_of(const http2_stream& stream) const noexcept;
+  void begin_chunks(http2_stream& stream);
   std::size_t take_body(http2_stream& stream, std::string_view text);
   std::size_t take_chunks(http2_stream& stream, std::string_view text);
   void submit_response(http2_stream& stream, bool with_body);

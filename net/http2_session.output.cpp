@@ -332,13 +332,19 @@ void http2_session::begin_body(http2_stream& stream) {
       stream.phase = outbound_phase::length;
       stream.length_left = head.content_length;
       return;
-    case body_framing::chunked:
-      stream.phase = outbound_phase::chunked;
-      stream.has_trailers = true;
-      stream.decoder.reset();
-      return;
+    case body_framing::chunked: return begin_chunks(stream);
     case body_framing::until_close: stream.phase = outbound_phase::until_close; return;
   }
+}
+
+void http2_session::begin_chunks(http2_stream& stream) {
+  stream.phase = outbound_phase::chunked;
+  stream.has_trailers = true;
+  stream.decoder.reset();
+}
+
+void http2_session::end_apart(http2_stream_id id) {
+  at(id).ends_apart = true;
 }
 
 /// The answer to a client that asked for a tunnel: what it has sent already is for the tunnel or
@@ -374,7 +380,11 @@ std::size_t http2_session::take_body(http2_stream& stream, std::string_view text
   }
   stream.outbound.append(part);
   unsent_bytes_ += part.size();
-  if (stream.phase == outbound_phase::length && stream.length_left == 0)
+  if (stream.phase != outbound_phase::length || stream.length_left > 0)
+    return part.size();
+  if (stream.ends_apart)
+    begin_chunks(stream);
+  else
     finish_output(stream);
   return part.size();
 }

@@ -70,8 +70,10 @@ void http2_inbound::append(std::string_view data) {
 }
 
 void http2_inbound::finish(std::string_view trailers) {
-  if (kind_ != http2_body::chunked)
-    return; // Trailers have no place in the other framings (RFC 9110, section 6.5.1).
+  if (kind_ != http2_body::chunked) { // The other framings have no place for them (RFC 9110, section 6.5.1).
+    trailers_apart_ = trailers;
+    return;
+  }
   seal();
   last_chunk_ = body_.size();
   body_.append("0\r\n").append(trailers).append("\r\n");
@@ -182,6 +184,7 @@ void http2_inbound::clear() {
   held_ = head_open_ = false;
   empty_out(head_);
   empty_out(body_);
+  empty_out(trailers_apart_);
   if (outline_.kept_bytes() > kept_bytes_max)
     outline_ = {};
   outline_.clear();
@@ -209,7 +212,7 @@ void http2_stream::clear() {
   empty_out(head_text);
   scratch.reset();
   length_left = 0;
-  output_done = output_sent = deferred = wants_room = has_trailers = false;
+  output_done = output_sent = deferred = wants_room = has_trailers = ends_apart = false;
   taken_bytes = counted_bytes = 0;
 }
 

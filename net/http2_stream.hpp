@@ -58,6 +58,8 @@ public:
   void append(std::string_view data);
   /// `trailers` are whole field lines.
   void finish(std::string_view trailers);
+  /// Of a body whose length was told, which HTTP/1.1 has no place for.
+  std::string_view trailers_apart() const noexcept { return trailers_apart_; }
   /// Shows nothing of the body until `unhold`.
   void hold() noexcept { held_ = true; }
   void unhold() noexcept { held_ = false; }
@@ -98,6 +100,7 @@ private:
   std::size_t head_end_ = 0; ///< Behind it is a head that may turn out to be none.
   head_outline outline_;     ///< Of the only head in `head_`; of none if there are several.
   std::string body_;
+  std::string trailers_apart_;
   std::size_t body_begin_ = 0;
   std::size_t open_chunk_ = none; ///< Where the chunk begins that still grows.
   std::size_t last_chunk_ = none; ///< Where the end of the body begins.
@@ -153,7 +156,8 @@ struct http2_stream {
   bool output_sent = false;  ///< The last frame has been collected.
   bool deferred = false;     ///< The library was told to wait for data.
   bool wants_room = false;   ///< A write was cut short.
-  bool has_trailers = false; ///< `decoder` has read this body.
+  bool has_trailers = false; ///< `decoder` has read this body, or its end.
+  bool ends_apart = false;   ///< A last chunk follows the body, whatever its framing.
   std::size_t taken_bytes = 0; ///< By the peer, since that was last asked.
 
   std::size_t counted_bytes = 0; ///< What the session last knew of `held_bytes`.

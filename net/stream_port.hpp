@@ -28,6 +28,13 @@ public:
   virtual bool take_head(std::string& text, head_outline& outline) = 0;
   /// Nothing more will arrive.
   virtual bool input_ended() = 0;
+  /// All of the peer's message has arrived, its trailers included.
+  virtual bool input_complete() = 0;
+  /// The field lines behind a body whose length was told; others show theirs as HTTP/1.1 does.
+  virtual std::string_view trailers_apart() = 0;
+  /// The message that is being written, whose length is told, does not end with its body: a last chunk, with
+  /// trailers, follows.
+  virtual void end_apart() = 0;
   /// Takes what there is room for; says how many bytes that were. `outline` = of a head that is the
   /// whole of the first part; null = of none.
   virtual std::size_t write(std::span<const iovec> parts, const head_outline* outline) = 0;

@@ -111,6 +111,19 @@ public:
   /// tells of them as well.
   void keep_heads_apart() noexcept { heads_apart_ = true; }
 
+  // -- Trailers behind a body whose length was told. HTTP/1.1 has no place for them (RFC 9110, section
+  // 6.5.1), so they pass from stream to stream alone, beside the bytes.
+
+  bool is_stream() const noexcept { return stream_ != nullptr; }
+  /// The body that arrives has some, or it is not known yet.
+  bool may_have_trailers() { return is_stream() && !(input_complete() && trailers().empty()); }
+  /// Suspends until the message is complete, or its sender broke off. All bytes of the body are consumed.
+  task<error_code> receive_trailers();
+  /// Field lines.
+  std::string_view trailers() { return stream_->trailers_apart(); }
+  /// A last chunk, with trailers, will be sent behind the body; until then the message is not at its end.
+  void end_apart() { stream_->end_apart(); }
+
   // -- Sending.
 
   /// Sends all of `parts`, suspending only when the peer takes no more. If it fails, the lengths of
@@ -203,6 +216,7 @@ private:
   void say_goodbye() noexcept;
   void continue_send(send_awaiter& awaiter);
 
+  bool input_complete() { return stream_->input_complete(); }
   void listen_stream();
   void take_stream_input();
   std::size_t copy_stream_input();
@@ -221,6 +235,7 @@ private:
   bool sending_ = false;   ///< A send waits for the peer.
   bool stream_over_ = false;
   bool heads_apart_ = false;
+  bool awaits_trailers_ = false; ///< Somebody waits for the end of a message, of which there are no more bytes.
   bool resets_on_close_ = false; ///< A stream's; a socket has an option for it.
   bool doze_next_ = false; ///< The read under way was cancelled to give its buffer back.
   event_loop& loop_;

@@ -40,9 +40,11 @@ void wire::take_stream_input() {
   if (!ended_) {
     const bool head = heads_apart_ && stream_->has_head();
     const auto copied = head ? 0 : copy_stream_input();
-    if (!head && copied == 0 && !stream_->input_ended())
+    const bool over = !head && copied == 0 && stream_->input_ended();
+    const bool news = head || copied > 0 || over || (awaits_trailers_ && input_complete());
+    if (!news)
       return; // Goes on waiting.
-    if (!head && copied == 0)
+    if (over)
       ended_ = asio::error::eof;
   }
   reading_ = phase::none;
@@ -73,6 +75,16 @@ bool wire::take_head(std::string& text, head_outline& outline) {
   if (reading_ == phase::none && !stream_->inbound().empty() && make_room())
     copy_stream_input();
   return true;
+}
+
+task<error_code> wire::receive_trailers() {
+  const wire_ptr self{this};
+  awaits_trailers_ = true;
+  error_code failed;
+  while (!failed && !input_complete())
+    failed = co_await receive();
+  awaits_trailers_ = false;
+  co_return input_complete() ? error_code{} : failed;
 }
 
 void wire::stream_over() {

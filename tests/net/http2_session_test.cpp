@@ -122,6 +122,29 @@ TEST(Http2Session, CarriesTrailersWithoutABody) {
             "HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\ngrpc-status: 5\r\n\r\n");
 }
 
+TEST(Http2Session, CarriesTrailersBehindABodyWhoseLengthIsTold) {
+  joined pair;
+  const auto id = pair.client.session.open();
+  pair.client.session.end_apart(id);
+  pair.client.session.write(id, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
+  pair.pump();
+  EXPECT_EQ(pair.server.take_input(pair.asked()), "POST / HTTP/1.1\r\nHost: h\r\ncontent-length: 3\r\n\r\nabc");
+  EXPECT_FALSE(pair.server.session.input_complete(pair.asked()));
+  pair.client.session.write(id, "0\r\nX-T: 1\r\n\r\n");
+  pair.pump();
+  EXPECT_TRUE(pair.server.session.input_complete(pair.asked()));
+  EXPECT_EQ(pair.server.session.trailers_apart(pair.asked()), "x-t: 1\r\n");
+  pair.server.session.end_apart(pair.asked());
+  pair.answer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+  EXPECT_FALSE(pair.client.session.input_complete(id));
+  pair.answer("0\r\n\r\n"); // It has none after all.
+  EXPECT_TRUE(pair.client.session.input_complete(id));
+  EXPECT_EQ(pair.client.session.trailers_apart(id), "");
+  EXPECT_EQ(pair.client.take_input(id), "HTTP/1.1 200 \r\ncontent-length: 2\r\n\r\nhi");
+  EXPECT_EQ(pair.server.take_input(pair.asked()), "");
+  EXPECT_EQ(pair.client.session.ending(id).code, http2_code::no_error);
+}
+
 TEST(Http2Session, FramesEveryKindOfResponse) {
   struct {
     std::string_view method, response, expected;
