@@ -38,10 +38,12 @@ void shard_replica::seek_transfer(time_point now) {
         source = &each;
         break;
       }
-  pull_ = pull{.from = source->peer, .doubts = doubts_, .asked = now};
+  pull_ = pull{.from = source->peer, .doubts = doubts_, .began = now, .asked = now};
   if (const auto before = std::exchange(left_off_, std::nullopt);
-      before && before->doubts == doubts_ && before->from_in_sync)
+      before && before->doubts == doubts_ && before->from_in_sync) {
     pull_->cursor = before->cursor;
+    pull_->began = before->began;
+  }
   send(source->peer, transfer_pull{pull_->cursor});
 }
 
@@ -104,7 +106,9 @@ void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) 
   transferred_ = true;
   if (const auto unknown = std::exchange(restored_, {}); !unknown.empty())
     slice_.drop_provisional(unknown, now);
-  if (ended.doubts == doubts_ && hears_all())
+  // What this node had not begun to hear when it was said, its source may have read later than it told of that host: if
+  // all of it was told so soon, a digest has to prove it.
+  if (ended.began >= proven_from_ && hears_all())
     be_certain(now);
 }
 
@@ -152,7 +156,7 @@ void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
   if (had(told.sum)) {
     told.differed = 0;
     told.repaired_in_vain = false;
-    const bool proves = is_in_sync && hears_all() && told.at >= doubted_at_
+    const bool proves = is_in_sync && hears_all() && told.at >= proven_from_
                         && slice_.history()->digest() == told.sum;
     // Routes without endpoints are not in digests: who has just come to hold takes over all of it first.
     if (!certain_ && proves && transferred_)

@@ -24,7 +24,7 @@ overloaded(Handlers...) -> overloaded<Handlers...>;
 
 shard_replica::shard_replica(table_rules rules, replica_rules how, time_point now)
   : slice_{std::move(rules)}, how_{how}, certain_{how.in_sync}, sync_told_{how.in_sync},
-    doubted_at_{now}, knew_all_until_{now}, nats_since_{now}, ran_at_{now} {
+    proven_from_{now}, knew_all_until_{now}, nats_since_{now}, ran_at_{now} {
   if (!how_.clustered)
     return;
   slice_.keep_history(how_.history);
@@ -32,7 +32,7 @@ shard_replica::shard_replica(table_rules rules, replica_rules how, time_point no
   view_.first = false; // Until it is said who the others are.
   digests_due_ = now + how_.digest_interval;
   if (!certain_)
-    be_certain_in_time(now);
+    doubt(now);
 }
 
 void shard_replica::set_rules(table_rules rules, const replica_rules& how) {
@@ -93,7 +93,7 @@ void shard_replica::doubt(time_point now, time_point since) {
   if (std::exchange(certain_, false))
     knew_all_until_ = since;
   ++doubts_;
-  doubted_at_ = now;
+  proven_from_ = now + how_.digest_interval / 2; // What was said before this copy heard all, peers have read by then.
   be_certain_in_time(now);
 }
 
@@ -291,7 +291,6 @@ void shard_replica::notice_pause(time_point now) {
   if (how_.clustered && holds_ && now - ran_at_ > pause_intervals * how_.digest_interval) {
     nats_since_ = now;
     doubt(now, ran_at_);
-    doubted_at_ = now + how_.digest_interval / 2; // What peers said before is read by then.
     note_absence(now);
   }
   ran_at_ = now;

@@ -168,6 +168,7 @@ private:
     std::uint64_t cursor = 0; ///< Of a walk by hashes: all copies go on by it alike.
     bool from_in_sync = true; ///< So far.
     std::uint64_t doubts = 0;  ///< Of this replica, when it began.
+    time_point began{};
     time_point asked{};        ///< For the piece that is awaited.
   };
   struct told_digest {
@@ -284,7 +285,7 @@ private:
   bool was_certain_ = false;
   bool sync_told_ = true;
   std::uint64_t doubts_ = 0;
-  time_point doubted_at_{};
+  time_point proven_from_{}; ///< A copy in sync that is equal to this one as it is then, or later.
   time_point knew_all_until_{}; ///< Before it came to be in doubt.
   std::optional<time_point> certain_at_; ///< When everybody had time to register.
   bool nats_connected_ = true;

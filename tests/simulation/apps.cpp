@@ -69,10 +69,13 @@ void world::publish(std::size_t r, bool unregister) {
   }
 }
 
-/// In order: the same delay for all that one node hears.
+/// In order.
 void world::publish_to(std::size_t i, std::size_t r, bool unregister) {
-  time_.in(std::chrono::microseconds{500 + 300 * (i % 7)},
-           [this, i, r, unregister, life = nodes_[i].life, what = routes_[r].target()] {
+  auto& n = nodes_[i];
+  n.nats_read = std::max(n.nats_read, time_.now() + std::chrono::microseconds{500 + 300 * (i % 7)}
+                                    + std::min(n.nats_late, nats_late_max));
+  time_.at(n.nats_read,
+           [this, i, r, unregister, life = n.life, what = routes_[r].target()] {
              if (nodes_[i].life == life)
                when_running(i, [=, this] { hear(i, r, what, unregister); });
            });
@@ -313,6 +316,12 @@ void world::begin(const fault& f) {
         if (nats_drops_[f.a] == 0 && std::exchange(nodes_[f.a].knows_of_loss, false))
           tell_of_loss(f.a, false);
         break;
+      case fault_kind::nats_late: {
+        const nanoseconds late = nats_late_max * (f.mask % 16 + 1) / 16;
+        nodes_[f.a].nats_late += begins ? late : -late;
+        late_until_ = std::max(late_until_, time_.now() + f.lasts + recovered_in);
+        break;
+      }
       case fault_kind::api_cut:
         api_cut_[f.a] += begins ? 1 : -1;
         if (begins && nodes_[f.a].follows_api)

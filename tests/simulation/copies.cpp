@@ -181,7 +181,8 @@ void world::judge_answer(std::size_t i, std::size_t h) {
     return;
   if (n.nats_is_silent)
     return;
-  const nanoseconds takes = time_.now() < troubled_until_ ? known_for : pushed_in;
+  const nanoseconds takes = (time_.now() < troubled_until_ ? known_for : pushed_in)
+                            + (time_.now() < late_until_ ? nats_late_max : 0ns);
   const auto long_ago = time_.now() - takes - (time_.now() - missed_at_ < repaired_in ? repaired_in : 0s);
   const auto stands = [&](const route& r) { return r.registered && r.since <= long_ago; };
   if (!stands(routes_[2 * h]) && (2 * h + 1 >= routes_.size() || !stands(routes_[2 * h + 1])))

@@ -16,7 +16,8 @@ using routing::rng;
 
 constexpr std::array names{"crash",     "leave",       "pause",      "cut",     "cut-one-way", "split",
                            "slow",      "reset",       "nats-cut",   "nats-silent", "nats-down", "nats-lose",
-                           "nats-double", "nats-drops", "api-cut",    "unregister", "vanish",  "reregister",  "change"};
+                           "nats-double", "nats-drops", "nats-late",  "api-cut",    "unregister",  "vanish",    "reregister",
+                           "change"};
 
 nanoseconds between(rng& dice, std::chrono::milliseconds low, std::chrono::milliseconds high) {
   return low + std::chrono::milliseconds{dice.below(static_cast<std::uint64_t>((high - low).count()) + 1)};
@@ -56,18 +57,34 @@ void aim_at_changes(rng& dice, history& h) {
       f.at = changes[dice.below(changes.size())] - 1ns;
 }
 
-/// One node has no NATS for longer than tombstones live, and perhaps nobody to tell it either, while apps go on changing.
+/// One node has no NATS for longer than tombstones live, and perhaps nobody to tell it either, while apps go on changing;
+/// half of these do so at its beginning, so that nobody has the tombstones at its end.
 void cut_off_for_long(rng& dice, history& h) {
   fault cut{.at = 10s, .kind = fault_kind::nats_cut, .a = dice.below(h.nodes), .lasts = between(dice, 605s, 640s)};
   for (auto& f : h.faults)
     if (f.kind >= fault_kind::unregister)
-      f.at = between(dice, 4s, 645s);
+      f.at = dice.below(2) == 0 ? between(dice, 10s, 20s) : between(dice, 4s, 645s);
   h.faults.push_back(cut);
   if (h.nodes > 64 || dice.below(2) == 0)
     return;
   cut.kind = fault_kind::split;
   cut.mask = std::uint64_t{1} << cut.a;
   h.faults.push_back(cut);
+}
+
+/// All hosts come for the first time while places move or a node is back, and each node reads NATS late by as much as it happens to.
+void come_while_nats_is_read_late(rng& dice, history& h) {
+  const bool comes_back = dice.below(4) == 0;
+  h.rebalance_after = 12s;
+  h.holders = 2 + dice.below(2);
+  fault crash{.at = 8s, .kind = fault_kind::crash, .a = dice.below(h.nodes), .lasts = comes_back ? 6s : 0s};
+  const nanoseconds moved = crash.at + (comes_back ? crash.lasts : h.rebalance_after);
+  h.faults = {crash};
+  h.begins_empty = true;
+  for (std::size_t i = 0; i < h.nodes; ++i)
+    h.faults.push_back({.at = 5s, .kind = fault_kind::nats_late, .a = i, .lasts = moved, .mask = dice()});
+  for (std::size_t i = 0; i < h.routes; ++i)
+    h.faults.push_back({.at = between(dice, 0s, 800ms) + moved - 700ms, .kind = fault_kind::reregister, .a = i});
 }
 
 /// The links of one node stall, that to NATS, too, and it notices nothing: for so long that all would be over.
@@ -111,6 +128,8 @@ history draw_history(std::uint64_t seed, std::size_t nodes, std::size_t routes) 
     cut_off_for_long(dice, h);
   if (routes > 0 && nodes <= 64 && h.rebalance_after >= 60s && dice.below(16) == 0)
     stall_for_long(dice, h);
+  if (routes > 0 && dice.below(16) == 0)
+    come_while_nats_is_read_late(dice, h);
   aim_at_changes(dice, h);
   std::stable_sort(h.faults.begin(), h.faults.end(), [](const fault& x, const fault& y) { return x.at < y.at; });
   return h;

@@ -28,12 +28,16 @@ enum class fault_kind : std::uint8_t {
   nats_lose,   ///< `a` misses the next message, and does not know.
   nats_double, ///< It hears the next one twice.
   nats_drops,  ///< It misses many, and is soon told that there were some.
+  nats_late,   ///< It reads what NATS says up to a third of a second late.
   api_cut,     ///< `a` does not reach the Routing API.
   unregister,  ///< The app behind route `a` says that it goes.
   vanish,      ///< It goes without a word.
-  reregister,  ///< It comes back.
+  reregister,  ///< It comes back, or for the first time.
   change,      ///< It says other things of itself.
 };
+
+/// What was said long ago has been read by everybody who reads at all.
+inline constexpr nanoseconds nats_late_max = std::chrono::milliseconds{320};
 
 struct fault {
   nanoseconds at{0};
@@ -53,6 +57,7 @@ struct history {
   nanoseconds rebalance_after{0};
   std::size_t zones = 0;
   bool has_api = false; ///< Some of the routes come by the Routing API instead of NATS.
+  bool begins_empty = false; ///< Apps come when they come back.
   std::vector<fault> faults{};
 
   nanoseconds last_fault() const; ///< The end of whatever ends last.

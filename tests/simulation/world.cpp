@@ -35,6 +35,7 @@ world::world(const history& h)
     r.shard = shard_of(r.host, h.shards);
     r.by_api = h.has_api && i % 5 == 3;
     r.has_tls = i % 8 == 2;
+    r.registered = !h.begins_empty;
     routes_of_[r.shard].push_back(i);
     routes_.push_back(std::move(r));
     routes_.back().versions.push_back(make_version(i));

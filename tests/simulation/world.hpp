@@ -8,7 +8,8 @@
 //   moved     A shard is placed beyond its first R nodes only if fewer than two of them are alive, and nodes that were
 //             away for less than `rebalance_after` count among these; so no restart moves one.
 //   absent    No node in sync says that a host does not exist which a holder in sync has known for `known_for`, or, while
-//             nothing is broken, for `pushed_in`; but for one that does not notice yet that NATS is silent.
+//             nothing is broken, for `pushed_in`, and `nats_late_max` longer where somebody reads NATS late; but for one that
+//             does not notice yet that NATS is silent.
 //   lost      No endpoint leaves a holder that was heard in time by any holder.
 //   back      What a borrower has of a host follows what its lender had: later, or less of it, but never in another order.
 //   digest    Within 5 s of the last fault the holders of a shard have equal digests, unless they have unlike stale
@@ -106,6 +107,7 @@ private:
     nanoseconds wall_skew{0};     ///< Of the clock by which stamps are judged.
     std::size_t to_lose = 0, to_double = 0; ///< Of the next messages.
     bool knows_of_loss = false;
+    nanoseconds nats_late{0}, nats_read{0}; ///< By how much it reads late, and up to when it has something to read.
     bool follows_api = false;     ///< The stream of changes is open.
     bool knows_of_api = true;     ///< What its shards believe of that.
     std::unique_ptr<routing::listed_routes> listed;
@@ -235,6 +237,7 @@ private:
   std::uint64_t epochs_ = 0;
   int nats_down_ = 0;
   std::vector<int> nats_cut_, nats_drops_, api_cut_;
+  nanoseconds late_until_{0};  ///< Somebody reads NATS late.
   nanoseconds missed_at_{-1h}; ///< When somebody missed something without knowing.
   nanoseconds troubled_until_{5s}; ///< Nodes and their links, by faults and by what these leave behind.
   nanoseconds last_fault_;
