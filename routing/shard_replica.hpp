@@ -223,6 +223,7 @@ private:
   // Of a holder, for borrowers.
   void lend(peer_id to, const lease_start& asked, time_point now);
   void grant(peer_id to, std::vector<told_host> hosts, bool complete);
+  bool may_lend_more(const borrower& b) const;
   void lend_more(peer_id to, const std::string& host, time_point now);
   void lend_less(peer_id to, const std::string& host);
   void stop_lending(peer_id to);
@@ -284,6 +285,7 @@ private:
   bool certain_ = true; ///< As a holder.
   bool was_certain_ = false;
   bool sync_told_ = true;
+  bool granted_otherwise_ = false; ///< A grant has said something else meanwhile, of being in sync.
   std::uint64_t doubts_ = 0;
   time_point proven_from_{}; ///< A copy in sync that is equal to this one as it is then, or later.
   time_point knew_all_until_{}; ///< Before it came to be in doubt.

@@ -8,7 +8,7 @@ namespace shunt::routing {
 namespace {
 
 constexpr std::size_t granted_together = 64; ///< Hosts in one message.
-constexpr std::size_t lent_to_one_max = 200'000; ///< Hosts. More is not asked for by loops that keep their bounds.
+constexpr std::size_t absent_lent_to_one_max = 200'000; ///< Hosts. More is not asked for by loops that keep their bounds.
 
 } // namespace
 
@@ -22,7 +22,7 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
   b.lease = asked.lease;
   auto hosts = slice_.tell_wildcards(now);
   for (const auto& host : asked.hosts) {
-    if (b.hosts.size() >= lent_to_one_max || !b.hosts.insert(host).second)
+    if (!may_lend_more(b) || !b.hosts.insert(host).second)
       continue; // Named twice.
     watch(host);
     hosts.push_back(slice_.tell(host, now));
@@ -35,9 +35,14 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
   send(to, known_hosts{lent_filter_->bytes(), b.lease});
 }
 
+/// Whatever is there may be leased: that is bounded by the table itself. Of the rest anybody could name any number.
+bool shard_replica::may_lend_more(const borrower& b) const {
+  return b.hosts.size() < slice_.route_count() + absent_lent_to_one_max;
+}
+
 void shard_replica::lend_more(peer_id to, const std::string& host, time_point now) {
   const auto at = borrowers_.find(to);
-  if (at == borrowers_.end() || at->second.hosts.size() >= lent_to_one_max)
+  if (at == borrowers_.end() || !may_lend_more(at->second))
     return;
   if (at->second.hosts.insert(host).second)
     watch(host);
@@ -55,6 +60,7 @@ void shard_replica::lend_less(peer_id to, const std::string& host) {
 void shard_replica::grant(peer_id to, std::vector<told_host> hosts, bool complete) {
   counters_.granted_hosts += hosts.size();
   auto& b = borrowers_[to];
+  granted_otherwise_ = granted_otherwise_ || in_sync() != sync_told_;
   send(to, lease_granted{++b.sequence, in_sync(), complete, std::move(hosts), b.lease});
 }
 
@@ -96,13 +102,15 @@ std::optional<time_point> shard_replica::push_awaited_since() const {
 }
 
 bool shard_replica::has_news_for_borrowers() const {
-  return !borrowers_.empty() && slice_.history() != nullptr && slice_.history()->has_appeared();
+  return !borrowers_.empty()
+         && (granted_otherwise_ || (slice_.history() != nullptr && slice_.history()->has_appeared()));
 }
 
 void shard_replica::tell_borrowers(const std::vector<host_change>& changes, time_point now) {
   if (!holds_)
     return;
   const auto appeared = slice_.history()->take_appeared();
+  const bool knows_sync = !std::exchange(granted_otherwise_, false) && sync_told_ == in_sync();
   if (borrowers_.empty())
     return;
   note_appeared(appeared);
@@ -114,7 +122,7 @@ void shard_replica::tell_borrowers(const std::vector<host_change>& changes, time
     for (const auto& each : told)
       if (is_wildcard(each.host) || b.hosts.contains(each.host))
         news.hosts.push_back(each);
-    if (news.hosts.empty() && appeared.empty() && sync_told_ == in_sync())
+    if (news.hosts.empty() && appeared.empty() && knows_sync)
       continue;
     news.sequence = ++b.sequence;
     b.push_sent(now);

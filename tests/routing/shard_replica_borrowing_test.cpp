@@ -71,6 +71,49 @@ TEST_F(Replicas, TellAHostOnceThatIsNamedOftenInOneMessage) {
   EXPECT_EQ(told, 1u);
 }
 
+TEST_F(Replicas, LendAllThatIsThereHoweverMuchThatIs) {
+  make(1, 1);
+  advance(interval + 1s);
+  const auto granted = [this] {
+    std::size_t hosts = 0;
+    for (const auto& each : at(0).take_outgoing())
+      if (const auto* m = std::get_if<lease_granted>(&each.what))
+        hosts += m->hosts.size();
+    return hosts;
+  };
+  constexpr std::size_t most = 200'000; // That one may lease without there being any.
+  lease_start all{.lease = 9};
+  for (std::size_t i = 0; i < most + 10; ++i)
+    all.hosts.push_back(std::to_string(i) + ".com");
+  const auto spare = all.hosts.back();
+  at(0).receive(2, all, now);
+  EXPECT_EQ(granted(), most);
+  at(0).receive(2, lease_more{spare}, now);
+  EXPECT_EQ(granted(), 0u);
+  at(0).table().register_endpoint(heard(spare, make_endpoint(1)), now, wall_ns);
+  at(0).receive(2, lease_more{spare}, now);
+  EXPECT_EQ(granted(), 1u);
+}
+
+TEST_F(Replicas, HearThatTheirHolderIsInDoubtAgainThoughItWasSureForAMoment) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  at(0).note_standstills(1, false);
+  run();
+  ASSERT_FALSE(at(1).in_sync());
+  at(0).note_standstills(1, true); // Its push waits, but a grant does not.
+  ASSERT_FALSE(at(1).want("a.com", now));
+  for (const std::size_t from : {1, 0})
+    for (auto& [to, what] : at(from).take_outgoing())
+      at(to - 1u).receive(static_cast<peer_id>(from + 1), what, now);
+  ASSERT_TRUE(at(1).in_sync());
+  at(0).note_standstills(2, false);
+  EXPECT_TRUE(at(0).has_changes());
+  run();
+  EXPECT_FALSE(at(1).in_sync());
+}
+
 TEST_F(Replicas, LeaveAHolderWhoseGrantNeverEnds) {
   make(1, 1);
   advance(interval + 1s);
