@@ -14,9 +14,9 @@ bool counts_it(const routing::shard_view& view, bool in_sync, std::string_view s
     return false;
   return std::ranges::none_of(view.others, [&](const routing::shard_view::holder& other) {
     const auto name = names.find(other.peer);
-    if (other.in_sync != in_sync)
-      return other.in_sync;
-    return name != names.end() && name->second < self;
+    if (name == names.end())
+      return false; // It leaves, and nobody asks it any more.
+    return other.in_sync == in_sync ? name->second < self : other.in_sync;
   });
 }
 
@@ -25,7 +25,8 @@ bool counts_it(const routing::shard_view& view, bool in_sync, std::string_view s
 void table_tally::count(const routing::membership& members, const std::vector<bool>& in_sync, const counter& of) {
   std::map<routing::peer_id, std::string> names;
   for (const auto& peer : members.peers())
-    names.emplace(peer.peer, peer.hello.node);
+    if (peer.state == routing::peer_state::alive)
+      names.emplace(peer.peer, peer.hello.node);
   own_ = {};
   for (std::size_t shard = 0; shard < in_sync.size(); ++shard)
     if (counts_it(members.view_of(shard), in_sync[shard], members.self().node, names)) {

@@ -145,6 +145,7 @@ void membership::disconnected(peer_id id, time_point) {
     return;
   if (p->alive())
     turn(*p, peer_state::suspect);
+  forget_copies(*p);
 }
 
 void membership::heard(peer_id id, const node_heartbeat& said, time_point now) {
@@ -303,10 +304,20 @@ void membership::turn(peer& p, peer_state state) {
   note(p, name_of(state));
 }
 
+/// Who leaves on purpose has them for the others as long as it is heard, and no longer.
+void membership::forget_copies(peer& p) {
+  if (p.said.in_sync.empty())
+    return;
+  p.said.in_sync.clear();
+  touch_all();
+}
+
 /// By the time that passed since it was heard.
 void membership::judge(peer& p, time_point now) {
   if (p.linked && !p.left && now - p.heard_here < rules_.suspect_after)
     return turn(p, peer_state::alive);
+  if (!p.linked || now - p.heard_here >= rules_.suspect_after)
+    forget_copies(p);
   if (p.left)
     turn(p, peer_state::left);
   else

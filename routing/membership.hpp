@@ -194,6 +194,7 @@ private:
   static void correct(peer& p, const told_node& news, time_point heard);
   void set_zone(peer& p, const std::string& zone);
   void turn(peer& p, peer_state state);
+  void forget_copies(peer& p);
   void judge(peer& p, time_point now);
   void touch_all();
   void note_others(time_point now);

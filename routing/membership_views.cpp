@@ -75,6 +75,7 @@ shard_view membership::view_of(std::size_t shard) const {
   const auto wanted = rules_.holders == 0 ? placed_count_ : std::min(rules_.holders, placed_count_);
   const auto enough = std::min<std::size_t>(wanted, 2);
   shard_view view{.held = false, .first = false};
+  std::vector<shard_view::holder> leaving;
   std::size_t present = 0, hearing = 0, able = 0;
   bool first_hearing = false, first_able = false, all_known = true;
   for (std::size_t i = 0; i < placed_count_; ++i) {
@@ -99,7 +100,10 @@ shard_view membership::view_of(std::size_t shard) const {
       view.held = placed;
     else if (is_here && (placed || in_sync))
       view.others.push_back({id, in_sync, peers_[id].said.hears_nats, placed});
+    else if (peers_[id].left && in_sync)
+      leaving.push_back({id, in_sync, peers_[id].said.hears_nats, false});
   }
+  view.others.insert(view.others.end(), leaving.begin(), leaving.end()); // To be asked last.
   // Who has only just met the others knows of none that it is in sync, and is not the one to answer for them.
   view.first = knows_others_ && (able > 0 ? first_able : all_known && first_hearing);
   return view;

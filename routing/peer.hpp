@@ -20,14 +20,14 @@ struct shard_view {
     peer_id peer = this_node;
     bool in_sync = false; ///< By its own word, heard not long ago.
     bool hears_nats = false;
-    /// False: it is not placed there (any more), but has a copy in sync, and keeps it until those who are
-    /// placed have theirs.
+    /// False: it is not placed there (any more), but has a copy in sync, and keeps it until those who are placed have
+    /// theirs, or, if it is leaving, until its end.
     bool placed = true;
 
     bool operator==(const holder&) const = default;
   };
   bool held = true; ///< By this node.
-  /// The other holders that are alive (not suspect, dead or leaving), in the order of placement.
+  /// The other holders that are alive (not suspect or dead), in the order of placement; those that leave come last.
   std::vector<holder> others{};
   /// Whether holders are missing: placed there, and away for less than it takes to place it anew.
   bool incomplete = false;

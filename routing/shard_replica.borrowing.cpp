@@ -15,10 +15,10 @@ constexpr std::size_t grant_parts_max = 1'024; ///< Each about a quarter of a me
 } // namespace
 
 void shard_replica::choose_upstream(time_point now) {
-  if (const auto* current = upstream_ ? holder(*upstream_) : nullptr;
-      current != nullptr && (current->in_sync || holder_in_sync() == nullptr))
-    return;
   const auto* next = holder_in_sync();
+  if (const auto* current = upstream_ ? holder(*upstream_) : nullptr;
+      current != nullptr && (next == nullptr || (current->in_sync && (current->placed || !next->placed))))
+    return;
   if (next == nullptr && !view_.others.empty())
     next = &view_.others.front();
   if (upstream_)

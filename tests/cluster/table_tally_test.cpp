@@ -74,6 +74,14 @@ TEST_F(TableTally, CountsOnWithoutANodeThatDied) {
     EXPECT_EQ(whole(name), table) << name;
 }
 
+TEST_F(TableTally, CountsOnWithoutANodeThatLeavesThoughOthersStillTakeFromIt) {
+  all["a"].set_leaving();
+  all.pass(1s);
+  exchange();
+  for (const auto* name : {"b", "c"})
+    EXPECT_EQ(whole(name), table) << name;
+}
+
 TEST_F(TableTally, TellsAPeerOnlyWhatIsNew) {
   exchange();
   auto& tally = tallies["a"];

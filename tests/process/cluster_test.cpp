@@ -155,6 +155,33 @@ TEST(Cluster, LosesNoRouteWhenANodeDies) {
     EXPECT_EQ(all.ask_all(host), (std::vector{200, 200, 200}));
 }
 
+TEST(Cluster, LosesNoRouteWhileItsOnlyHolderIsDrained) {
+  cluster_stage all{3, {{"holders", 1}}, shunt_executable(), {{"drain_wait", slowed_text(5s)}, {"drain_timeout", "60s"}}};
+  const backend to;
+  std::vector<std::string> hosts;
+  for (int i = 0; i < 40; ++i)
+    hosts.push_back(fresh_host());
+  ASSERT_EQ(confirmed(all, "router.register", registration(to.port(), hosts[0], {{"uris", hosts}})).at("confirmed"), true);
+  auto& leaving = all.node(2).process();
+  leaving.signal(SIGUSR1);
+  const auto is_left = [&] {
+    for (const auto& node : all.status(0).at("nodes"))
+      if (node.at("name") == all.name_of(2))
+        return node.at("state") == "left";
+    return false;
+  };
+  ASSERT_TRUE(eventually(is_left));
+  const auto ask = [&](std::size_t i, const std::string& host) {
+    return client{all.node(i).port()}.send(get_request(host)).response().status;
+  };
+  for (std::size_t k = 0; k < hosts.size(); ++k) // Of the second half nobody asks for any before it is gone.
+    for (const std::size_t i : {0, 1}) {
+      if (k == hosts.size() / 2 && i == 0)
+        leaving.wait_for_exit();
+      EXPECT_EQ(ask(i, hosts[k]), 200) << k << " on node " << i;
+    }
+}
+
 /// All threads of the process: a signal reaches them one after the other.
 bool stands_still(pid_t process) {
   for (const auto& task : std::filesystem::directory_iterator{"/proc/" + std::to_string(process) + "/task"}) {

@@ -230,6 +230,36 @@ TEST_F(MembershipPlaces, ALeavingNodeHoldsToItsEnd) {
   EXPECT_THAT(world.holders("n0", shard), Not(Contains("n3")));
 }
 
+TEST_F(MembershipPlaces, ALeavingNodeIsThereToTakeItsCopiesFromForAsLongAsItIsHeard) {
+  start(3, 1);
+  const auto shard = shard_of("n2");
+  const auto copies = [&](const std::string& name) {
+    std::set<std::string> all;
+    const auto names = world.names_of(world[name]);
+    for (const auto& other : world[name].view_of(shard).others)
+      if (other.in_sync)
+        all.insert(names.at(other.peer) + (other.placed ? "" : ", leaving"));
+    return all;
+  };
+  world["n2"].set_leaving();
+  world.pass(1s);
+  const bool first_follows = world["n0"].view_of(shard).held;
+  const std::string next = first_follows ? "n0" : "n1", other = first_follows ? "n1" : "n0";
+  EXPECT_EQ(world.holders(other, shard), name_set{next});
+  for (const auto& name : {next, other})
+    EXPECT_EQ(copies(name), name_set{"n2, leaving"}) << name;
+  world[next].set_in_sync(shard, true);
+  world.pass(1s);
+  EXPECT_EQ(copies(other), (name_set{next, "n2, leaving"}));
+  EXPECT_FALSE(world[other].view_of(shard).others.back().placed) << "whoever can asks somebody else";
+  world.pass(3s, {"n2"});
+  EXPECT_EQ(copies(other), name_set{next}) << "it stands still";
+  world.pass(1s);
+  EXPECT_EQ(copies(other), (name_set{next, "n2, leaving"}));
+  world.stop("n2");
+  EXPECT_EQ(copies(other), name_set{next});
+}
+
 TEST_F(MembershipPlaces, WhoStartsWhileAnotherIsAwayPlacesAsTheOthersDo) {
   start(6);
   world.stop("n5");

@@ -114,6 +114,20 @@ TEST_F(Replicas, HearThatTheirHolderIsInDoubtAgainThoughItWasSureForAMoment) {
   EXPECT_FALSE(at(1).in_sync());
 }
 
+TEST_F(Replicas, LeaveALenderThatIsNotPlacedForOneThatIs) {
+  make(2, 1);
+  advance(interval + 1s);
+  ASSERT_EQ(at(2).lender(), 1u);
+  auto view = view_of(2);
+  std::swap(view.others.at(0), view.others.at(1)); // Those that leave come last.
+  view.others.at(0).in_sync = view.others.at(1).placed = false;
+  at(2).see(view, now);
+  EXPECT_EQ(at(2).lender(), 1u) << "nobody else has all of it";
+  view.others.at(0).in_sync = true;
+  at(2).see(view, now);
+  EXPECT_EQ(at(2).lender(), 2u);
+}
+
 TEST_F(Replicas, LeaveAHolderWhoseGrantNeverEnds) {
   make(1, 1);
   advance(interval + 1s);
