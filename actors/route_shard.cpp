@@ -1,5 +1,6 @@
 #include "actors/policy.hpp"
 #include "actors/route_shard.work.hpp"
+#include "net/request_id.hpp"
 
 #include <algorithm>
 #include <span>
@@ -23,7 +24,9 @@ shard_behaviour::shard_behaviour(shard_self self, route_shard_options options, n
                                  net::registry_metrics* metrics)
   : self_{self}, options_{std::move(options)}, log_{&log}, metrics_{metrics} {
   auto& s = state();
-  s.replica.emplace(options_.rules, replica_rules(), now());
+  auto how = replica_rules();
+  how.hash_key = net::request_ids{}.random();
+  s.replica.emplace(options_.rules, how, now());
   s.kept.emplace(*s.replica);
   s.wishes.emplace(options_.confirm_timeout);
   s.leases.outlive(options_.loops_to_renew);

@@ -21,7 +21,7 @@ struct keyed_hash {
   std::size_t operator()(std::string_view text) const noexcept { return text_hash(text, key); }
 };
 
-/// Constructed by `(0, keyed_hash{key})`.
+/// Constructed by `(0, keyed_hash{key})`. Of hosts that registrations name nobody need be afraid.
 template <class Value>
 using keyed_map = std::unordered_map<std::string, Value, keyed_hash, std::equal_to<>>;
 using keyed_set = std::unordered_set<std::string, keyed_hash, std::equal_to<>>;

@@ -33,7 +33,7 @@ void shard_replica::choose_upstream(time_point now) {
 
 void shard_replica::lease_from(peer_id holder) {
   upstream_ = holder;
-  std::unordered_set<std::string> hosts = borrowed_;
+  auto hosts = borrowed_;
   hosts.insert(asked_.begin(), asked_.end());
   lease_start start{.lease = ++lease_};
   std::vector<std::string> rest;

@@ -24,7 +24,9 @@ overloaded(Handlers...) -> overloaded<Handlers...>;
 
 shard_replica::shard_replica(table_rules rules, replica_rules how, time_point now)
   : slice_{std::move(rules)}, how_{how}, certain_{how.in_sync}, sync_told_{how.in_sync},
-    proven_from_{now}, knew_all_until_{now}, nats_since_{now}, ran_at_{now} {
+    proven_from_{now}, knew_all_until_{now}, nats_since_{now}, ran_at_{now}, watchers_{0, keyed_hash{how.hash_key}},
+    wanted_{0, watchers_.hash_function()}, asked_{0, watchers_.hash_function()}, borrowed_{0, watchers_.hash_function()},
+    doubted_hosts_{0, watchers_.hash_function()} {
   if (!how_.clustered)
     return;
   slice_.keep_history(how_.history);

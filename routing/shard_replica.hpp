@@ -11,6 +11,7 @@
 #pragma once
 
 #include "routing/existence_filter.hpp"
+#include "routing/keyed_hash.hpp"
 #include "routing/peer.hpp"
 #include "routing/replica_message.hpp"
 #include "routing/slice.hpp"
@@ -38,6 +39,7 @@ struct replica_rules {
   bool suspend_pruning_without_nats = false;
   history_rules history{};
   nanoseconds digest_interval = std::chrono::seconds{1};
+  std::uint64_t hash_key = 0; ///< See keyed_hash.hpp. The one that it began with counts.
 };
 
 /// Counted by the replica, read by whoever owns it.
@@ -157,8 +159,9 @@ private:
     time_point pushed_at{};
     std::uint64_t watched = 0; ///< One of these.
     time_point watched_since{};
-    std::unordered_set<std::string> hosts;
+    keyed_set hosts;
 
+    explicit borrower(std::uint64_t hash_key) : hosts{0, keyed_hash{hash_key}} {}
     void push_sent(time_point now);
     void push_applied(std::uint64_t up_to);
     bool is_awaited() const { return watched > applied; }
@@ -302,9 +305,9 @@ private:
   bool wishes_registrations_ = false;
 
   // Leases.
-  std::unordered_map<std::string, std::uint32_t> watchers_; ///< Borrowers and, together, loops.
-  std::unordered_set<std::string> wanted_;   ///< By loops.
-  std::unordered_set<std::string> asked_;    ///< Of a peer, and not answered.
+  keyed_map<std::uint32_t> watchers_; ///< Borrowers and, together, loops.
+  keyed_set wanted_;   ///< By loops.
+  keyed_set asked_;    ///< Of a peer, and not answered.
   std::vector<std::string> answered_;
   std::map<peer_id, borrower> borrowers_;
   std::optional<existence_filter> lent_filter_;
@@ -317,13 +320,13 @@ private:
   std::uint64_t lease_ = 0; ///< The number of the last one.
   std::uint64_t upstream_sequence_ = 0;
   std::optional<existence_filter> filter_;
-  std::unordered_set<std::string> borrowed_;
+  keyed_set borrowed_;
   std::set<std::string> granted_wildcards_; ///< Since the lease began.
   bool kept_in_doubt_ = false; ///< What it did not name, because it was not in sync.
   std::vector<told_host> granted_parts_; ///< Of a grant whose last part has not come yet.
   std::size_t granted_parts_count_ = 0;
-  std::unordered_multimap<std::uint64_t, std::string> denied_; ///< By the filter, by `host_hash`.
-  std::unordered_set<std::string> doubted_hosts_; ///< Were denied, and may be there now; they are being asked for.
+  std::multimap<std::uint64_t, std::string> denied_; ///< By the filter, by `host_hash`.
+  keyed_set doubted_hosts_; ///< Were denied, and may be there now; they are being asked for.
 
   // Copies.
   std::optional<pull> pull_;

@@ -18,7 +18,7 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
     send(to, lease_end{});
     return;
   }
-  auto& b = borrowers_[to];
+  auto& b = borrowers_.try_emplace(to, how_.hash_key).first->second;
   b.lease = asked.lease;
   auto hosts = slice_.tell_wildcards(now);
   for (const auto& host : asked.hosts) {
@@ -59,7 +59,7 @@ void shard_replica::lend_less(peer_id to, const std::string& host) {
 
 void shard_replica::grant(peer_id to, std::vector<told_host> hosts, bool complete) {
   counters_.granted_hosts += hosts.size();
-  auto& b = borrowers_[to];
+  auto& b = borrowers_.try_emplace(to, how_.hash_key).first->second;
   granted_otherwise_ = granted_otherwise_ || in_sync() != sync_told_;
   send(to, lease_granted{++b.sequence, in_sync(), complete, std::move(hosts), b.lease});
 }
