@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace shunt::net {
 
@@ -101,9 +100,10 @@ private:
 
   /// Where the next `bytes` of text go, which are to be written at once.
   char* make_room(std::size_t bytes) {
-    const auto at = std::exchange(used_, used_ + bytes);
-    if (used_ > out_.size()) [[unlikely]]
-      out_.resize(used_ + room_);
+    const auto at = used_;
+    if (out_.size() - at < bytes) [[unlikely]]
+      out_.resize(at + bytes + room_);
+    used_ = at + bytes; // Not before there is room: at its end the text is cut there, which must not fail.
     return out_.data() + at;
   }
   template <class Change>
