@@ -120,6 +120,16 @@ void shard_replica::send_digests() {
     send(each.peer, slice_digest{sum});
 }
 
+/// Once for each doubt, of one holder in sync, and not before its answer counts. Otherwise its next digest would do.
+void shard_replica::ask_for_proof() {
+  proof_wanted_ = false;
+  const auto* sure = holder_in_sync();
+  if (certain_ || sure == nullptr || !hears_all())
+    return;
+  const auto& sums = slice_.history()->bucket_digests();
+  send(sure->peer, bucket_digests{{sums.begin(), sums.end()}});
+}
+
 void shard_replica::note_digest(time_point now) {
   if (slice_.history() == nullptr)
     return;
@@ -193,6 +203,8 @@ void shard_replica::compare(peer_id from, const bucket_digests& m) {
   }
   if (!answer.buckets.empty())
     send(from, std::move(answer));
+  else if (!behind_) // That is as good as a digest that comes by itself, and sooner.
+    send(from, slice_digest{slice_.history()->digest()});
 }
 
 void shard_replica::compare(peer_id from, const host_digests& m, time_point now) {

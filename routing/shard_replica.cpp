@@ -96,6 +96,7 @@ void shard_replica::doubt(time_point now, time_point since) {
     knew_all_until_ = since;
   ++doubts_;
   proven_from_ = now + how_.digest_interval / 2; // What was said before this copy heard all, peers have read by then.
+  proof_wanted_ = true;
   be_certain_in_time(now);
 }
 
@@ -339,6 +340,8 @@ void shard_replica::tick(time_point now) {
     lose_source(); // Whoever was asked does not answer.
   if (borrowers_.empty())
     slice_.history()->take_appeared();
+  if (may_ask_for_proof() && now >= proven_from_)
+    ask_for_proof();
   if (now >= digests_due_) {
     digests_due_ = now + how_.digest_interval;
     if (!behind_) // Equal ones would prove that all is known.
@@ -357,6 +360,8 @@ std::optional<time_point> shard_replica::due() const {
   auto next = digests_due_;
   if (certain_at_)
     next = std::min(next, *certain_at_);
+  if (holds_ && may_ask_for_proof())
+    next = std::min(next, proven_from_);
   for (const auto& [peer, told] : digests_)
     if (!told.judged)
       next = std::min(next, told.at + how_.digest_interval / 4);

@@ -264,6 +264,8 @@ private:
   void merge(const std::vector<told_host>& hosts, peer_id from, time_point now);
   void confirm_restored(const told_host& told);
   void send_digests();
+  bool may_ask_for_proof() const { return proof_wanted_ && transferred_; }
+  void ask_for_proof();
   void note_digest(time_point now);
   bool had(std::uint64_t sum) const;
   void take(const slice_digest& m, peer_id from, time_point now);
@@ -291,6 +293,7 @@ private:
   bool granted_otherwise_ = false; ///< A grant has said something else meanwhile, of being in sync.
   std::uint64_t doubts_ = 0;
   time_point proven_from_{}; ///< A copy in sync that is equal to this one as it is then, or later.
+  bool proof_wanted_ = false; ///< And not asked for since.
   time_point knew_all_until_{}; ///< Before it came to be in doubt.
   std::optional<time_point> certain_at_; ///< When everybody had time to register.
   bool nats_connected_ = true;

@@ -53,6 +53,19 @@ TEST_F(Replicas, DenyNothingThatTheirSourceHadNotReadWhenItToldOfAll) {
   EXPECT_TRUE(at(1).in_sync());
 }
 
+TEST_F(Replicas, AskForProofAsSoonAsItCounts) {
+  make(1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  for (int k = 1; k < 4; ++k) { // At whatever time of its rounds.
+    add(true);
+    see_all();
+    advance(500ms);
+    EXPECT_TRUE(at(static_cast<std::size_t>(k)).in_sync());
+    advance(250ms);
+  }
+}
+
 TEST_F(Replicas, AreSureAtOnceOfWhatTheyTookOverLongAfterTheyBeganToHold) {
   make(1);
   add(true);
