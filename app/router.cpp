@@ -8,6 +8,7 @@
 #include "actors/route_shard.hpp"
 #include "actors/scheduler.hpp"
 #include "actors/supervisor.hpp"
+#include "app/active_apps_publisher.hpp"
 #include "app/cluster_wiring.hpp"
 #include "app/followers.hpp"
 #include "app/metron_reporter.hpp"
@@ -387,6 +388,11 @@ int run_router(const config::settings& settings, const std::string& file,
   sources.routing_api = api ? &api->counters() : nullptr;
   sources.loggregator = loggregator.get();
   metron_reporter tells_loggregator{sources, settings, loggregator};
+  std::optional<active_apps_publisher> tells_active_apps;
+  if (const auto every = settings.publish_active_apps_interval; every > every.zero())
+    tells_active_apps.emplace(
+      [sources] { return read_metrics(sources, std::chrono::steady_clock::now()).requests.app_requests; },
+      outlet.publisher(), every);
   reports tells{std::move(sources), settings, start.id};
   status_server status{context, facts.status_tls, [&system, &bridge] { return list_all_routes(system, bridge.shards()); }};
   status.serve_metrics(tells, facts.metrics_tls);

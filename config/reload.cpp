@@ -33,6 +33,7 @@ constexpr std::string_view fixed_keys[] = {
   "prometheus.meters.",
   "per_request_metrics_reporting",
   "per_app_prometheus_http_metrics_reporting",
+  "publish_active_apps_interval",
   // Which routes this router has at all: those it refused so far it does not know, and nobody repeats them all.
   "isolation_segments",
   "routing_table_sharding_mode",

@@ -22,12 +22,13 @@ request_metrics::request_metrics(const config::settings& settings)
   : per_request{settings.per_request_metrics_reporting},
     per_app{settings.per_app_prometheus_http_metrics_reporting},
     varz{settings.status.enable_deprecated_varz_healthz_endpoints},
+    by_app{varz || settings.publish_active_apps_interval > 0ns},
     latency{settings.prometheus.meters.routing_response_latency_histogram_buckets, 1ms},
     gorouter_time{settings.prometheus.meters.gorouter_time_histogram_buckets, 1s},
     lookup_time{settings.prometheus.meters.route_lookup_time_histogram_buckets, 1ns},
     http_latency{settings.prometheus.meters.http_latency_histogram_buckets, 1s},
     duration{duration_bounds, 1s}, sources{per_app ? app_labels_max + 1 : 0},
-    apps{varz ? app_labels_max : 0}, own_source_{sources.place_of(own_source_text)} {}
+    apps{by_app ? app_labels_max : 0}, own_source_{sources.place_of(own_source_text)} {}
 
 routing::metric_labels request_metrics::labels_of(const routing::endpoint& endpoint) {
   const auto source = endpoint.tag("source_id");
@@ -71,7 +72,7 @@ void loop_metrics::request_ended(const request_outcome& request) {
         component.fine.record(request.proxied);
     }
   }
-  if (what_.per_app || what_.varz)
+  if (what_.per_app || what_.by_app)
     record_app(request);
 }
 
@@ -80,7 +81,7 @@ void loop_metrics::record_app(const request_outcome& request) {
   if (what_.per_app)
     sources_.at(endpoint == nullptr ? what_.own_source() : endpoint->source, what_.http_latency)
       .record(request.total);
-  if (what_.varz && endpoint != nullptr && endpoint->app != routing::metric_labels::not_looked_up)
+  if (what_.by_app && endpoint != nullptr && endpoint->app != routing::metric_labels::not_looked_up)
     add_alone(apps_.at(endpoint->app).requests);
 }
 

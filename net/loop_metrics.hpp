@@ -22,7 +22,7 @@ namespace shunt::net {
 
 /// Values that the label `component` may take, besides `_other`.
 inline constexpr std::size_t component_labels_max = 64;
-/// Apps that are told apart, in the label `source_id` and in /varz. In memory an app costs about
+/// Apps that are told apart, in the label `source_id`, in /varz and in `router.active_apps`. In memory an app costs about
 /// 250 bytes a loop, and in the text of a scrape a kilobyte.
 inline constexpr std::size_t app_labels_max = 10'000;
 
@@ -33,7 +33,8 @@ struct request_metrics {
 
   const bool per_request; ///< `per_request_metrics_reporting`
   const bool per_app;     ///< `per_app_prometheus_http_metrics_reporting`
-  const bool varz;        ///< Percentiles and the busiest apps, which only /varz shows.
+  const bool varz;        ///< Percentiles, which only /varz shows.
+  const bool by_app;      ///< Requests of each app: /varz shows the busiest, `router.active_apps` tells the used.
 
   const histogram_bounds latency;       ///< Milliseconds.
   const histogram_bounds gorouter_time; ///< Seconds, though the buckets are for milliseconds.

@@ -83,7 +83,8 @@ TEST(Reload, EveryKeyInTheListExists) {
   for (const auto& row : settings_schema())
     fixed += needs_restart(row.path);
   EXPECT_GT(fixed, 30u);
-  for (const auto* key : {"port", "go_max_procs", "cluster.node.host", "store.path", "prometheus.meters.http_latency_histogram_buckets"})
+  for (const auto* key : {"port", "go_max_procs", "cluster.node.host", "store.path", "prometheus.meters.http_latency_histogram_buckets",
+                          "publish_active_apps_interval"})
     EXPECT_TRUE(needs_restart(key)) << key;
   for (const auto* key : {"tls_pem", "ca_certs", "nats.hosts", "limits.connections", "logging.level", "hold.bytes",
                           "http_rewrite.responses.add_headers_if_not_present"})

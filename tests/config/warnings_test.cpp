@@ -14,7 +14,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 
 TEST(Warnings, AnUnknownKeyComesWithTheNearestKnownOne) {
   const std::vector<refusal> table{
@@ -57,15 +56,6 @@ TEST(Warnings, VeryManyUnknownKeysAreCountedAndNotListed) {
   EXPECT_EQ(result.warnings.back(), "f.yml: and 49900 more");
 }
 
-TEST(Warnings, AKeyThatDoesNothingYetSaysSo) {
-  const std::vector<refusal> table{
-    {"\npublish_active_apps_interval: 30s",
-     "f.yml:2: publish_active_apps_interval: has no effect: active apps are not published yet"},
-  };
-  for (const auto& [yaml, message] : table)
-    EXPECT_THAT(warnings_of(yaml), HasSubstr(message)) << yaml;
-}
-
 TEST(Warnings, AnInertKeyAtItsDefaultIsNoNews) {
   for (const std::string_view yaml :
        {"enable_proxy: false", "enable_http2: true", "route_services_timeout: 60s",
@@ -88,6 +78,7 @@ TEST(Warnings, KeysThatWorkAreSilent) {
                           "per_request_metrics_reporting: false\n"
                           "route_services_hairpinning: true\nroute_services_hairpinning_allowlist: [a.b]\n"
                           "route_services_internal_server_port: 0\n"
+                          "publish_active_apps_interval: 30s\n"
                           "oauth: {client_name: x}\ntoken_fetcher_max_retries: 7\n"
                           "per_app_prometheus_http_metrics_reporting: true\n"),
               IsEmpty());
@@ -105,7 +96,6 @@ TEST(Warnings, TheInertListNamesOnlyKeysThatExist) {
     EXPECT_TRUE(std::any_of(schema.begin(), schema.end(), matches)) << key;
   }
   EXPECT_THAT(std::string{inert_reason("port")}, IsEmpty());
-  EXPECT_THAT(std::string{inert_reason("publish_active_apps_interval")}, Not(IsEmpty()));
 }
 
 } // namespace

@@ -142,6 +142,16 @@ TEST(LoopMetrics, MeasuresNothingIfTheOperatorDoesNotWantIt) {
   EXPECT_TRUE(totals.app_requests.empty());
 }
 
+TEST(LoopMetrics, CountsAppsForWhoeverIsToldWhichWereUsed) {
+  auto settings = settings_with(false, false, false);
+  settings.publish_active_apps_interval = 30s;
+  request_metrics what{settings};
+  loop_metrics loop{what};
+  const auto endpoint = labels_with(what, "c", "source", "app-1");
+  loop.request_ended({.endpoint = &endpoint, .status = 200, .total = 3ms, .proxied = 2ms});
+  EXPECT_EQ(totals_of(loop).app_requests, (std::map<std::string, std::uint64_t, std::less<>>{{"app-1", 1}}));
+}
+
 TEST(LoopMetrics, CallsARequestWithoutASourceItsOwn) {
   request_metrics what{settings_with(true)};
   loop_metrics loop{what};
