@@ -1,5 +1,6 @@
 #include "app/registry_bridge.hpp"
 
+#include "app/component_discovery.hpp"
 #include "cluster/beacon.hpp"
 #include "net/request_id.hpp"
 
@@ -64,6 +65,11 @@ void registry_bridge::on_reservations(net::nats_batch batch) noexcept {
 void registry_bridge::on_beacon(std::string_view payload) noexcept {
   if (ear_)
     ear_(payload);
+}
+
+void registry_bridge::on_discover(std::string_view reply) noexcept {
+  if (answers_)
+    answers_(reply);
 }
 
 void registry_bridge::on_dropped(std::uint64_t) noexcept {
@@ -193,6 +199,8 @@ net::nats_options nats_options_of(const config::settings& settings, net::router_
   options.pending_bytes_max = static_cast<int>(settings.nats_pending.bytes);
   if (settings.cluster.enabled() && settings.cluster.discovery == config::cluster_discovery::nats)
     options.beacon_subject = cluster::beacon_subject;
+  if (settings.status.enable_deprecated_varz_healthz_endpoints)
+    options.discover_subject = component_discovery::discover_subject;
   options.starts_without = options.notice_pauses = settings.cluster.enabled();
   options.start = std::move(start);
   return options;

@@ -25,6 +25,9 @@ public:
   void tell_cluster(cluster_node_actor node) { cluster_ = std::move(node); }
   /// Who hears beacons of other nodes, on the bus's thread. Called before the bus starts.
   void hear_beacons(std::function<void(std::string_view)> ear) { ear_ = std::move(ear); }
+  /// Who hears where somebody waits for `vcap.component.discover` to be answered, on the bus's thread. Called before the
+  /// bus starts.
+  void hear_discoveries(std::function<void(std::string_view)> answers) { answers_ = std::move(answers); }
   /// Who hears of reservations from now on. Until then nobody does.
   void keep_reservations(reservation_keeper_actor keeper);
   /// Lets the successor know what its predecessor was told of NATS and the Routing API.
@@ -35,6 +38,7 @@ public:
   void on_messages(net::nats_batch batch) noexcept override;
   void on_reservations(net::nats_batch batch) noexcept override;
   void on_beacon(std::string_view payload) noexcept override;
+  void on_discover(std::string_view reply) noexcept override;
   void on_dropped(std::uint64_t messages) noexcept override;
   void on_connected() noexcept override;
   void on_disconnected() noexcept override;
@@ -50,6 +54,7 @@ private:
   void follow_routing_api(bool followed) noexcept;
 
   std::function<void(std::string_view)> ear_; ///< The bus's thread alone. Empty: nobody listens.
+  std::function<void(std::string_view)> answers_; ///< So with this.
   std::mutex mutex_; ///< Guards the actors, which may be replaced, and what the shards know.
   registrar_actor registrar_;
   reservation_keeper_actor keeper_;

@@ -10,6 +10,7 @@
 #include "actors/supervisor.hpp"
 #include "app/active_apps_publisher.hpp"
 #include "app/cluster_wiring.hpp"
+#include "app/component_discovery.hpp"
 #include "app/followers.hpp"
 #include "app/metron_reporter.hpp"
 #include "app/nats_outlet.hpp"
@@ -400,6 +401,13 @@ int run_router(const config::settings& settings, const std::string& file,
     status.serve_cluster(whole_pages([&system, node = parts->cluster](auto answered) {
       show_cluster(system, node, std::move(answered));
     }));
+  std::shared_ptr<component_discovery> discovery;
+  if (settings.status.enable_deprecated_varz_healthz_endpoints) {
+    discovery = std::make_shared<component_discovery>(
+      status.varz_source(),
+      [&bus](std::string_view subject, std::string_view payload) { bus.publish_soon(subject, payload); }, log);
+    bridge.hear_discoveries([discovery](std::string_view reply) { discovery->asked(reply); });
+  }
   status.open();
   const pid_file pid{settings.pid_file}; // Not before: ports that are taken are another router's.
 
@@ -423,6 +431,8 @@ int run_router(const config::settings& settings, const std::string& file,
   log.info(".subscriber", "subscriber-starting", {});
   bus.start();
   log.info(".subscriber", "subscriber-started", {});
+  if (discovery)
+    discovery->announce();
   if (parts->cluster) {
     if (!settings.cluster.snapshot.empty())
       parts->snapshots = spawn_snapshot_keeper(

@@ -124,7 +124,7 @@ struct status_server::listing {
   std::optional<page::piece> piece;
 };
 
-/// Where answers arrive from other threads; it outlives the server, which may be gone by then.
+/// Where answers and questions arrive from other threads; it outlives the server, which may be gone by then.
 struct status_server::letter_box {
   std::mutex mutex;
   status_server* server; ///< Null once it closes.
@@ -383,9 +383,20 @@ std::string status_server::answer_metrics(std::string_view path) const {
 std::string status_server::answer_varz(const net::request_head& head) {
   if (!authorized(head))
     return answer_unauthorized();
+  return response("200 OK", "Content-Type: application/json\r\n", varz());
+}
+
+std::string status_server::varz() {
   const auto& status = settings().status;
-  return response("200 OK", "Content-Type: application/json\r\n",
-                  reports_->varz(status.host + ":" + std::to_string(status.port)));
+  return reports_->varz(status.host + ":" + std::to_string(status.port));
+}
+
+std::function<void(std::function<void(const std::string&)> tell)> status_server::varz_source() const {
+  return [box = letter_box_](std::function<void(const std::string&)> tell) {
+    const std::lock_guard lock{box->mutex};
+    if (auto* here = box->server)
+      here->events_.post([here, tell = std::move(tell)] { tell(here->varz()); });
+  };
 }
 
 std::string status_server::answer_health() const {

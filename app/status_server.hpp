@@ -35,6 +35,9 @@ public:
   void serve_metrics(reports& tells, std::shared_ptr<const net::front_tls> tls);
   /// Binds the ports that the settings ask for. Throws std::runtime_error naming the port's key.
   void open();
+  /// Has its loop make the document of `/varz` and tell it there, whenever it is called while the server is open; may
+  /// outlive it. After serve_metrics().
+  std::function<void(std::function<void(const std::string&)> tell)> varz_source() const;
   /// Whoever waits for a page gets none. Harmless when repeated.
   void close();
   /// New connections go by these. A port without certificates there keeps those that it has, since it goes on as
@@ -67,6 +70,7 @@ private:
   std::string answer_health() const;
   std::string answer_metrics(std::string_view path) const;
   std::string answer_varz(const net::request_head& head);
+  std::string varz();
   void look();
   bool authorized(const net::request_head& head) const;
   const config::settings& settings() const { return rules_ ? rules_->settings : context_.settings; }

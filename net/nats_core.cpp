@@ -26,7 +26,7 @@ constexpr std::size_t reservations_waiting_max = 20'000;
 constexpr std::size_t reservation_bytes_max = std::size_t{32} << 20; // Waiting.
 constexpr auto loss_line_every = 1s;
 constexpr std::size_t published_soon_max = 16; // That wait for the bus's thread.
-constexpr int beacons_together = 64;
+constexpr int heard_together = 64;
 
 } // namespace
 
@@ -175,7 +175,7 @@ void nats_core::tend(clock::time_point now) {
   tend_drops(now);
   hand_over_reservations();
   publish_waiting();
-  hear_beacons();
+  hear_besides();
   tend_absence(now);
 }
 
@@ -339,16 +339,15 @@ void nats_core::publish_waiting() {
       publish(subject, payload);
 }
 
-/// Those that have arrived, some at a time: registrations wait meanwhile.
-void nats_core::hear_beacons() {
-  natsMsg* raw = nullptr;
-  auto* from = link_->beacons();
-  for (int i = 0; from != nullptr && i < beacons_together; ++i) {
-    if (natsSubscription_NextMsg(&raw, from, 0) != NATS_OK)
-      return;
-    const nats_message message{raw};
-    handler_.on_beacon(message.payload());
-  }
+/// What has arrived, some at a time: registrations wait meanwhile.
+void nats_core::hear_besides() {
+  const auto hear = [](natsSubscription* from, auto&& hand_over) {
+    natsMsg* raw = nullptr;
+    for (int i = 0; from != nullptr && i < heard_together && natsSubscription_NextMsg(&raw, from, 0) == NATS_OK; ++i)
+      hand_over(nats_message{raw});
+  };
+  hear(link_->beacons(), [this](const nats_message& message) { handler_.on_beacon(message.payload()); });
+  hear(link_->discoveries(), [this](const nats_message& message) { handler_.on_discover(message.reply()); });
 }
 
 void nats_core::pause(std::chrono::milliseconds time) {

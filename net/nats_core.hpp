@@ -71,7 +71,7 @@ private:
   void hand_over_reservations();
   void take(nats_message message, std::vector<nats_message>& into);
   void publish_waiting();
-  void hear_beacons();
+  void hear_besides();
   void pause(std::chrono::milliseconds time);
 
   // Of the same thread, in nats_core.arrival.cpp, while there has been no connection yet:

@@ -18,6 +18,8 @@ using namespace std::chrono_literals;
 constexpr auto close_patience = 500ms;
 constexpr int beacons_waiting_max = 256;
 constexpr int beacon_bytes_waiting_max = 256 * 1024;
+constexpr int discoveries_waiting_max = 16;
+constexpr int discovery_bytes_waiting_max = 16 * 1024;
 
 /// Makes a member function a callback of the library.
 template <class Link, void (Link::*Member)(natsConnection*) noexcept>
@@ -151,26 +153,27 @@ void nats_link::note_address() {
 }
 
 void nats_link::subscribe() {
-  natsSubscription* raw = nullptr;
   // One subscription for all: two would not keep a register and an unregister in order.
-  auto status = natsConnection_SubscribeSync(&raw, connection_.get(), "router.*");
-  registrations_.reset(raw);
-  if (status == NATS_OK)
-    status = natsSubscription_SetPendingLimits(raw, options_.pending_messages_max,
-                                               options_.pending_bytes_max);
-  if (status != NATS_OK)
-    throw nats_error{"cannot subscribe to router.*: " + describe(status)};
-  counted_ = raw;
-  if (!options_.beacon_subject.empty()) {
-    status = natsConnection_SubscribeSync(&raw, connection_.get(), options_.beacon_subject.c_str());
-    beacons_.reset(raw);
-    if (status == NATS_OK)
-      status = natsSubscription_SetPendingLimits(raw, beacons_waiting_max, beacon_bytes_waiting_max);
-    if (status != NATS_OK)
-      throw nats_error{std::string{"cannot subscribe to "}.append(options_.beacon_subject).append(": ").append(describe(status))};
-  }
+  registrations_ = subscribed("router.*", options_.pending_messages_max, options_.pending_bytes_max);
+  counted_ = registrations_.get();
+  if (!options_.beacon_subject.empty())
+    beacons_ = subscribed(options_.beacon_subject, beacons_waiting_max, beacon_bytes_waiting_max);
+  if (!options_.discover_subject.empty())
+    discoveries_ = subscribed(options_.discover_subject, discoveries_waiting_max, discovery_bytes_waiting_max);
   flush(options_.connect_timeout); // If this fails, the library subscribes when it is back.
   opened_ = opening::done;
+}
+
+/// Throws nats_error.
+nats_subscription_ptr nats_link::subscribed(const std::string& subject, int messages_max, int bytes_max) const {
+  natsSubscription* raw = nullptr;
+  auto status = natsConnection_SubscribeSync(&raw, connection_.get(), subject.c_str());
+  nats_subscription_ptr made{raw};
+  if (status == NATS_OK)
+    status = natsSubscription_SetPendingLimits(raw, messages_max, bytes_max);
+  if (status != NATS_OK)
+    throw nats_error{std::string{"cannot subscribe to "}.append(subject).append(": ").append(describe(status))};
+  return made;
 }
 
 // -- Any thread

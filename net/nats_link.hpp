@@ -73,6 +73,7 @@ public:
 
   natsSubscription* registrations() const noexcept { return registrations_.get(); }
   natsSubscription* beacons() const noexcept { return beacons_.get(); } ///< Null: nobody asked for them.
+  natsSubscription* discoveries() const noexcept { return discoveries_.get(); } ///< So with these.
 
   // -- Its end
 
@@ -86,6 +87,7 @@ private:
   void adopt(nats_connection_ptr connection);
   void begin();
   void open() noexcept;
+  nats_subscription_ptr subscribed(const std::string& subject, int messages_max, int bytes_max) const;
   void note_address();
   void set_callbacks(natsOptions* client);
 
@@ -98,7 +100,8 @@ private:
   const nats_options options_;
   nats_connection_ptr connection_;
   nats_subscription_ptr registrations_; // Before the connection goes.
-  nats_subscription_ptr beacons_;       // So with this.
+  nats_subscription_ptr beacons_;       // So with this, and the next.
+  nats_subscription_ptr discoveries_;
   std::atomic<natsSubscription*> counted_{nullptr}; // registrations_, once there is one.
   std::atomic<bool> connected_{false};
   std::atomic<bool> ended_{false}; // The library calls back no more.

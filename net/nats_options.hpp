@@ -47,6 +47,7 @@ struct nats_options {
   std::size_t batch_messages_max = 1024;
   std::size_t batches_alive_max = 32;
   std::string beacon_subject; ///< Heard besides, for `on_beacon`. Empty: nothing is.
+  std::string discover_subject; ///< Heard besides, for `on_discover`. Empty: nothing is.
   bool starts_without = false; ///< If no server can be reached at first, the bus starts and goes on trying.
   bool notice_pauses = false; ///< Of the process; batches then tell what waited for it.
   std::chrono::milliseconds drops_over_after{10'000}; ///< Without a drop: the episode has ended.

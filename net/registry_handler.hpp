@@ -25,6 +25,10 @@ public:
   /// What came on `nats_options::beacon_subject`; only a few wait, and the others are lost. On the bus's thread.
   virtual void on_beacon(std::string_view payload) noexcept { (void)payload; }
 
+  /// Something came on `nats_options::discover_subject`, from somebody who waits for an answer at `reply`, or, where that
+  /// is empty, does not. Only a few wait, and the others are lost. On the bus's thread.
+  virtual void on_discover(std::string_view reply) noexcept { (void)reply; }
+
   /// That many more messages were lost for want of room: what is known may be out of date. When
   /// nothing was lost for a while, `on_connected` follows. On the bus's thread.
   virtual void on_dropped(std::uint64_t messages) noexcept = 0;

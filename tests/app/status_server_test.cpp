@@ -164,5 +164,13 @@ TEST_F(StatusServer, TellsItsHealth) {
   EXPECT_EQ(health(), 200);
 }
 
+TEST_F(StatusServer, MakesNoDocumentWhenItIsGone) {
+  const auto ask = server->varz_source();
+  bool told = false;
+  server.reset();
+  ask([&](const std::string&) { told = true; });
+  EXPECT_FALSE(told);
+}
+
 } // namespace
 } // namespace shunt::app

@@ -112,6 +112,51 @@ TEST_F(NatsBus, AnswersAGreeting) {
   EXPECT_EQ(heard->payload(), start_message);
 }
 
+TEST_F(NatsBus, HearsWhoWantsToDiscoverTheRouterAgainAfterAReconnection) {
+  auto server = std::make_unique<nats_server>();
+  const auto port = server->port();
+  auto options = options_for({port});
+  options.discover_subject = "discover";
+  run(std::move(options));
+  {
+    nats_peer peer{*server};
+    peer.publish("discover", "anything", "inbox.1");
+    peer.flush();
+  }
+  ASSERT_TRUE(handler.await([&] { return handler.discoveries_.size() == 1; }));
+  server.reset();
+  ASSERT_TRUE(handler.await([&] { return handler.disconnects_ == 1; }));
+  server = std::make_unique<nats_server>(std::vector<std::string>{}, port);
+  ASSERT_TRUE(handler.await([&] { return handler.connects_ == 2; }));
+  nats_peer peer{*server};
+  peer.publish("discover", "", "inbox.2");
+  peer.publish("discover", "");
+  ASSERT_TRUE(handler.await([&] { return handler.discoveries_.size() == 3; }));
+  EXPECT_EQ(handler.discoveries_, (std::vector<std::string>{"inbox.1", "inbox.2", ""}));
+  EXPECT_TRUE(handler.messages().empty());
+}
+
+TEST_F(NatsBus, KeepsOnlyAFewOfThoseWhoWantToDiscoverTheRouter) {
+  nats_server server;
+  nats_peer peer{server};
+  auto options = options_for({server.port()});
+  options.discover_subject = "discover";
+  run(std::move(options));
+  handler.stall(1s);
+  peer.publish("router.register", "before"); // It stands still now.
+  ASSERT_TRUE(handler.await_messages(1));
+  for (int i = 0; i < 1000; ++i)
+    peer.publish("discover", "", "inbox");
+  peer.publish("router.register", "after");
+  ASSERT_TRUE(handler.await_messages(2));
+  ASSERT_TRUE(handler.await([&] { return !handler.discoveries_.empty(); })); // There is room again.
+  peer.publish("discover", "", "last");
+  ASSERT_TRUE(handler.await([&] { return handler.discoveries_.back() == "last"; }));
+  EXPECT_LT(handler.discoveries_.size(), 100u);
+  EXPECT_EQ(bus->total_dropped_messages(), 0u) << "these are no registrations";
+  EXPECT_EQ(handler.dropped(), 0u);
+}
+
 TEST_F(NatsBus, EscapesWhatItSaysAboutItself) {
   router_start start;
   start.id = "a\"b";

@@ -47,6 +47,11 @@ public:
       held_reservations_.push_back(std::move(batch));
     changed_.notify_all();
   }
+  void on_discover(std::string_view reply) noexcept override {
+    std::lock_guard lock{mutex_};
+    discoveries_.emplace_back(reply);
+    changed_.notify_all();
+  }
   void on_dropped(std::uint64_t messages) noexcept override { add(dropped_, messages); }
   void on_connected() noexcept override { add(connects_, 1); }
   void on_disconnected() noexcept override { add(disconnects_, 1); }
@@ -97,6 +102,7 @@ public:
   std::vector<nats_batch> held_;
   std::vector<nats_batch> held_reservations_;
   std::vector<heard> reservations_;
+  std::vector<std::string> discoveries_; ///< Where an answer is waited for.
   std::uint64_t dropped_ = 0;
   int connects_ = 0;
   int disconnects_ = 0;
