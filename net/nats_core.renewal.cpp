@@ -15,6 +15,7 @@ namespace shunt::net {
 namespace {
 
 constexpr std::string_view log_source = ".nats";
+constexpr std::chrono::milliseconds flush_patience{500};
 
 /// What a router says of itself needs no other connection.
 bool same_connection(nats_options a, const nats_options& b) {
@@ -119,6 +120,7 @@ void nats_core::renewal_failed(const std::string& problem, clock::time_point now
 /// From one pull to the next.
 void nats_core::switch_over() {
   const auto old = link_;
+  next_->flush(flush_patience); // However late its bytes are read: what the old one brought is in its queue then.
   const bool other_servers = wanted_->hosts != options_.hosts;
   dropped_before_ += old->dropped_messages();
   std::unique_lock lock{mutex_};
