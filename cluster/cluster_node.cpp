@@ -324,6 +324,7 @@ private:
       return;
     link->open = true;
     link->heard = now();
+    state().peers_moved = true;
     state().book->linked(link->met.address, link->met.node.node);
     state().book->leads_to(link->met.node.address, link->met.node.node);
     log_->info(source, "link-opened",

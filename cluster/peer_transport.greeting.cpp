@@ -68,8 +68,6 @@ net::task<void> transport_core::greet(net::wire_ptr wire, std::string address) {
     wire->receive_within(std::chrono::nanoseconds{0});
     error = std::move(heard.error);
   }
-  if (here.displaced())
-    error = "it had not said who it is when others wanted its place";
   const auto* hello = heard.value ? std::get_if<hello_frame>(&*heard.value) : nullptr;
   if (error.empty() && hello == nullptr)
     error = "it did not begin with a hello";
@@ -78,7 +76,7 @@ net::task<void> transport_core::greet(net::wire_ptr wire, std::string address) {
   here.known();
   if (!error.empty()) {
     metrics_.strangers.add();
-    if (!stopping_)
+    if (!stopping_ && !here.displaced()) // Of those there may be thousands: they are only counted.
       listener_->on_stranger(address, error);
     if (hello != nullptr)
       co_await turn_away(wire, refusal_code::unfit, error);

@@ -21,7 +21,8 @@ struct keyed_hash {
   std::size_t operator()(std::string_view text) const noexcept { return text_hash(text, key); }
 };
 
-/// Constructed by `(0, keyed_hash{key})`. Of hosts that registrations name nobody need be afraid.
+/// Constructed by `(0, keyed_hash{key})`. The index of a slice goes by `host_hash` instead, which
+/// costs more to choose hosts by.
 template <class Value>
 using keyed_map = std::unordered_map<std::string, Value, keyed_hash, std::equal_to<>>;
 using keyed_set = std::unordered_set<std::string, keyed_hash, std::equal_to<>>;

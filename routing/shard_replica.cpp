@@ -24,7 +24,7 @@ overloaded(Handlers...) -> overloaded<Handlers...>;
 
 shard_replica::shard_replica(table_rules rules, replica_rules how, time_point now)
   : slice_{std::move(rules)}, how_{how}, certain_{how.in_sync}, sync_told_{how.in_sync},
-    proven_from_{now}, knew_all_until_{now}, nats_since_{now}, ran_at_{now}, watchers_{0, keyed_hash{how.hash_key}},
+    proven_from_{now}, nats_until_{now}, nats_since_{now}, ran_at_{now}, watchers_{0, keyed_hash{how.hash_key}},
     wanted_{0, watchers_.hash_function()}, asked_{0, watchers_.hash_function()}, borrowed_{0, watchers_.hash_function()},
     doubted_hosts_{0, watchers_.hash_function()} {
   if (!how_.clustered)
@@ -68,7 +68,7 @@ const shard_view::holder* shard_replica::holder_in_sync() const {
 // -- Doubt
 
 void shard_replica::nats(bool connected, bool dropped, time_point now) {
-  const bool heard_all = nats_connected_ && !nats_drops_;
+  const bool heard_all = hears_nats();
   nats_drops_ = dropped;
   if (!dropped) {
     if (connected && !heard_all)
@@ -78,8 +78,10 @@ void shard_replica::nats(bool connected, bool dropped, time_point now) {
   if (!nats_connected_)
     refresh_before_pruning_ = true;
   doubt(now);
-  if (!heard_all && nats_connected_ && !nats_drops_)
-    note_absence(now);
+  if (heard_all && !hears_nats())
+    nats_until_ = now;
+  else if (!heard_all && hears_nats())
+    note_absence(nats_until_, now);
 }
 
 void shard_replica::routing_api(bool followed, time_point now) {
@@ -88,12 +90,7 @@ void shard_replica::routing_api(bool followed, time_point now) {
 }
 
 void shard_replica::doubt(time_point now) {
-  doubt(now, now);
-}
-
-void shard_replica::doubt(time_point now, time_point since) {
-  if (std::exchange(certain_, false))
-    knew_all_until_ = since;
+  certain_ = false;
   ++doubts_;
   proven_from_ = now + how_.digest_interval / 2; // What was said before this copy heard all, peers have read by then.
   proof_wanted_ = true;
@@ -103,8 +100,8 @@ void shard_replica::doubt(time_point now, time_point since) {
 /// After an absence that outlasts tombstones, nobody may know any more what ended meanwhile. What is here counts as if a
 /// snapshot had had it: others take none of it that they would have heard, and it goes when no holder hears it. Half of
 /// that time, since a node may notice late that it hears nothing.
-void shard_replica::note_absence(time_point now) {
-  if (how_.clustered && holds_ && now - knew_all_until_ >= how_.history.tombstone_life / 2)
+void shard_replica::note_absence(time_point since, time_point now) {
+  if (how_.clustered && holds_ && now - since >= how_.history.tombstone_life / 2)
     slice_.doubt_all();
 }
 
@@ -293,8 +290,10 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
 void shard_replica::notice_pause(time_point now) {
   if (how_.clustered && holds_ && now - ran_at_ > pause_intervals * how_.digest_interval) {
     nats_since_ = now;
-    doubt(now, ran_at_);
-    note_absence(now);
+    doubt(now);
+    if (!hears_nats()) // It may be that first the connection was found broken, and then how late it is.
+      nats_until_ = std::min(nats_until_, ran_at_);
+    note_absence(ran_at_, now);
   }
   ran_at_ = now;
 }

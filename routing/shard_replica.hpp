@@ -206,12 +206,12 @@ private:
   const shard_view::holder* holder_in_sync() const;
   std::optional<peer_id> knows_better(std::optional<peer_id> before) const;
   bool ask_for(const std::string& host, std::optional<peer_id> before);
-  void doubt(time_point now, time_point since);
   void notice_pause(time_point now);
-  void note_absence(time_point now);
+  void note_absence(time_point since, time_point now);
   void await_word();
   bool knows_all() const;
-  bool hears_all() const { return nats_connected_ && !nats_drops_ && api_followed_; }
+  bool hears_nats() const { return nats_connected_ && !nats_drops_; }
+  bool hears_all() const { return hears_nats() && api_followed_; }
   void be_certain(time_point now);
   void be_certain_in_time(time_point now);
   void wish_in_time(time_point now);
@@ -226,7 +226,7 @@ private:
   // Of a holder, for borrowers.
   void lend(peer_id to, const lease_start& asked, time_point now);
   void grant(peer_id to, std::vector<told_host> hosts, bool complete);
-  bool may_lend_more(const borrower& b) const;
+  bool may_lend(const borrower& b, const std::string& host) const;
   void lend_more(peer_id to, const std::string& host, time_point now);
   void lend_less(peer_id to, const std::string& host);
   void stop_lending(peer_id to);
@@ -294,11 +294,11 @@ private:
   std::uint64_t doubts_ = 0;
   time_point proven_from_{}; ///< A copy in sync that is equal to this one as it is then, or later.
   bool proof_wanted_ = false; ///< And not asked for since.
-  time_point knew_all_until_{}; ///< Before it came to be in doubt.
   std::optional<time_point> certain_at_; ///< When everybody had time to register.
   bool nats_connected_ = true;
   bool nats_drops_ = false;
   bool api_followed_ = true;
+  time_point nats_until_{}; ///< All of it was heard, before it was away or messages were lost.
   time_point nats_since_{}; ///< What was said since then was heard.
   time_point ran_at_{};      ///< As a holder.
   std::uint64_t standstills_ = 0;

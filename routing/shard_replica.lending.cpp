@@ -22,7 +22,7 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
   b.lease = asked.lease;
   auto hosts = slice_.tell_wildcards(now);
   for (const auto& host : asked.hosts) {
-    if (!may_lend_more(b) || !b.hosts.insert(host).second)
+    if (!may_lend(b, host) || !b.hosts.insert(host).second)
       continue; // Named twice.
     watch(host);
     hosts.push_back(slice_.tell(host, now));
@@ -36,13 +36,13 @@ void shard_replica::lend(peer_id to, const lease_start& asked, time_point now) {
 }
 
 /// Whatever is there may be leased: that is bounded by the table itself. Of the rest anybody could name any number.
-bool shard_replica::may_lend_more(const borrower& b) const {
-  return b.hosts.size() < slice_.route_count() + absent_lent_to_one_max;
+bool shard_replica::may_lend(const borrower& b, const std::string& host) const {
+  return b.hosts.size() < slice_.route_count() + absent_lent_to_one_max || slice_.has_routes(host) || b.hosts.contains(host);
 }
 
 void shard_replica::lend_more(peer_id to, const std::string& host, time_point now) {
   const auto at = borrowers_.find(to);
-  if (at == borrowers_.end() || !may_lend_more(at->second))
+  if (at == borrowers_.end() || !may_lend(at->second, host))
     return;
   if (at->second.hosts.insert(host).second)
     watch(host);

@@ -165,10 +165,10 @@ TEST(Cluster, LosesNoRouteWhileItsOnlyHolderIsDrained) {
   auto& leaving = all.node(2).process();
   leaving.signal(SIGUSR1);
   const auto is_left = [&] {
-    for (const auto& node : all.status(0).at("nodes"))
-      if (node.at("name") == all.name_of(2))
-        return node.at("state") == "left";
-    return false;
+    const auto seen = all.status(0);
+    return std::ranges::any_of(seen.at("nodes"), [&](const auto& node) {
+      return node.at("name") == all.name_of(2) && node.at("state") == "left";
+    });
   };
   ASSERT_TRUE(eventually(is_left));
   const auto ask = [&](std::size_t i, const std::string& host) {

@@ -379,19 +379,44 @@ TEST_F(ReplicasOfTls, BringNothingBackAfterAnAbsenceThatOutlastsTombstones) {
 }
 
 TEST_F(ReplicasOfTls, BringNothingBackAfterTheyStoodStillForLongerThanTombstonesLive) {
+  for (const bool loses_nats : {false, true}) { // Which it may notice before it does how late it is.
+    nodes.clear();
+    make(2);
+    put_tls(0, "a.com");
+    put_tls(1, "a.com");
+    advance(interval + 1s);
+    sever(0, 1);
+    auto stopped = std::move(nodes[0].replica);
+    take(1, "a.com", 1);
+    advance(660s);
+    nodes[0].replica = std::move(stopped);
+    heal();
+    for (const bool connected : {false, true})
+      if (loses_nats) {
+        at(0).nats(connected, false, now);
+        advance(1s);
+      }
+    advance(4s);
+    EXPECT_EQ(pool(0, "a.com"), "empty");
+    EXPECT_EQ(pool(1, "a.com"), "empty");
+  }
+}
+
+TEST_F(ReplicasOfTls, KeepWhatTheyHaveWhenOnlyTheRoutingApiWasAway) {
   make(2);
   put_tls(0, "a.com");
   put_tls(1, "a.com");
   advance(interval + 1s);
-  sever(0, 1);
-  auto stopped = std::move(nodes[0].replica);
-  take(1, "a.com", 1);
+  for (const std::size_t i : {0, 1})
+    at(i).routing_api(false, now);
   advance(660s);
-  nodes[0].replica = std::move(stopped);
-  heal();
-  advance(4s);
-  EXPECT_EQ(pool(0, "a.com"), "empty");
-  EXPECT_EQ(pool(1, "a.com"), "empty");
+  for (const bool connected : {false, true})
+    for (const std::size_t i : {0, 1})
+      at(i).nats(connected, false, now);
+  for (const std::size_t i : {0, 1})
+    at(i).routing_api(true, now);
+  advance(200s);
+  EXPECT_EQ(pool(0, "a.com"), "1") << "those with TLS do not go by age";
 }
 
 TEST_F(ReplicasOfTls, LoseNothingWhenAllWereAwayForLongerThanTombstonesLive) {
