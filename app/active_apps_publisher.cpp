@@ -29,10 +29,11 @@ void active_apps_publisher::run(const std::stop_token& ending) {
 }
 
 /// Also that there were none, as gorouter does.
-void active_apps_publisher::publish_used() {
+void active_apps_publisher::publish_used() try {
   auto counted = read_();
   if (publish_("router.active_apps", active_apps_message(apps_.used(counted))))
     apps_.told(std::move(counted));
+} catch (const std::bad_alloc&) { // The next time it says all of it.
 }
 
 } // namespace shunt::app

@@ -9,8 +9,10 @@ component_discovery::component_discovery(document_source ask, publish_soon publi
 }
 
 void component_discovery::announce() {
-  tell(announce_subject);
-  log_.info({}, "Component Router registered successfully");
+  ask_([publish = publish_, &log = log_](const std::string& document) {
+    if (publish(announce_subject, document))
+      log.info({}, "Component Router registered successfully");
+  });
 }
 
 void component_discovery::asked(std::string_view reply, std::chrono::steady_clock::time_point now) {

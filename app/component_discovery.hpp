@@ -20,8 +20,8 @@ public:
 
   /// Has a document made, and told on any thread, perhaps later than everything here has gone.
   using document_source = std::function<void(std::function<void(const std::string&)> tell)>;
-  /// Does not wait, as it is called where the document is told.
-  using publish_soon = std::function<void(std::string_view subject, std::string_view payload)>;
+  /// Does not wait, as it is called where the document is told. Whether there was room for it.
+  using publish_soon = std::function<bool(std::string_view subject, std::string_view payload)>;
 
   /// `log` outlives this.
   component_discovery(document_source ask, publish_soon publish, net::component_log& log);

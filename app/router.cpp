@@ -78,8 +78,8 @@ struct loop_parts {
       context{std::make_unique<loop_context>(shared, unit, rules)} {}
 };
 
-/// Takes as many descriptors as the system lets a process have. Some are for listeners, NATS and logs; of the
-/// others clients get half at most, since each may need one more for its backend.
+/// Takes as many descriptors as the system lets a process have. Some are for listeners, NATS and logs; of what backends
+/// may have of the others (net/open_sockets) clients get half at most, since each may need one more for its backend.
 void divide_descriptors(router_context& context) {
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
@@ -89,7 +89,7 @@ void divide_descriptors(router_context& context) {
   const auto reserve = std::clamp<rlim_t>(descriptors.rlim_cur / 16, 64, 1024);
   const auto sockets = std::max(descriptors.rlim_cur, reserve + 2) - reserve;
   net::open_sockets.set_most(sockets);
-  context.connections_fit = sockets / 2;
+  context.connections_fit = net::open_sockets.most_with_upstreams() / 2;
   context.log.info({}, "file-descriptor-limit",
                    {{"descriptors", descriptors.rlim_cur}, {"connections", context.connections_fit}});
 }
@@ -405,7 +405,7 @@ int run_router(const config::settings& settings, const std::string& file,
   if (settings.status.enable_deprecated_varz_healthz_endpoints) {
     discovery = std::make_shared<component_discovery>(
       status.varz_source(),
-      [&bus](std::string_view subject, std::string_view payload) { bus.publish_soon(subject, payload); }, log);
+      [&bus](std::string_view subject, std::string_view payload) { return bus.publish_soon(subject, payload); }, log);
     bridge.hear_discoveries([discovery](std::string_view reply) { discovery->asked(reply); });
   }
   status.open();

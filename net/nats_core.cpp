@@ -401,7 +401,9 @@ void nats_core::link_failed(nats_link& which, natsStatus status, const std::stri
   if (status == NATS_SLOW_CONSUMER) // The bus's thread makes one line of many of these.
     return;
   // Not being allowed to subscribe comes this way too, and leaves the router deaf.
-  if (status == NATS_NOT_PERMITTED)
+  // But for what the router can do without.
+  const bool dispensable = !options_.discover_subject.empty() && error.find(options_.discover_subject) != error.npos;
+  if (status == NATS_NOT_PERMITTED && !dispensable)
     which.note_refused();
   const std::lock_guard lock{mutex_};
   if (!stopping_ && !which.unwanted())

@@ -62,7 +62,8 @@ void nats_core::tend_renewal(clock::time_point now) {
     overlap_ends_ = now + options_.overlap;
   // What waits was heard by the next one, too; but not what is older than that.
   const bool heard_all = link_->buffered_messages() == 0 && (now >= *overlap_ends_ || !link_->connected());
-  if (heard_all || link_->ended())
+  // However late the bytes of the next one are read: what this one brought is in its queue then.
+  if (link_->ended() || (heard_all && next_->flush(flush_patience)))
     switch_over();
 }
 
@@ -120,7 +121,6 @@ void nats_core::renewal_failed(const std::string& problem, clock::time_point now
 /// From one pull to the next.
 void nats_core::switch_over() {
   const auto old = link_;
-  next_->flush(flush_patience); // However late its bytes are read: what the old one brought is in its queue then.
   const bool other_servers = wanted_->hosts != options_.hosts;
   dropped_before_ += old->dropped_messages();
   std::unique_lock lock{mutex_};

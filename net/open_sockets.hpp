@@ -19,7 +19,8 @@ public:
   bool client_fits() const noexcept { return open() < most(); }
   /// The same of a connection to a backend. One client can ask for hundreds of those, and others shall still
   /// come in then.
-  bool upstream_fits() const noexcept { return open() < most() - most() / 16; }
+  bool upstream_fits() const noexcept { return open() < most_with_upstreams(); }
+  std::size_t most_with_upstreams() const noexcept { return most() - most() / 16; }
 
 private:
   std::size_t most() const noexcept { return most_.load(std::memory_order_relaxed); }

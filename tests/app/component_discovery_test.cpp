@@ -25,7 +25,11 @@ protected:
   net::log_capture log;
   component_discovery discovery{
     [this](auto tell) { awaited.push_back(std::move(tell)); },
-    [this](std::string_view subject, std::string_view payload) { published.emplace_back(subject, payload); }, *log.log};
+    [this](std::string_view subject, std::string_view payload) {
+      published.emplace_back(subject, payload);
+      return true;
+    },
+    *log.log};
 };
 
 TEST_F(ComponentDiscovery, AnnouncesTheDocumentOnceItIsMade) {

@@ -142,12 +142,14 @@ TEST_F(NatsBus, KeepsOnlyAFewOfThoseWhoWantToDiscoverTheRouter) {
   auto options = options_for({server.port()});
   options.discover_subject = "discover";
   run(std::move(options));
-  handler.stall(1s);
+  handler.freeze(true);
   peer.publish("router.register", "before"); // It stands still now.
   ASSERT_TRUE(handler.await_messages(1));
   for (int i = 0; i < 1000; ++i)
     peer.publish("discover", "", "inbox");
   peer.publish("router.register", "after");
+  ASSERT_TRUE(handler.await([&] { return bus->buffered_messages() == 1; })); // All are there.
+  handler.freeze(false);
   ASSERT_TRUE(handler.await_messages(2));
   ASSERT_TRUE(handler.await([&] { return !handler.discoveries_.empty(); })); // There is room again.
   peer.publish("discover", "", "last");

@@ -35,6 +35,7 @@ public:
     most_alive_ = std::max(most_alive_, held_.size());
     changed_.notify_all();
     const auto time = std::exchange(stall_, {});
+    changed_.wait(lock, [this] { return !frozen_; });
     lock.unlock();
     std::this_thread::sleep_for(time);
   }
@@ -61,6 +62,12 @@ public:
   void stall(std::chrono::milliseconds time) {
     std::lock_guard lock{mutex_};
     stall_ = time;
+  }
+  /// The same from the next messages on, until it is to go on.
+  void freeze(bool frozen) {
+    std::lock_guard lock{mutex_};
+    frozen_ = frozen;
+    changed_.notify_all();
   }
   void hold_batches() { holding_ = true; }
   void hold_reservations() { holding_reservations_ = true; }
@@ -124,6 +131,7 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   std::chrono::milliseconds stall_{};
+  bool frozen_ = false;
   bool holding_ = false;
   bool holding_reservations_ = false;
   std::vector<heard> messages_;
