@@ -327,6 +327,10 @@ void shard_replica::take(const ages_told& m, peer_id from, time_point now) {
     word_awaited_.reset();
   if (!ages_ || m.round != ages_->number || !ages_->awaited.contains(from))
     return;
+  if (m.ages.size() < ages_->of.size()) { // It has no copy, or no more. That is not to say that it heard nothing.
+    ages_.reset(); // The next round asks whoever has one then.
+    return;
+  }
   for (std::size_t i = 0; i < std::min(m.ages.size(), ages_->of.size()); ++i)
     if (m.ages[i] == nanoseconds{0}) // Not when it was heard: two copies would keep each other from ever letting it go.
       ages_->fresh[i] = true;

@@ -36,7 +36,9 @@ TEST(Scale, ANodeThatJoinsTakesItsShareOnce) {
   constexpr double share = 100'000 * 3. / 6, endpoint_bytes = 450;
   EXPECT_GT(bytes_of(joins, traffic::transfer), share * endpoint_bytes / 2);
   EXPECT_LT(bytes_of(joins, traffic::transfer), share * endpoint_bytes * 1.3);
-  EXPECT_EQ(bytes_of(joins, traffic::repair), 0);
+  EXPECT_EQ(joins.repairs, 0) << "nothing had to be told again";
+  constexpr double slices = 256 * 3. / 6, question_bytes = 600;
+  EXPECT_LT(bytes_of(joins, traffic::repair), slices * question_bytes) << "whether that is all, once for each slice";
 }
 
 TEST(Scale, ChangesReachHoldersAndBorrowersWithoutDoubtOrRepair) {
