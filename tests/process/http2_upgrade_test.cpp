@@ -8,6 +8,7 @@
 #include "net/http2_head.hpp"
 
 #include <gmock/gmock.h>
+
 #include <algorithm>
 
 namespace shunt::test {
