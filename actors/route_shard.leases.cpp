@@ -29,10 +29,20 @@ void shard_behaviour::lease(const lease_host& wanted) const {
 
 void shard_behaviour::restore(const restore_slice& m) const {
   state().kept->take(m.from);
-  if (in_sync())
+  if (in_sync()) {
     note_restored(state().kept->restore_all(now()));
-  else // At first whoever asks has the processor.
-    self_->delayed_send(self_, after_half(m.turn), read_slice{});
+    return;
+  }
+  restore_leased();
+  self_->delayed_send(self_, after_half(m.turn), read_slice{}); // At first whoever asks has the processor.
+}
+
+/// What loops asked for before there was a file to look into. They were told that it is not here.
+void shard_behaviour::restore_leased() const {
+  auto& kept = *state().kept;
+  bool any = !state().leases.holders().empty() && kept.restore_host({}, now()); // Wildcards.
+  state().leases.each_host([&](const std::string& host) { any = kept.restore_host(host, now()) || any; });
+  note_restored(any);
 }
 
 std::chrono::nanoseconds shard_behaviour::after_half(double turn) const {

@@ -85,6 +85,7 @@ public:
 
   void lease(const lease_host& wanted) const;
   void restore(const restore_slice& m) const;
+  void restore_leased() const;
   std::chrono::nanoseconds after_half(double turn) const;
   void read(const read_slice&) const;
   void note_restored(bool any) const;

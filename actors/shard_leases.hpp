@@ -23,6 +23,12 @@ public:
   const std::vector<lease_cache_actor>& holders() const { return holders_; }
 
   void add(const std::string& host, std::uint16_t holder);
+  /// All that are leased.
+  template <class Use>
+  void each_host(Use use) const {
+    for (const auto& [host, holders] : leased_)
+      use(host);
+  }
   /// True: nobody leases it any more.
   bool drop(const std::string& host, const lease_cache_actor& holder);
 

@@ -99,6 +99,30 @@ TEST_F(RouteShardSoonCertain, ReadsAllOfItBeforeItDeniesAnything) {
   EXPECT_TRUE(record.grants.back().in_sync);
 }
 
+/// Loops ask as soon as they are there, which may be before the file has been opened.
+class RouteShardAskedEarly : public route_shard_fixture {
+protected:
+  RouteShardAskedEarly() {
+    options.in_sync = false;
+    options.register_interval = 60s;
+    options.cluster = own(system.spawn(deaf_cluster));
+    start();
+  }
+};
+
+TEST_F(RouteShardAskedEarly, TellsAtOnceWhatItsFileSaysOfWhatIsLeasedAlready) {
+  lease("7.example");
+  ASSERT_EQ(record.grants.size(), 1u);
+  EXPECT_THAT(record.grants[0].grant->paths, IsEmpty());
+  const auto kept = std::make_shared<kept_hosts>(600);
+  tell(shard, restore_slice{kept, 0.5});
+  advance(100ms);
+  ASSERT_EQ(record.pushes.size(), 1u);
+  ASSERT_EQ(record.pushes[0].changes->size(), 1u);
+  EXPECT_EQ(record.pushes[0].changes->front().host, "7.example");
+  EXPECT_EQ(kept->left.size(), 599u) << "the rest can wait";
+}
+
 /// A shard may learn late that there is something.
 class RouteShardLateRestored : public route_shard_fixture {
 protected:
