@@ -26,7 +26,8 @@ struct frame_list {
 /// Of one thread, by size class. Without constructor and destructor, so that no access has to ask whether it is there.
 constinit thread_local std::array<frame_list, class_count> kept{};
 
-/// Frees what its thread keeps when that ends. A frame that is released even later is kept in vain.
+/// Frees what its thread keeps when that ends. What is released even later, or by a thread that never allocated anew, is
+/// kept in vain: some hundred frames at most.
 struct thread_end {
   ~thread_end() {
     for (auto& [frame, count] : kept)
@@ -37,7 +38,7 @@ struct thread_end {
 
 [[gnu::noinline]] void* allocate_anew(std::size_t size_class) {
   thread_local thread_end freed_then;
-  static_cast<void>(&freed_then); // Whoever has allocated nothing anew has nothing to free.
+  static_cast<void>(&freed_then);
   return ::operator new((size_class + 1) * size_step);
 }
 
