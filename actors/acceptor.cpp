@@ -120,7 +120,13 @@ private:
     caf::anon_send(directory_->by_loop[other], accepted);
   }
 
-  /// A loop keeps its client unless another has at least two fewer: moving one costs a wake-up.
+  /// By how many fewer another loop must have before it gets a client of one with so many. A few, each of
+  /// which may carry hundreds of streams for days, are shared exactly. Of many it matters less, and moving one
+  /// costs a wake-up: too dear for what may last for one request.
+  static constexpr std::size_t slack_of(std::size_t connections) noexcept {
+    return 1 + std::min<std::size_t>(connections / 8, 3);
+  }
+
   std::size_t least_busy() const {
     const auto own = here_->home.events().index();
     const auto load_of = [this](std::size_t loop) {
@@ -132,7 +138,7 @@ private:
     for (std::size_t loop = 0; loop < here_->router.counters.size(); ++loop)
       if (load_of(loop) < load_of(least))
         least = loop;
-    return load_of(least) + 2 <= load_of(own) ? least : own;
+    return load_of(least) + slack_of(load_of(own)) <= load_of(own) ? least : own;
   }
 
   /// More clients than allowed: each is told so, instead of waiting for a turn that never comes. Over

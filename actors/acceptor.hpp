@@ -1,6 +1,6 @@
 // The doorkeeper of one loop: accepts clients, keeps the list of their connections, and ends them
 // when the router drains. Clients are shared evenly: a loop with more connections than another
-// passes the next one on.
+// passes the next one on, exactly so while there are few.
 #pragma once
 
 #include "actors/loop_context.hpp"
