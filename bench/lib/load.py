@@ -15,7 +15,6 @@ WRK_SCRIPT = Path(__file__).with_name("wrk.lua")
 
 # h2load lets each client send what is due at most every 10 ms, all clients at about the same time.
 # At 100 requests a second and client none waits inside the generator, where no latency would show it.
-# More than 64 at once would outgrow the idle backend connections that the proxies may keep (100).
 RATE_PER_CLIENT = 100
 CLIENTS_MAX = 64
 

@@ -9,7 +9,7 @@ from lib.backend import HTTP2_HOST, WEBSOCKET_HOST
 from lib.nats_client import Heartbeat
 from lib.network import LOOPBACK, free_port, request, wait_for_listener
 from lib.processes import Process, wait_until
-from lib.proxies import WORKERS
+from lib.proxies import IDLE_CONNECTIONS, WORKERS
 from lib.tls import SERVER_NAME
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,8 +31,8 @@ start_response_delay_interval: {start_delay}
 droplet_stale_threshold: {stale_threshold}
 route_services_internal_server_port: {internal_port}
 disable_keep_alives: false
-max_idle_conns: 100
-max_idle_conns_per_host: 100
+max_idle_conns: {idle}
+max_idle_conns_per_host: {idle}
 frontend_idle_timeout: 3600s
 endpoint_timeout: 60s
 backends: {{max_attempts: 3}}
@@ -104,6 +104,7 @@ class Router:
             key=json.dumps(certificate.key.read_text())) if certificate else ""
         config = directory / "shunt.yml"
         config.write_text(CONFIG.format(
+            idle=IDLE_CONNECTIONS,
             port=self.port, status_port=self.status_port, routes_port=free_port(),
             internal_port=free_port(), nats_port=nats_port, workers=WORKERS, start_delay="0s",
             stale_threshold=stale_threshold, access_log=json.dumps(str(self.access_log))) + tls + more)
