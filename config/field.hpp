@@ -1,6 +1,5 @@
 // One row of a schema: a key, the member that it sets, how it is read, and how its default looks.
-// Reading, unknown keys, warnings about inert keys and the tables of the documentation all come
-// from such rows.
+// Reading, unknown keys and the tables of the documentation all come from such rows.
 #pragma once
 
 #include "config/cat.hpp"

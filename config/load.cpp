@@ -3,7 +3,6 @@
 
 #include "config/cat.hpp"
 #include "config/check.hpp"
-#include "config/inert.hpp"
 #include "config/schema.hpp"
 #include "config/yaml_parse.hpp"
 
@@ -15,16 +14,6 @@
 namespace shunt::config {
 
 namespace {
-
-/// Says which keys of the file ask for something that the router does not do.
-void warn_inert(const settings& s, const found_keys& keys, report& out) {
-  static const settings defaults;
-  for (const auto& row : settings_schema()) {
-    const auto reason = inert_reason(row.path);
-    if (!reason.empty() && keys.has(row.path) && !row.same(s, defaults))
-      out.warn(keys.line(row.path), row.path, cat("has no effect: ", reason));
-  }
-}
 
 /// The map of keys at the root; an empty one for an empty file.
 yaml_ptr root_map(yaml_ptr root, report& out) {
@@ -39,7 +28,6 @@ void fill(settings& s, const yaml_node& root, report& out) {
   const found_keys keys{root, "", paths_of(schema), out};
   read_fields(schema, keys, "", s, out);
   complete_and_check(s, keys, out);
-  warn_inert(s, keys, out);
 }
 
 [[noreturn]] void fail(std::string_view file_name, std::string_view message) {

@@ -1,7 +1,6 @@
 // What an operator may set, typed. Members are named and nested exactly as the keys of the file,
-// and a default-constructed `settings` is what an empty file gives. Keys that are read but do
-// nothing yet are listed in inert.hpp. Members hold what the file says; where 0 or "absent" stands
-// for something else, a member function at the end says what.
+// and a default-constructed `settings` is what an empty file gives. Members hold what the file says;
+// where 0 or "absent" stands for something else, a member function at the end says what.
 #pragma once
 
 #include "config/sections.hpp"

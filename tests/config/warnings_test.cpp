@@ -1,12 +1,9 @@
 // Warnings: mistyped keys and keys that do nothing yet.
-#include "config/inert.hpp"
-#include "config/schema.hpp"
 #include "support.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <vector>
 
 namespace shunt::config::test {
@@ -82,20 +79,6 @@ TEST(Warnings, KeysThatWorkAreSilent) {
                           "oauth: {client_name: x}\ntoken_fetcher_max_retries: 7\n"
                           "per_app_prometheus_http_metrics_reporting: true\n"),
               IsEmpty());
-}
-
-TEST(Warnings, TheInertListNamesOnlyKeysThatExist) {
-  // A name that no key has would silently warn of nothing.
-  std::size_t inert = 0;
-  for (const auto& row : settings_schema())
-    inert += inert_reason(row.path).empty() ? 0 : 1;
-  EXPECT_GE(inert, inert_keys().size());
-  for (const auto& key : inert_keys()) {
-    const auto matches = [&](const auto& row) { return row.path == key; };
-    const auto& schema = settings_schema();
-    EXPECT_TRUE(std::any_of(schema.begin(), schema.end(), matches)) << key;
-  }
-  EXPECT_THAT(std::string{inert_reason("port")}, IsEmpty());
 }
 
 } // namespace
