@@ -114,5 +114,14 @@ TEST(Http2StreamIds, RefuseAPriorityOfNoStream) {
   EXPECT_EQ(server.goaway_code(), NGHTTP2_PROTOCOL_ERROR);
 }
 
+TEST(Http2StreamIds, RefuseAHeadThatDependsOnItself) {
+  constexpr std::uint8_t with_priority = 0x20;
+  served server;
+  server.exchange(frame::any(NGHTTP2_HEADERS, frame::end_headers | frame::end_stream | with_priority, 1,
+                             frame::number(1, 4) + "\x10" + frame::block(frame::get())));
+  EXPECT_EQ(server.goaway_code(), NGHTTP2_PROTOCOL_ERROR);
+  EXPECT_TRUE(server.opened.empty());
+}
+
 } // namespace
 } // namespace shunt::net
