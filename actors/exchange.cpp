@@ -123,7 +123,7 @@ void exchange::begin(client_connection& client) {
   own_body_bytes_ = 0;
   failed_attempts_ = 0;
   where_ = net::situation::unbound;
-  signed_ = bypassed_ = false;
+  signed_ = bypassed_ = proto_settled_ = false;
   service_times_ = {};
   tunnelled_ = client_gone_ = body_spent_ = answered_ = false;
   router_error_.clear();
@@ -286,6 +286,7 @@ net::task<exchange::way> exchange::open_way(route& found, routing::attempt_state
     if (refused)
       co_return way{false, std::move(refused)};
   }
+  proto_settled_ = true;
   // A route with a route service is closed without it, unless it says otherwise: it may be what lets nobody in.
   if (bound && where_ != net::situation::from_route_service) {
     if (!lonely && admits_nowhere(*found.pool))

@@ -192,6 +192,7 @@ private:
   std::string route_path_;
   net::situation where_ = net::situation::unbound;
   bool signed_ = false; ///< It carries a valid signature of a route service's.
+  bool proto_settled_ = false; ///< Its X-Forwarded-Proto is what any endpoint or service would be sent.
   route_service_ptr service_;              ///< While it is being asked.
   std::unique_ptr<held_requests::place> held_; ///< From the wait for an endpoint on.
   open_session session_;                   ///< Since it was asked.

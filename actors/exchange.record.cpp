@@ -78,10 +78,11 @@ void exchange::log() {
   if (here_.router.access_log == nullptr || !(rules_->logs_access || is_heard))
     return;
   const bool proxied = times_.proxied.time_since_epoch().count() != 0;
+  const bool forwarded = times_.proxying.time_since_epoch().count() != 0;
   const bool reached = endpoint_ != nullptr && !backend_.empty();
   const auto& protected_names = rules_->settings.hop_by_hop_headers_to_filter;
   out_.clear();
-  if (reached)
+  if (forwarded)
     net::append_forwarded_for(out_, head, client_->who->ip, protected_names);
   const auto& names = rules_->logged_headers;
   logged_values_.resize(names.size());
@@ -98,8 +99,8 @@ void exchange::log() {
   record.remote_address = client_->who->address;
   record.backend_address = backend_;
   record.x_forwarded_for =
-    reached ? std::string_view{out_} : net::value_of(head.fields, net::field_id::x_forwarded_for);
-  record.x_forwarded_proto = reached
+    forwarded ? std::string_view{out_} : net::value_of(head.fields, net::field_id::x_forwarded_for);
+  record.x_forwarded_proto = proto_settled_
                                ? net::forwarded_proto(head, client_->who->tls, proto_source(), protected_names)
                                : net::value_of(head.fields, net::field_id::x_forwarded_proto);
   record.vcap_request_id = net::view(id_);

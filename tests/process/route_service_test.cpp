@@ -136,6 +136,16 @@ TEST_F(RouteServices, MayAnswerThemselves) {
   EXPECT_EQ(line.at("data").at("status-code"), 403);
 }
 
+TEST_F(RouteServices, AreLoggedWithWhatTheyWereSent) {
+  logic.answer_with(answers::ok("by itself"));
+  const auto host = bound(app, service);
+  EXPECT_EQ(here().get(host, "/", "X-Forwarded-For: 9.9.9.9\r\n").status, 200);
+  EXPECT_EQ(logic.last_request().one("X-Forwarded-For"), "9.9.9.9, 127.0.0.1");
+  const auto line = here().under_test.wait_for_access(host + " - [");
+  EXPECT_THAT(line, HasSubstr(R"(x_forwarded_for:"9.9.9.9, 127.0.0.1" x_forwarded_proto:"http")"));
+  EXPECT_THAT(line, HasSubstr(R"(app_id:"-")"));
+}
+
 TEST_F(RouteServices, StillGetTheTrafficOfAnAppThatIsStopped) {
   logic.answer_with(answers::ok("asleep"));
   const auto host = bound(app, service);
@@ -257,9 +267,13 @@ TEST_F(RouteServices, WithUrlsThatAreNoneAreAnError) {
 
 TEST_F(RouteServices, GetNoWebSocketsUnlessTheFileSaysSo) {
   const auto host = bound(app, service);
-  const auto answer = here().get(host, "/", "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+  const auto answer =
+    here().get(host, "/", "Connection: Upgrade\r\nUpgrade: websocket\r\nX-Forwarded-For: 9.9.9.9\r\n");
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.one("X-Cf-RouterError"), "route_service_unsupported");
+  EXPECT_THAT(here().under_test.wait_for_access(host + " - ["),
+              HasSubstr(R"(x_forwarded_for:"9.9.9.9" x_forwarded_proto:"http")"))
+    << "only the latter was settled before the service's turn";
 }
 
 TEST(RouteServicesElsewhere, AreNotLookedForAtBlockedAddresses) {

@@ -169,6 +169,8 @@ TEST_F(NegotiatedSessions, MustGoBackToTheirInstance) {
   const auto lost = ask.get(host, {"-H", "Authorization: Negotiate x", "-b", "__VCAP_ID__=long-gone"});
   EXPECT_EQ(lost.status, 502);
   EXPECT_EQ(lost.one("X-Cf-RouterError"), "endpoint_failure (No endpoints available)");
+  EXPECT_THAT(here().under_test.wait_for_access("endpoint_failure (No endpoints available)"),
+              testing::HasSubstr(R"(x_forwarded_for:"127.0.0.1" x_forwarded_proto:"http")"));
   EXPECT_EQ(lost.body, "502 Bad Gateway: Registered endpoint failed to handle the request.\n");
   EXPECT_EQ(ask.get(host, {"-H", "Authorization: Basic x", "-b", "__VCAP_ID__=long-gone"}).status, 200);
   EXPECT_EQ(ask.get(host, {"-H", "Authorization: Negotiate x"}).status, 200) << "nobody in particular";
