@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace shunt {
 
@@ -164,9 +165,10 @@ bool exchange::sign_request() {
   if (!head.path_and_query.starts_with('/'))
     forwarded_url_.append("/");
   forwarded_url_.append(head.path_and_query);
+  // Not when it was received: a request that waited for an endpoint first would be sent with an old signature.
+  const routing::unix_ns now = std::chrono::nanoseconds{std::chrono::system_clock::now().time_since_epoch()}.count();
   return here_.route_services.codec(rules_->route_services)
-    .sign({.forwarded_url = forwarded_url_, .requested = times_.received_unix_ns, .session = session_text_},
-          nonce, signature_);
+    .sign({.forwarded_url = forwarded_url_, .requested = now, .session = session_text_}, nonce, signature_);
 }
 
 void exchange::begin_session() {

@@ -320,6 +320,30 @@ TEST(RouteServicesElsewhere, AreStrictAboutSignaturesOfUnboundRoutesIfTold) {
   EXPECT_EQ(value(scrape(strict), "rejected_requests"), 1) << "the forged one had a route";
 }
 
+TEST(RouteServicesElsewhere, GetAFreshSignatureHoweverLongARequestWasHeld) {
+  stage here{settings({{"route_services", {{"without_backends", false}}}, {"prometheus", {{"enabled", true}}}})};
+  const backend app{answers::echo()};
+  const backend logic;
+  const tls_backend service{logic, {.own = &service_certificate()}};
+  const nlohmann::json registration{
+    {"route_service_url", "https://127.0.0.1:" + std::to_string(service.port())}, {"options", {{"hold", "60s"}}}};
+  const auto host = here.mapped(app, registration);
+  here.unmap(host, app);
+  client held{here.under_test.port()};
+  held.send(get_request(host));
+  ASSERT_TRUE(eventually([&] { return value(scrape(here), "shunt_holding_requests") == 1; }));
+  const std::chrono::nanoseconds before = std::chrono::system_clock::now().time_since_epoch();
+  here.map(host, app, registration);
+  EXPECT_EQ(held.response().status, 200);
+  const auto asked = logic.last_request();
+  const routing::signature_key key{secret};
+  routing::signature_codec codec{key};
+  const auto verdict =
+    codec.verify(asked.one("X-CF-Proxy-Signature"), asked.one("X-CF-Proxy-Metadata"), before.count(), 60s);
+  ASSERT_EQ(verdict.outcome, routing::signature_outcome::valid);
+  EXPECT_GE(verdict.request.requested, before.count()) << "it would be the older the longer the request waited";
+}
+
 TEST(RouteServicesElsewhere, KeepTheOldOrderForEmptyRoutesIfTold) {
   stage old{settings({{"route_services", {{"without_backends", false}}}})};
   const backend app{answers::echo()};
