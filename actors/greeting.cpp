@@ -123,8 +123,11 @@ net::task<bool> shake_hands(loop_context& here, net::wire& wire, client_identity
   auto session = tls == nullptr ? nullptr : tls->new_session(wire.loop().index());
   if (!session)
     co_return false;
-  const auto failed = co_await wire.secure(
-    std::make_unique<net::tls_engine>(std::move(session)), rules->settings.read_header_timeout);
+  std::chrono::nanoseconds patience = rules->settings.read_header_timeout;
+  if (here.draining)
+    patience = draining_patience;
+  const auto failed =
+    co_await wire.secure(std::make_unique<net::tls_engine>(std::move(session)), patience);
   const auto& engine = *wire.tls();
   if (failed) {
     loop_counters::add(here.counters.failed_handshakes);

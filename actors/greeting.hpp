@@ -4,7 +4,12 @@
 
 #include "actors/connection.hpp"
 
+#include <chrono>
+
 namespace shunt {
+
+/// How long a client that has said nothing yet may hold up a drain: it may have connected a moment ago.
+inline constexpr std::chrono::seconds draining_patience{1};
 
 /// Finds out who the client is; `who.tls` says whether it is to speak TLS. False when it is not to be
 /// served; whoever closes the connection need not say anything more.

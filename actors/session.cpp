@@ -14,7 +14,6 @@ using namespace std::chrono_literals;
 
 /// After a burst the rest goes back to the heap.
 constexpr std::size_t spare_exchanges_max = 1024;
-constexpr auto first_request_patience = 1s; ///< For connections accepted just before a drain.
 
 /// Pipelined requests served before others on the loop get their turn. Without an end to it, one
 /// client's burst would hold up everybody, and, where the compiler does not turn the resumption of
@@ -100,6 +99,7 @@ void session::set_idle(bool idle) {
 
 net::task<void> session::run() {
   const bool fine = co_await greet(here_, *client_.wire, identity_);
+  greeting_ = false;
   if (!fine) { // With TLS 1.3 a request may be on its way already: see `linger`.
     client_.unread = true;
     co_await linger();
@@ -128,13 +128,15 @@ void session::drain() {
     link_->shut_down();
     return;
   }
+  if (greeting_)
+    client_.wire->receive_within(draining_patience);
   if (served_ > 0 || client_.idle)
     client_.close_after = true; // Else after its first request.
   if (!client_.idle)
     return;
   // A client that connected a moment ago may have sent its request already.
   if (served_ == 0)
-    client_.wire->rest(first_request_patience);
+    client_.wire->rest(draining_patience);
   else
     client_.wire->interrupt();
 }
@@ -160,7 +162,7 @@ net::task<bool> session::wait_for_request() {
   const bool first = served_ == 0 && settings.read_header_timeout.count() > 0;
   std::chrono::nanoseconds patience = settings.frontend_idle_timeout;
   if (here_.draining)
-    patience = first_request_patience;
+    patience = draining_patience;
   else if (first)
     patience = settings.read_header_timeout;
   auto failed = co_await client_.wire->receive_idle(patience);

@@ -62,6 +62,7 @@ private:
   loop_context& here_;
   client_identity identity_; ///< Of a client that was accepted.
   client_connection client_;
+  bool greeting_ = true; ///< No request can have begun.
   std::uint64_t served_ = 0;
   unsigned pipelined_ = 0; ///< Requests that were there before they were waited for.
   net::http2_link_ptr link_; ///< While it serves streams.

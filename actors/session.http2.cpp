@@ -26,6 +26,9 @@ net::task<bool> session::begins_http2() {
   const auto& settings = here_.rules->settings;
   if (identity_.tls || !settings.enable_h2c)
     co_return false;
+  const bool begun = co_await wait_for_request();
+  if (!begun)
+    co_return false;
   auto& wire = *client_.wire;
   wire.receive_within(settings.read_header_timeout);
   while (wire.bytes().size() < preface.size() && preface.starts_with(wire.bytes())) {

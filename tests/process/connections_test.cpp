@@ -203,6 +203,15 @@ TEST_F(QuietClients, AreEndedBeforeTheirFirstRequest) {
   EXPECT_TRUE(is_ended(one));
 }
 
+TEST(SilentClients, AreEndedAsIdleOnesWhereEitherHttpMayBeginAndHeadsMayTakeForEver) {
+  const stage here{{{"enable_http2", true},
+                    {"enable_h2c", true},
+                    {"read_header_timeout", "0s"},
+                    {"frontend_idle_timeout", slowed_text(300ms)}}};
+  client one{here.under_test.port()};
+  EXPECT_TRUE(one.sees_close());
+}
+
 TEST_F(QuietClients, AreEndedInTheMiddleOfAHead) {
   const backend there;
   const auto host = here().mapped(there);

@@ -1,6 +1,8 @@
 // Signals: draining without losing a request, stopping at once, reopening the access log.
 #include "tests/process/harness/gate.hpp"
 #include "tests/process/harness/stage.hpp"
+#include "tests/process/harness/tls_client.hpp"
+#include "tests/process/harness/tls_settings.hpp"
 
 #include <gtest/gtest.h>
 
@@ -85,6 +87,32 @@ TEST_F(Lifecycle, DrainOfAnIdleRouterEndsAtOnce) {
   process().signal(SIGUSR1);
   EXPECT_EQ(process().wait_for_exit(), 0);
   EXPECT_TRUE(idle.sees_close());
+}
+
+TEST_F(Lifecycle, DrainDoesNotWaitForClientsThatHaveNotGreeted) {
+  const auto own = tls_kit::mint({.common_name = "front.test", .dns = {"front.test"}});
+  start(tls_front({&own}, {{"go_max_procs", 1}, {"drain_timeout", "600s"}, {"read_header_timeout", "600s"}}));
+  const auto host = here().mapped(there);
+  client silent{here().under_test.tls_port()};
+  tls_client later{here().under_test.tls_port(), {.name = "front.test"}};
+  EXPECT_EQ(later->send(get_request(host)).response().status, 200) << "so the first was accepted, too";
+  process().signal(SIGUSR1);
+  EXPECT_EQ(process().wait_for_exit(), 0);
+  EXPECT_TRUE(silent.sees_close());
+}
+
+TEST_F(Lifecycle, DrainDoesNotWaitToHearWhichHttpASilentClientSpeaks) {
+  start({{"go_max_procs", 1},
+         {"enable_http2", true},
+         {"enable_h2c", true},
+         {"drain_timeout", "600s"},
+         {"read_header_timeout", "600s"}});
+  const auto host = here().mapped(there);
+  client silent{port()};
+  EXPECT_EQ(here().get(host).status, 200) << "so the first was accepted, too";
+  process().signal(SIGUSR1);
+  EXPECT_EQ(process().wait_for_exit(), 0);
+  EXPECT_TRUE(silent.sees_close());
 }
 
 TEST_F(Lifecycle, DrainWaitsForTunnels) {
