@@ -370,7 +370,7 @@ net::task<attempt_result> attempt::answer_client() {
   of_.status_ = of_.response_.status;
   if (const auto* error = net::find_field(of_.response_.fields, net::field_id::x_cf_routererror))
     of_.router_error_ = error->value;
-  const bool traced = of_.wants_trace() && !asks_route_service();
+  const bool traced = shows_way();
   of_.make_sticky_cookie();
   auto* const outline = client_.http_major == 2 ? &of_.outline : nullptr;
   of_.answer_.clear();
@@ -477,8 +477,13 @@ net::task<attempt_result> attempt::open_tunnel() {
   if (websocket_)
     loop_counters::add(here_.counters.websocket_upgrades);
   of_.make_sticky_cookie();
+  const bool traced = shows_way();
   of_.answer_.clear();
-  net::append_upgrade_head(of_.answer_, of_.response_, net::view(of_.id_), of_.cookie_line_);
+  net::append_upgrade_head(of_.answer_, of_.response_,
+                           {.request_id = net::view(of_.id_),
+                            .trace_router = traced ? std::string_view{here_.router.own_ip} : std::string_view{},
+                            .trace_backend = traced ? address_ : std::string_view{},
+                            .cookie_line = of_.cookie_line_});
   up_->unpin();
   if (telling_continue_)
     co_await continue_told_;

@@ -56,6 +56,8 @@ private:
 
   bool asks_route_service() const { return of_.where_ == net::situation::to_route_service; }
   bool hairpins() const { return asks_route_service() && of_.hairpinned_; }
+  /// Whether the response tells by which router and from which backend it came.
+  bool shows_way() const { return of_.wants_trace() && !asks_route_service(); }
   const net::backend_tls* tls_rules() const; ///< By which the endpoint is trusted.
   /// Where its idle connections are kept.
   std::string_view pool_key() const {

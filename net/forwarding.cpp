@@ -409,17 +409,15 @@ void append_interim_head(std::string& out, const response_head& head,
   to.end();
 }
 
-void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id,
-                         std::string_view cookie_line) {
+void append_upgrade_head(std::string& out, const response_head& head, const response_facts& facts) {
   head_writer to{out};
   append_status_line(to, head, false);
-  const response_facts facts{.request_id = request_id};
   response_fields<response_kind::switching> fields{to, head, facts};
   fields.append_kept(false);
   to.line(connection, "Connection", "Upgrade");
   to.line(upgrade, "Upgrade", head.upgrade_protocol);
   fields.append_own();
-  to.lines(cookie_line);
+  to.lines(facts.cookie_line);
   to.end();
 }
 

@@ -62,7 +62,7 @@ void append_forwarded_for(std::string& out, const request_head& head, std::strin
 std::string_view forwarded_proto(const request_head& head, bool tls, proto_source source,
                                  std::span<const std::string> protected_names);
 
-/// How the body of a response travels to the client.
+/// What the router adds to a response, and how its body travels to the client.
 struct response_facts {
   std::string_view request_id = {};
   std::string_view date = {};          ///< Added when the backend sent none.
@@ -82,9 +82,9 @@ void append_response_head(std::string& out, const response_head& head, const res
 /// Appends an informational response (1xx but not 101).
 void append_interim_head(std::string& out, const response_head& head,
                          const response_rewrite* rewrite);
-/// Appends the 101 that begins a tunnel.
-void append_upgrade_head(std::string& out, const response_head& head, std::string_view request_id,
-                         std::string_view cookie_line);
+/// Appends the 101 that begins a tunnel. Of the facts: the id, the trace and the cookie. The operator's rules
+/// are not for it.
+void append_upgrade_head(std::string& out, const response_head& head, const response_facts& facts);
 
 /// The framing towards a client: chunked needs HTTP/1.1, an unknown length without it ends with
 /// the connection.

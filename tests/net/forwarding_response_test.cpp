@@ -220,7 +220,7 @@ TEST_F(ResponseHead, OfAnUpgradeKeepsTheUpgrade) {
   parse("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade, X-Hop\r\nupgrade: WebSocket\r\n"
         "Sec-WebSocket-Accept: a\r\nX-Hop: 1\r\n");
   std::string out;
-  append_upgrade_head(out, head, "id-1", {});
+  append_upgrade_head(out, head, {.request_id = "id-1"});
   EXPECT_EQ(out, "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: a\r\n"
                  "Connection: Upgrade\r\nUpgrade: WebSocket\r\nX-Vcap-Request-Id: id-1\r\n\r\n");
 }

@@ -67,7 +67,12 @@ std::string answer(const std::string& fields, int column, bool traced = false) {
                             .cookie_line = {}});
       break;
     case response_kind::interim: append_interim_head(out, head, nullptr); break;
-    case response_kind::switching: append_upgrade_head(out, head, "id-1", {}); break;
+    case response_kind::switching:
+      append_upgrade_head(out, head,
+                          {.request_id = "id-1",
+                           .trace_router = traced ? "own" : "",
+                           .trace_backend = traced ? "own" : ""});
+      break;
   }
   return out;
 }
@@ -116,13 +121,15 @@ TEST(ResponseTable, FramesNothingButTheLastResponse) {
   }
 }
 
-TEST(ResponseTable, ShowsTheWayInTheLastResponseAlone) {
+TEST(ResponseTable, ShowsTheWayInEveryResponseThatIsNotInterim) {
   for (const auto* name : {"X-Vcap-Router", "X-Vcap-Backend", "X-Cf-RouteEndpoint"}) {
     const auto theirs = std::string{name}.append(": theirs\r\n");
-    EXPECT_EQ(values(answer(theirs, 0, true), name), "own");
-    EXPECT_EQ(values(answer("Connection: "s.append(name).append("\r\n"), 0, true), name), "own");
-    for (const int column : {1, 2})
-      EXPECT_EQ(values(answer(theirs, column, true), name), "theirs");
+    for (const int column : {0, 2}) {
+      EXPECT_EQ(values(answer(theirs, column, true), name), "own") << kinds[column];
+      EXPECT_EQ(values(answer("Connection: "s.append(name).append("\r\n"), column, true), name), "own")
+        << kinds[column];
+    }
+    EXPECT_EQ(values(answer(theirs, 1, true), name), "theirs");
   }
 }
 

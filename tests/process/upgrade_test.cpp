@@ -12,7 +12,9 @@ namespace {
 
 class Upgrades : public SharedStage<Upgrades> {
 public:
-  static nlohmann::json configuration() { return {{"endpoint_timeout", slowed_text(500ms)}}; }
+  static nlohmann::json configuration() {
+    return {{"endpoint_timeout", slowed_text(500ms)}, {"trace_key", "open-sesame"}};
+  }
 
 protected:
   static std::string upgrade(const std::string& host, const std::string& token = "websocket",
@@ -46,6 +48,24 @@ TEST_F(Upgrades, CarryEveryByteBothWays) {
   EXPECT_EQ(request.one("Upgrade"), "websocket");
   EXPECT_TRUE(request.lists("Connection", "Upgrade"));
   EXPECT_EQ(request.one("Sec-WebSocket-Key"), "x");
+}
+
+TEST_F(Upgrades, TellTheBackendToWhoKnowsTheTraceKey) {
+  const backend there{answers::upgrade_echo()};
+  const auto host = here().mapped(there);
+  for (const std::string key : {"open-sesame", "guess"}) {
+    client one{port()};
+    one.send(get_request(host, "/ws", "Connection: Upgrade\r\nUpgrade: websocket\r\nX-Vcap-Trace: " + key + "\r\n"));
+    const auto answer = one.response_head();
+    EXPECT_EQ(answer.status, 101);
+    const bool known = key == "open-sesame";
+    EXPECT_EQ(answer.has("X-Vcap-Router"), known);
+    EXPECT_EQ(answer.has("X-Vcap-Backend"), known);
+    EXPECT_EQ(answer.has("X-Cf-RouteEndpoint"), known);
+    if (known) {
+      EXPECT_EQ(answer.one("X-Vcap-Backend"), there.address());
+    }
+  }
 }
 
 TEST_F(Upgrades, CarryMuchInBothDirectionsAtOnce) {
