@@ -33,7 +33,8 @@ void trim(Container& reused) {
 
 net::task<void> exchange::serve(client_connection& client) {
   begin(client);
-  const bool for_router = is_health_check() || head.form == net::target_form::asterisk;
+  const bool unnoted = head.form == net::target_form::asterisk; // As what gorouter's library answers by itself.
+  const bool for_router = unnoted || is_health_check();
   std::string defect;
   try {
     co_await answer();
@@ -48,7 +49,8 @@ net::task<void> exchange::serve(client_connection& client) {
   times_.ended = exchange_times::clock::now();
   if (!for_router)
     count();
-  log();
+  if (!unnoted)
+    log();
   endpoint_ = nullptr;
   service_ = nullptr;
   held_.reset();

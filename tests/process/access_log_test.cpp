@@ -74,6 +74,15 @@ TEST_F(AccessLog, TellsAllAboutAnOrdinaryRequest) {
                 .instance = R"("ins")"});
 }
 
+TEST_F(AccessLog, LeavesOutQuestionsToTheServerAsAWhole) {
+  const auto host = fresh_host();
+  EXPECT_EQ(one.send("OPTIONS * HTTP/1.1\r\nHost: " + host + "\r\n\r\n").response("OPTIONS").status, 200);
+  EXPECT_EQ(one.send(get_request(host)).response().status, 404);
+  here().under_test.wait_for_access(host + " - [");
+  for (const auto& line : here().under_test.access_log())
+    EXPECT_EQ(line.find("OPTIONS *"), line.npos) << line;
+}
+
 TEST_F(AccessLog, CarriesTheIdThatTheResponseHad) {
   const auto answer = one.send(get_request("id.test")).response();
   const auto line = here().under_test.wait_for_access("id.test - [");
