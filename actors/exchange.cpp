@@ -66,10 +66,8 @@ net::task<void> exchange::answer() {
     nothing.status = 200;
     return respond(std::move(nothing));
   }
-  if (auto refused = check()) {
-    client_->close_after = true;
+  if (auto refused = check())
     return respond(std::move(*refused));
-  }
   if (body_is_broken()) {
     client_->close_after = client_->unread = true;
     return respond(net::describe(router_error::malformed_body, head.host));

@@ -61,6 +61,16 @@ TEST_F(Errors, EmptyHostIsRefused) {
   }
 }
 
+TEST_F(Errors, EmptyHostLeavesTheConnectionOpen) {
+  const backend there;
+  const auto host = here().mapped(there);
+  client one{port()};
+  const auto answer = one.send("POST / HTTP/1.1\r\nHost:\r\nContent-Length: 4\r\n\r\nbody").response("POST");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_FALSE(answer.has("Connection"));
+  EXPECT_EQ(one.send(get_request(host)).response().status, 200);
+}
+
 TEST_F(Errors, UnknownRouteNamesTheHostAsReceived) {
   const auto answer = here().get("No-Where.test:8080", "/p?q");
   EXPECT_EQ(answer.status, 404);
