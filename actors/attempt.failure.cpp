@@ -71,6 +71,8 @@ attempt_result attempt::handshake_failure(error_code code) const {
     return tls_failure(net::tls_handshake_timed_out());
   if (code == asio::error::eof)
     return failed_unsent(routing::failure_class::eof, "EOF");
+  if (code == asio::error::connection_reset)
+    return failed_unsent(routing::failure_class::reset_on_read, peer_text("read", code));
   return failed_unsent(routing::failure_class::other, peer_text("read", code));
 }
 

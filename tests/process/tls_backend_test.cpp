@@ -332,6 +332,19 @@ TEST_F(TlsBackends, ThatFailAreReplacedByGoodOnes) {
   }
 }
 
+TEST_F(TlsBackends, ThatResetTheHandshakeAreLeftAloneForAWhile) {
+  const tls_backend good{behind, {.own = &certificates().good}};
+  const tls_backend bad{behind, {.own = &certificates().good, .resets = true}};
+  const auto host = fresh_host();
+  map(host, bad);
+  map(host, good);
+  for (int i = 0; i < 10; ++i)
+    EXPECT_EQ(here().get(host).status, 200);
+  EXPECT_EQ(bad.connection_count(), 1u);
+  EXPECT_THAT(failure_line(bad.address()).at("error").get<std::string>(), HasSubstr("connection reset by peer"));
+  EXPECT_TRUE(here().under_test.lists(host, bad.address())) << "that is no reason to take it out";
+}
+
 TEST_F(TlsBackends, MustHaveTheNameEvenIfTheyAreResumed) {
   const tls_backend there{behind, {.own = &certificates().named}};
   EXPECT_EQ(here().get(mapped(there)).status, 200);

@@ -61,9 +61,11 @@ void tls_backend::accept_all() {
 void tls_backend::welcome(stream_socket accepted) {
   if (options_.stalls) {
     stalled_.push_back(std::move(accepted));
-  } else if (!options_.says_instead.empty()) {
+  } else if (options_.resets || !options_.says_instead.empty()) {
     try {
       accepted.receive(); // The hello. Closing with unread bytes would reset the connection.
+      if (options_.resets)
+        return accepted.reset();
       accepted.send(options_.says_instead);
     } catch (const socket_error&) {
       // The router went away; what that means is for the test to say.

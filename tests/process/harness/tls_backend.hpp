@@ -22,6 +22,7 @@ struct tls_backend_options {
   const tls_kit::minted* asks_for = nullptr; ///< Demands a certificate, it says of this CA,
   const tls_kit::minted* trusts = nullptr;   ///< and accepts one of that. None: of the same.
   bool stalls = false;                       ///< Accepts, and never says a word.
+  bool resets = false;                       ///< Hears the hello, and resets the connection.
   std::string says_instead = {};             ///< In plain, and closes. For backends without TLS.
 };
 
