@@ -146,7 +146,9 @@ net::task<attempt_result> attempt::secure_backend() {
     tls == nullptr ? nullptr : tls->new_session(tls_->name, wants_http2(), tls_->session.get());
   if (!session)
     co_return tls_failure(net::tls_name_impossible(tls_->name));
-  const auto [patience, cut_short] = within_limit(rules.settings.tls_handshake_timeout);
+  // A route service has no time of its own for that, but what the whole exchange has.
+  const bool elsewhere = asks_route_service() && !hairpins();
+  const auto [patience, cut_short] = within_limit(elsewhere ? 0ns : rules.settings.tls_handshake_timeout);
   const auto began = std::chrono::steady_clock::now();
   const auto code =
     co_await up_->secure(std::make_unique<net::tls_engine>(std::move(session)), patience);

@@ -289,6 +289,20 @@ TEST(RouteServicesElsewhere, AreNotLookedForAtBlockedAddresses) {
   EXPECT_EQ(logic.request_count(), 0u);
 }
 
+TEST(RouteServicesElsewhere, HaveTheTimeOfTheWholeRequestForTheirHandshake) {
+  stage impatient{settings({{"tls_handshake_timeout", "1ms"},
+                            {"endpoint_timeout", slowed_text(400ms)},
+                            {"route_services", {{"max_attempts", 1}}}})};
+  const backend app{answers::echo()};
+  const backend logic;
+  const tls_backend service{logic, {.own = &service_certificate(), .stalls = true}};
+  const auto host =
+    impatient.mapped(app, {{"route_service_url", "https://127.0.0.1:" + std::to_string(service.port())}});
+  const auto answer = impatient.get(host);
+  EXPECT_EQ(answer.status, 502);
+  EXPECT_EQ(answer.one("X-Cf-RouterError"), "endpoint_failure (context deadline exceeded)");
+}
+
 TEST(RouteServicesElsewhere, AreRefusedWithoutASecret) {
   stage without;
   const backend app{answers::echo()};
