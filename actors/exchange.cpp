@@ -473,10 +473,14 @@ void exchange::judge(const attempt_result& ended) {
   auto* pool = leased == nullptr ? nullptr : leased->pool(route_path_);
   if (clients_fault || ended.ended == kind::overloaded || pool == nullptr)
     return;
+  // It may have been registered anew meanwhile, otherwise than before: then another stands in its place.
+  auto* judged = pool->find_address(endpoint_->about().address());
+  if (judged == nullptr)
+    return;
   const bool success = ended.ended == kind::answered && status_ < 500;
-  if (pool->request_ended(*endpoint_, success, exchange_times::clock::now(), rules_->outliers)) {
+  if (pool->request_ended(*judged, success, exchange_times::clock::now(), rules_->outliers)) {
     loop_counters::add(here_.counters.ejections);
-    here_.requests.ejected(endpoint_->about());
+    here_.requests.ejected(judged->about());
   }
 }
 

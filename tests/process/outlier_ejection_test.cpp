@@ -1,8 +1,11 @@
 // An instance that is broken costs a few requests, and is tried again after a while.
+#include "tests/process/harness/gate.hpp"
 #include "tests/process/harness/scrape.hpp"
 #include "tests/process/harness/stage.hpp"
 
 #include <gtest/gtest.h>
+
+#include <list>
 
 namespace shunt::test {
 namespace {
@@ -62,6 +65,37 @@ TEST_F(OutlierEjection, LeavesARouteItsShareOfInstances) {
     here().map(host, each);
   }
   EXPECT_EQ(answered(host, 30, 500), 30); // Not 503: one of them is asked on.
+}
+
+TEST_F(OutlierEjection, JudgesAnInstanceThatRegisteredAnewMeanwhileByItsSlowRequests) {
+  const gate held;
+  backend there[2];
+  there[0].answer_with([held](backend_session& session) {
+    if (session.request.target == "/hold") {
+      held.wait(session);
+      session.send(broken);
+    } else {
+      answers::ok("hello")(session);
+    }
+  });
+  const auto host = fresh_host();
+  for (auto& each : there)
+    here().map(host, each);
+  std::list<client> waiting;
+  for (int i = 0; i < 2 * failures_in_a_row; ++i) // One after the other: every second is for the first.
+    waiting.emplace_back(port()).send(get_request(host, "/hold"));
+  ASSERT_TRUE(there[0].wait_for_requests(failures_in_a_row));
+  here().map(host, there[0], {{"private_instance_id", "anew"}});
+  ASSERT_TRUE(eventually([&] {
+    here().get(host);
+    return there[0].last_request().one("X-CF-InstanceID") == "anew";
+  }));
+  held.open();
+  for (auto& each : waiting)
+    each.response();
+  const auto before = there[0].request_count();
+  EXPECT_EQ(answered(host, 10, 200), 10);
+  EXPECT_EQ(there[0].request_count(), before);
 }
 
 TEST_F(OutlierEjection, CountsAttemptsThatFail) {
