@@ -430,7 +430,7 @@ void attempt::hand_back(bool response_complete) {
   // During a drain nothing idle is kept: nobody would close it.
   if (upgrade_only || !response_complete || !request_sent || !of_.request_body_.done()
       || pumped_.end != net::relay_end::complete || !of_.response_.keep_alive || asked_to_close
-      || here_.draining || of_.rules_ != here_.rules || !net::open_sockets.upstream_fits())
+      || here_.draining || of_.rules_ != here_.rules || net::open_sockets.crowded())
     return; // The destructor closes it.
   up_->receive_within(0s);
   up_->want_buffer(net::buffer_store::block_bytes);

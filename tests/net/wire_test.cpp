@@ -513,5 +513,23 @@ TEST(SocketCount, LeavesRoomForClientsWhenBackendsHaveMuch) {
   EXPECT_TRUE(of.client_fits());
 }
 
+TEST(SocketCount, IsCrowdedForAsLongAsNoBackendFits) {
+  socket_count of;
+  for (int i = 0; i < 29; ++i)
+    of.opened();
+  EXPECT_FALSE(of.crowded());
+  of.set_most(32);
+  EXPECT_FALSE(of.crowded());
+  of.opened();
+  EXPECT_TRUE(of.crowded());
+  of.opened();
+  of.closed();
+  EXPECT_TRUE(of.crowded());
+  of.closed();
+  EXPECT_FALSE(of.crowded());
+  of.set_most(16);
+  EXPECT_TRUE(of.crowded());
+}
+
 } // namespace
 } // namespace shunt::net
