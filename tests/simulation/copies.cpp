@@ -257,25 +257,41 @@ std::string world::differing_digests() {
   return {};
 }
 
+/// Some holder heard it itself, and it has TLS.
+bool world::is_spared_anywhere(std::size_t r) const {
+  const auto spares = [&](std::size_t i) {
+    const auto& replica = *nodes_[i].replicas[routes_[r].shard];
+    if (!replica.holds())
+      return false;
+    for (const auto& path : replica.table().tell(routes_[r].host, local(i)).paths)
+      for (const auto& each : path.members)
+        if (each.target->address() == address_of(r) && each.target->tls() && !each.provisional)
+          return true;
+    return false;
+  };
+  const auto all = live();
+  return std::any_of(all.begin(), all.end(), spares);
+}
+
 std::string world::overdue_copy() {
   for (const auto i : live())
     for (std::size_t r = 0; r < routes_.size(); ++r) {
       const auto& app = routes_[r];
       const auto& replica = *nodes_[i].replicas[app.shard];
       const bool has_others = !nodes_[i].views[app.shard].others.empty(); // Otherwise it waits for their return at first.
-      if (!app.registered && !app.by_word && !app.has_tls && replica.holds() && has_others
-          && replica.table().endpoint_at(app.host, "", address_of(r)) != nullptr)
+      if (!app.registered && replica.holds() && has_others
+          && replica.table().endpoint_at(app.host, "", address_of(r)) != nullptr
+          && !(app.has_tls && is_spared_anywhere(r)))
         return nodes_[i].name + " still has " + app.host + " at " + std::string{address_of(r)} + ", which nobody hears since "
                + seconds(time_.now() - app.heard);
     }
   return {};
 }
 
-void world::check_gone() {
+void world::check_gone(nanoseconds apart) {
   for (std::size_t r = 0; r < routes_.size(); ++r) {
     const auto& app = routes_[r];
-    // A registration within a second of it ties, and the endpoint goes when it is stale.
-    if (app.registered || !app.by_word || app.since - app.published < 1500ms)
+    if (app.registered || !app.by_word || app.since - app.published < apart)
       continue;
     const auto s = app.shard;
     const auto has = [&](std::size_t i) {
@@ -285,7 +301,7 @@ void world::check_gone() {
     const auto applied = std::find_if(everybody.begin(), everybody.end(), [&](std::size_t i) {
       const auto& n = nodes_[i];
       return n.holds_since[s] >= 0ns && n.views[s].held && n.sightings[r].unregistered >= n.holds_since[s]
-             && n.sightings[r].unregistered >= app.since && !has(i);
+             && n.sightings[r].unregistered >= app.since;
     });
     if (applied == everybody.end())
       continue;

@@ -15,6 +15,8 @@ constexpr auto look_every = 250ms;
 constexpr auto settled_after = 5s;  ///< After the last fault.
 constexpr auto in_sync_after = 15s; ///< Likewise: everybody registered again, several times.
 constexpr auto pruned_after = 40s;  ///< Likewise: what is stale was asked about, twice if need be.
+/// A registration and what ends it: if they are closer they may tie, and the endpoint goes when it is stale.
+constexpr auto apart = 1500ms;
 
 } // namespace
 
@@ -78,6 +80,7 @@ void world::look() {
   if (since >= pruned_after) {
     if (auto overdue = overdue_copy(); !overdue.empty())
       fail("over", std::move(overdue));
+    check_gone(0s);
     if (!pruned_.met)
       expect(pruned_, differing_digests());
     if (since >= pruned_after + 1s && !pruned_.met)
@@ -97,7 +100,7 @@ void world::judge_expectations() {
     fail("newest", newest_.objection);
   if (std::exchange(judged_, true))
     return;
-  check_gone();
+  check_gone(apart);
   agreed_ = equal_ = newest_ = {};
 }
 

@@ -15,12 +15,13 @@
 //   digest    Within 5 s of the last fault the holders of a shard have equal digests, unless they have unlike stale
 //             thresholds: then one that was away while others pruned keeps for longer what they did.
 //   newest    By then every holder has of every app what it said last, and so has every borrower of what it leases.
-//   gone      By then an endpoint whose unregister some holder applied, and still stands by, is gone from all.
+//   gone      By then an endpoint whose unregister some holder applied, and nobody registered since, is gone from all; if it
+//             had been registered so shortly before that the two may tie, then when all is pruned.
 //   sync      15 s after the last fault everybody is in sync, ...
 //   lease     ... has exactly what its lender has of what it leases,
 //   answer    ... and nobody has waited for one for more than `answered_in`.
-//   over      40 s after it, when all is pruned that went without a word, no holder that has others to ask
-//             has any of that, but for what has TLS,
+//   over      40 s after it, when all is pruned that went, with a word or without, no holder that has others to ask
+//             has any of that, but for what has TLS and is there as some holder heard it itself,
 //   unlike    ... and the holders of a shard have equal digests.
 //
 // What follows from an event on a node is looked at when it has happened: which of its endpoints changed, and what it would
@@ -214,9 +215,10 @@ private:
   std::string disagreement();
   std::string differing_digests();
   std::string overdue_copy();
+  bool is_spared_anywhere(std::size_t route) const;
   std::string outdated_copy();
   std::string differing_lease();
-  void check_gone();
+  void check_gone(nanoseconds apart); ///< The registration and what ended it, at least.
   void check_sync();
   void fail(const char* name, std::string detail);
   std::vector<std::size_t> live() const;
