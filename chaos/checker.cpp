@@ -93,15 +93,34 @@ std::map<int, mappings_of_route> by_route(const std::vector<mapping>& all) {
   return sorted;
 }
 
-/// When each node had first served each route.
-std::map<std::pair<int, int>, nanoseconds> first_served(const history& all) {
-  std::map<std::pair<int, int>, nanoseconds> first;
+/// When each node had first served each of these routes.
+using first_served = std::map<int, std::map<int, nanoseconds>>;
+
+first_served served_first(const history& all, const std::set<int>& routes) {
+  first_served first;
   for (const auto& each : all.requests)
-    if (succeeded(each)) {
-      const auto at = first.emplace(std::pair{each.node, each.route}, each.end).first;
+    if (succeeded(each) && routes.contains(each.route)) {
+      const auto at = first[each.route].emplace(each.node, each.end).first;
       at->second = std::min(at->second, each.end);
     }
   return first;
+}
+
+/// Whether its node may not have known the route, nor anybody who could have told it.
+bool is_unheard(const request& asked, const first_served& served, const history& all, const expectations& wanted) {
+  const auto& lost = wanted.unheard;
+  if (!lost || asked.status != 503 || asked.start < lost->from || asked.start > lost->to
+      || !lost->routes.contains(asked.route))
+    return false;
+  const auto by = served.find(asked.route);
+  return by == served.end() || std::none_of(by->second.begin(), by->second.end(), [&](const auto& first) {
+    const auto [node, at] = first;
+    if (node == asked.node)
+      return at <= asked.start;
+    auto other = asked;
+    other.node = node;
+    return asked.start >= std::max(lost->shared, at + wanted.settle) && !in_outage(other, all, wanted);
+  });
 }
 
 } // namespace
@@ -112,19 +131,12 @@ judgement judge(const request& asked, const history& all, const expectations& wa
 
 verdict check(const history& all, const expectations& wanted) {
   auto mappings = by_route(all.mappings);
-  const auto served = first_served(all);
-  const auto is_unheard = [&](const request& each) {
-    if (!wanted.unheard || each.status != 503 || each.start < wanted.unheard->from
-        || each.start > wanted.unheard->to)
-      return false;
-    const auto before = served.find({each.node, each.route});
-    return before == served.end() || before->second > each.start;
-  };
+  const auto served = served_first(all, wanted.unheard ? wanted.unheard->routes : std::set<int>{});
   verdict result;
   result.outcomes.reserve(all.requests.size());
   for (const auto& each : all.requests) {
     auto judged = judge(each, mappings[each.route], all, wanted);
-    if (judged.what == outcome::failed && is_unheard(each)) {
+    if (judged.what == outcome::failed && is_unheard(each, served, all, wanted)) {
       judged.what = outcome::excused;
       ++result.unheard;
     }

@@ -24,13 +24,15 @@ struct expectations {
   nanoseconds grace = std::chrono::milliseconds{500};
   /// Statuses that a node may answer in an outage, besides 2xx.
   std::set<int> allowed_statuses = {503};
-  /// When parts of the table are lost until they are heard again: a node may answer 503 to a route
+  /// When parts of the table are lost until they are heard again: a node may answer 503 to a lost route
   /// that it has never served before, and some must meet with that.
-  struct window {
+  struct loss {
     nanoseconds from{};
     nanoseconds to{};
+    nanoseconds shared{}; ///< From then on whatever some node in order has served is known to all.
+    std::set<int> routes{}; ///< Of which nobody holds a copy.
   };
-  std::optional<window> unheard;
+  std::optional<loss> unheard;
 };
 
 enum class outcome { good, excused, failed };

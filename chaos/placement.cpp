@@ -1,5 +1,9 @@
 #include "chaos/placement.hpp"
 
+#include "chaos/emitter.hpp"
+#include "routing/placement.hpp"
+#include "routing/uri.hpp"
+
 #include <algorithm>
 
 namespace shunt::chaos {
@@ -57,6 +61,26 @@ std::string deaf(const std::map<int, json>& pages) {
     if (!entry_of(page, name_of_node(number))->at("hears_nats"))
       return name_of_node(number) + " does not hear NATS";
   return {};
+}
+
+std::set<int> held_by_none_but(const std::set<int>& nodes, const scenario& plan) {
+  std::vector<routing::placed_node> names;
+  for (int node = 0; node < plan.nodes; ++node)
+    names.push_back({name_of_node(node), {}});
+  const auto holders = plan.holders == 0 ? plan.nodes : std::min(plan.holders, plan.nodes);
+  const auto shards = static_cast<std::size_t>(plan.shards);
+  const routing::placement all{cluster_name, names};
+  std::vector<bool> is_theirs;
+  for (std::size_t shard = 0; shard < shards; ++shard) {
+    const auto rank = all.rank(shard);
+    is_theirs.push_back(std::all_of(rank.begin(), rank.begin() + holders,
+                                    [&](auto each) { return nodes.contains(each); }));
+  }
+  std::set<int> routes;
+  for (int route = 0; route < plan.all_routes(); ++route)
+    if (is_theirs[routing::shard_of(host_of(route), shards)])
+      routes.insert(route);
+  return routes;
 }
 
 } // namespace shunt::chaos

@@ -1,6 +1,7 @@
 #include "chaos/run_scenario.hpp"
 
 #include "chaos/director.hpp"
+#include "chaos/placement.hpp"
 
 #include <algorithm>
 #include <numeric>
@@ -41,6 +42,19 @@ std::vector<int> routes_asked_for(const scenario& plan) {
   return routes;
 }
 
+/// What the plan expects, and which routes are lost while nodes are: those that no others hold.
+expectations expected_of(const scenario& plan, const history& all) {
+  auto wanted = plan.expected;
+  if (auto& lost = wanted.unheard) {
+    std::set<int> nodes;
+    for (const auto& each : all.outages)
+      if (each.from <= lost->to && lost->from <= each.to)
+        nodes.insert(each.node);
+    lost->routes = held_by_none_but(nodes, plan);
+  }
+  return wanted;
+}
+
 /// What never happened cannot have gone well.
 void check_unheard(const scenario& plan, const verdict& judged, std::vector<failure>& failures) {
   if (plan.expected.unheard && judged.unheard == 0)
@@ -63,7 +77,7 @@ run_result run_scenario(const scenario& plan, std::uint64_t seed, const std::str
     play.play();
     result.all = std::move(play.notes.all);
     result.all.requests = clients.stop();
-    result.judged = check(result.all, plan.expected);
+    result.judged = check(result.all, expected_of(plan, result.all));
     auto& failures = play.notes.failures;
     check_load(plan, result.all, failures);
     check_unheard(plan, result.judged, failures);

@@ -38,11 +38,13 @@ void read_expectations(const YAML::Node& node, scenario& into) {
              {"ready_within", duration(into.ready_within)},
              {"unheard",
               [&](const YAML::Node& value) {
-                auto& window = wanted.unheard.emplace();
+                auto& lost = wanted.unheard.emplace();
                 read_keys(value, "unheard.",
-                          {{"from", duration(window.from)}, {"to", duration(window.to)}});
-                if (window.from >= window.to)
-                  throw scenario_error{"expected a `from` before `to`"};
+                          {{"from", duration(lost.from)},
+                           {"shared", duration(lost.shared)},
+                           {"to", duration(lost.to)}});
+                if (lost.from > lost.shared || lost.shared >= lost.to)
+                  throw scenario_error{"expected `from`, `shared` and `to` in this order"};
               }},
              {"allowed_statuses", [&](const YAML::Node& value) {
                 const auto all = value.as<std::vector<int>>();

@@ -141,7 +141,7 @@ nlohmann::json world::settings_of(int number) const {
     auto peers = nlohmann::json::array();
     for (const auto& each : ports_)
       peers.push_back("127.0.0.1:" + std::to_string(each.peers));
-    all["cluster"] = {{"name", "chaos"},
+    all["cluster"] = {{"name", cluster_name},
                       {"node",
                        {{"name", "router-" + std::to_string(number)},
                         {"host", "127.0.0.1"},

@@ -154,7 +154,7 @@ TEST_F(Checker, GivesAConfirmedChangeNoTimeToSettle) {
 }
 
 TEST_F(Checker, ExcusesA503ForWhatWasLostOnlyWhereItWasNeverServed) {
-  wanted.unheard = {5s, 10s};
+  wanted.unheard = {5s, 10s, 9s, {0}};
   all.requests = {answered(4s, 503), answered(6s, 503), answered(7s, 200, 7), answered(8s, 503),
                   answered(11s, 503)};
   const auto found = check(all, wanted);
@@ -165,17 +165,40 @@ TEST_F(Checker, ExcusesA503ForWhatWasLostOnlyWhereItWasNeverServed) {
 }
 
 TEST_F(Checker, ExcusesNoOtherStatusForWhatWasLost) {
-  wanted.unheard = {0s, 10s};
+  wanted.unheard = {0s, 10s, 5s, {0}};
   all.requests = {answered(1s, 404), answered(2s, 502), unanswered(3s)};
   EXPECT_EQ(check(all, wanted).failures.size(), 3u);
 }
 
-TEST_F(Checker, TakesWhatOneNodeServedForServedByThatOneAlone) {
-  wanted.unheard = {5s, 10s};
+TEST_F(Checker, ExcusesNothingOfWhatOthersHold) {
+  wanted.unheard = {5s, 10s, 9s, {1}};
+  all.requests = {answered(6s, 503)};
+  EXPECT_FALSE(check(all, wanted).passed());
+  wanted.unheard->routes = {0};
+  EXPECT_TRUE(check(all, wanted).passed());
+}
+
+TEST_F(Checker, TakesWhatOneNodeServedForKnownToAllOnceItIsShared) {
+  wanted.unheard = {5s, 10s, 7s, {0}};
   all.requests = {answered(1s, 200, 7), answered(6s, 503)};
+  auto& asked = all.requests[1];
+  EXPECT_FALSE(check(all, wanted).passed()) << "it served it itself";
+  asked.node = 1;
+  EXPECT_TRUE(check(all, wanted).passed()) << "the other one had not told it yet";
+  asked = answered(7s, 503);
+  asked.node = 1;
+  EXPECT_FALSE(check(all, wanted).passed());
+  all.outages = {{0, 5s, for_ever}};
+  EXPECT_TRUE(check(all, wanted).passed()) << "the other one is gone";
+}
+
+TEST_F(Checker, GivesANodeTheTimeToShareWhatItHasJustServed) {
+  wanted.unheard = {5s, 10s, 7s, {0}};
+  all.requests = {answered(8s, 200, 7), answered(8900ms, 503)};
   all.requests[1].node = 1;
   EXPECT_TRUE(check(all, wanted).passed());
-  all.requests[1].node = 0;
+  all.requests[1] = answered(9100ms, 503);
+  all.requests[1].node = 1;
   EXPECT_FALSE(check(all, wanted).passed());
 }
 

@@ -79,5 +79,19 @@ TEST_F(Placement, KnowsWhoDoesNotHearNats) {
   EXPECT_EQ(deaf(pages), "router-1 does not hear NATS");
 }
 
+TEST(HeldByNoneBut, KnowsWhatTheLossOfItsHoldersCosts) {
+  scenario plan;
+  plan.nodes = 6;
+  plan.holders = 2;
+  plan.routes = 1'000;
+  const auto lost = held_by_none_but({0, 1}, plan);
+  EXPECT_GT(lost.size(), 20u); // One pair of fifteen: 67 or so.
+  EXPECT_LT(lost.size(), 150u);
+  EXPECT_EQ(held_by_none_but({1}, plan).size(), 0u);
+  EXPECT_EQ(held_by_none_but({0, 1, 2, 3, 4, 5}, plan).size(), 1'000u);
+  plan.holders = 0;
+  EXPECT_EQ(held_by_none_but({0, 1, 2, 3, 4}, plan).size(), 0u);
+}
+
 } // namespace
 } // namespace shunt::chaos

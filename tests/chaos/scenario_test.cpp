@@ -165,6 +165,9 @@ TEST(Scenario, RefusesLoadsThatMakeNoSense) {
   EXPECT_EQ(refusal_of(good + "churn: 5\nasked_routes: 10\nuris_per_message: 1"), "");
   EXPECT_NE(refusal_of(good + "expect: {unheard: {from: 2s, to: 1s}}").find("expect.unheard"),
             std::string::npos);
+  EXPECT_NE(refusal_of(good + "expect: {unheard: {from: 2s, shared: 1s, to: 3s}}").find("expect.unheard"),
+            std::string::npos);
+  EXPECT_EQ(refusal_of(good + "expect: {unheard: {from: 2s, shared: 3s, to: 4s}}"), "");
   EXPECT_NE(refusal_of(good + "expect: {unheard: {since: 2s}}").find("since"), std::string::npos);
 }
 
