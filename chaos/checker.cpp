@@ -19,6 +19,21 @@ bool in_outage(const request& asked, const history& all, const expectations& wan
   });
 }
 
+/// How long the node was in order.
+nanoseconds time_in_order(const history& all, int node) {
+  auto time = all.length;
+  for (const auto& each : all.outages)
+    if (each.node == node)
+      time -= std::min(each.to, all.length) - each.from;
+  return time;
+}
+
+bool began_in_order(const request& asked, const history& all) {
+  return std::none_of(all.outages.begin(), all.outages.end(), [&](const outage& each) {
+    return each.node == asked.node && each.from <= asked.start && asked.start <= each.to;
+  });
+}
+
 using mappings_of_route = std::vector<const mapping*>;
 
 /// Whether some node may have routed to it while the request was under way.
@@ -152,6 +167,21 @@ verdict check(const history& all, const expectations& wanted) {
   std::stable_sort(result.failures.begin(), result.failures.end(),
                    [](const failure& left, const failure& right) { return left.at < right.at; });
   return result;
+}
+
+std::vector<failure> asked_too_little(const history& all, int rate_min) {
+  std::vector<failure> found;
+  for (int node = 0; node < all.nodes; ++node) {
+    const auto asked = std::count_if(all.requests.begin(), all.requests.end(), [&](const request& each) {
+      return each.node == node && began_in_order(each, all);
+    });
+    const auto seconds = static_cast<double>(time_in_order(all, node).count()) / 1e9;
+    if (static_cast<double>(asked) < seconds * rate_min)
+      found.push_back({all.length, node,
+                       "router-" + std::to_string(node) + " was asked only " + std::to_string(asked) + " times in "
+                         + std::to_string(static_cast<int>(seconds)) + " s: this machine is too busy"});
+  }
+  return found;
 }
 
 } // namespace shunt::chaos

@@ -60,5 +60,8 @@ struct verdict {
 
 judgement judge(const request& asked, const history& all, const expectations& wanted);
 verdict check(const history& all, const expectations& wanted);
+/// A run that asked hardly anything proves hardly anything: nodes that got fewer requests per second than that, in the
+/// time in which they were in order.
+std::vector<failure> asked_too_little(const history& all, int rate_min);
 
 } // namespace shunt::chaos

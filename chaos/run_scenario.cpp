@@ -6,31 +6,10 @@
 #include <algorithm>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace shunt::chaos {
 namespace {
-
-/// How long the node was in order.
-nanoseconds time_in_order(const history& all, int node) {
-  auto time = all.length;
-  for (const auto& each : all.outages)
-    if (each.node == node)
-      time -= std::min(each.to, all.length) - each.from;
-  return time;
-}
-
-/// A run that asked hardly anything proves hardly anything.
-void check_load(const scenario& plan, const history& all, std::vector<failure>& failures) {
-  for (int node = 0; node < all.nodes; ++node) {
-    const auto asked = std::count_if(all.requests.begin(), all.requests.end(),
-                                     [&](const request& each) { return each.node == node; });
-    const auto seconds = static_cast<double>(time_in_order(all, node).count()) / 1e9;
-    if (static_cast<double>(asked) < seconds * plan.rate / 2)
-      failures.push_back({all.length, node,
-                          "router-" + std::to_string(node) + " was asked only "
-                            + std::to_string(asked) + " times: this machine is too busy"});
-  }
-}
 
 /// All that are mapped from the beginning, or the first of them, and the spare ones.
 std::vector<int> routes_asked_for(const scenario& plan) {
@@ -79,7 +58,8 @@ run_result run_scenario(const scenario& plan, std::uint64_t seed, const std::str
     result.all.requests = clients.stop();
     result.judged = check(result.all, expected_of(plan, result.all));
     auto& failures = play.notes.failures;
-    check_load(plan, result.all, failures);
+    for (auto& each : asked_too_little(result.all, plan.rate_min > 0 ? plan.rate_min : plan.rate / 2))
+      failures.push_back(std::move(each));
     check_unheard(plan, result.judged, failures);
     result.judged.failures.insert(result.judged.failures.begin(), failures.begin(), failures.end());
   } catch (const std::exception& error) {

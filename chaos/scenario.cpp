@@ -61,6 +61,8 @@ void check_whole(const scenario& read) {
     throw scenario_error{"instances_per_route: there are not so many instances"};
   if (read.asked_routes > read.routes)
     throw scenario_error{"asked_routes: there are not so many routes"};
+  if (read.rate_min > read.rate)
+    throw scenario_error{"rate_min: there are not so many requests"};
   if (read.churn > 0 && read.spare_routes == 0)
     throw scenario_error{"churn: needs spare_routes"};
   if (read.heartbeat < std::chrono::milliseconds{100})
@@ -100,6 +102,7 @@ scenario scenario_of(const std::string& name, const YAML::Node& root) {
              {"heartbeat", duration(read.heartbeat)},
              {"stale_after", duration(read.stale_after)},
              {"rate", number(read.rate, 1, 1000)},
+             {"rate_min", number(read.rate_min, 1, 1000)},
              {"connections", number(read.connections, 1, 16)},
              {"seconds", number(seconds, 1, 300)},
              {"router", [&](const YAML::Node& node) { read.router = json_of(node); }},

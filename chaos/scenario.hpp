@@ -96,7 +96,8 @@ struct scenario {
   nanoseconds heartbeat = std::chrono::seconds{2};
   nanoseconds stale_after = std::chrono::seconds{60}; ///< `droplet_stale_threshold`
 
-  int rate = 200;      ///< Requests per second and node.
+  int rate = 200;      ///< Requests per second and node,
+  int rate_min = 0;    ///< and how many of these must come about while it is in order. 0: half of them.
   int connections = 4; ///< Per node.
   nanoseconds length{};
   nanoseconds ready_within = std::chrono::seconds{10}; ///< Of a start, until /health says so.

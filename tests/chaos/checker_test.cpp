@@ -202,6 +202,19 @@ TEST_F(Checker, GivesANodeTheTimeToShareWhatItHasJustServed) {
   EXPECT_FALSE(check(all, wanted).passed());
 }
 
+TEST_F(Checker, WantsRequestsInTheTimeInWhichANodeWasInOrder) {
+  all.nodes = 1;
+  all.outages = {{0, 10s, for_ever}};
+  for (int i = 0; i < 20; ++i)
+    all.requests.push_back(answered(i * 500ms, 200, 7)); // For 10 s of 20 s.
+  EXPECT_EQ(asked_too_little(all, 2).size(), 0u);
+  all.requests.pop_back();
+  for (int i = 0; i < 20; ++i)
+    all.requests.push_back(unanswered(11s));
+  ASSERT_EQ(asked_too_little(all, 2).size(), 1u) << "what it could not answer was no load";
+  EXPECT_EQ(asked_too_little(all, 2)[0].node, 0);
+}
+
 TEST_F(Checker, CountsAndSortsWhatItFound) {
   all.outages = {{1, 0s, for_ever}};
   auto slow = answered(3s, 200, 7);

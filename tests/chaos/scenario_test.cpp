@@ -162,6 +162,8 @@ TEST(Scenario, RefusesLoadsThatMakeNoSense) {
   EXPECT_NE(refusal_of(good + "asked_routes: 31").find("asked_routes"), std::string::npos);
   EXPECT_NE(refusal_of("proves: x\nseconds: 1\nchurn: 5").find("churn: needs spare_routes"),
             std::string::npos);
+  EXPECT_NE(refusal_of(good + "rate: 100\nrate_min: 101").find("rate_min"), std::string::npos);
+  EXPECT_EQ(refusal_of(good + "rate: 100\nrate_min: 100"), "");
   EXPECT_EQ(refusal_of(good + "churn: 5\nasked_routes: 10\nuris_per_message: 1"), "");
   EXPECT_NE(refusal_of(good + "expect: {unheard: {from: 2s, to: 1s}}").find("expect.unheard"),
             std::string::npos);
