@@ -43,12 +43,16 @@ class Registrations:
             process.check()
         return json.loads(process.output.read_text())
 
+    def heard_by_nats(self):
+        """Messages that the server has received so far, whoever sent them."""
+        return self._nats.monitor("varz")["in_msgs"]
+
     def start_steady(self, rate, seconds):
         """Goes round for `seconds` at `rate`; returns the process once it is at work."""
-        before = self._nats.monitor("varz")["in_msgs"]
+        before = self.heard_by_nats()
         process = self._start("steady", "--rate", rate, "--seconds", seconds,
                               "--change-every", CHANGE_EVERY)
-        wait_until(lambda: self._nats.monitor("varz")["in_msgs"] - before > rate / 2, 30,
+        wait_until(lambda: self.heard_by_nats() - before > rate / 2, 30,
                    "registrations at their rate", process)
         return process
 
