@@ -244,8 +244,6 @@ std::string routing_api_client::finish_list(const list_reader& reader,
   if (!reader.complete())
     return "the list of routes: it has no end";
   log_.debug(log_source, "syncer-refreshing-endpoints", {{"number-of-routes", reader.listed()}});
-  if (reader.rejected() > 0) // What could not be read is not missing.
-    return {};
   for (auto& gone : routes_.end_list())
     add(std::move(gone));
   hand_over();

@@ -36,22 +36,22 @@ public:
   bool complete() const { return elements_.complete(); }
   std::string_view error() const { return elements_.error(); }
   std::uint64_t listed() const { return listed_; }
-  std::uint64_t rejected() const { return rejected_; }
 
 private:
   void take(std::string_view element) {
     ++listed_;
     auto route = client_.read(element, false);
-    if (!route)
-      ++rejected_;
-    else if (client_.routes_.list(*route))
+    if (!route) { // What could not be read is not missing.
+      if (const auto named = client_.reader_.read_name(element))
+        client_.routes_.list_unreadable(named->of, named->address_known);
+    } else if (client_.routes_.list(*route)) {
       client_.add(std::move(*route));
+    }
   }
 
   routing_api_client& client_;
   json_elements elements_;
   std::uint64_t listed_ = 0;
-  std::uint64_t rejected_ = 0;
 };
 
 /// Follows the stream of changes, from the moment it is asked for.

@@ -122,9 +122,15 @@ constexpr std::array route_fields{
 
 } // namespace
 
-routing_api_result routing_api_reader::read(std::string_view json) {
+/// The members of `json`, one object; or an error that says why there are none.
+struct routing_api_reader::object {
+  dom::object members;
+  std::string error;
+};
+
+routing_api_reader::object routing_api_reader::parse(std::string_view json) {
   if (json.size() > routing_api_route_bytes_max)
-    return routing_api_result{"larger than 1 MiB"};
+    return {{}, "larger than 1 MiB"};
   auto& [parser, padded] = *memory_;
   if (parser.max_depth() != depth_max && parser.allocate(4096, depth_max) != simdjson::SUCCESS)
     throw std::bad_alloc{};
@@ -132,20 +138,41 @@ routing_api_result routing_api_reader::read(std::string_view json) {
   if (!json.empty())
     std::memcpy(padded.data(), json.data(), json.size());
   dom::element root;
-  dom::object members;
+  object found;
   const auto error = parser.parse(padded.data(), json.size(), false).get(root);
   if (error == simdjson::MEMALLOC)
     throw std::bad_alloc{};
   if (error != simdjson::SUCCESS)
-    return routing_api_result{std::string{"not JSON: "} + simdjson::error_message(error)};
-  if (root.get_object().get(members) != simdjson::SUCCESS)
-    return routing_api_result{"expected an object"};
+    found.error = std::string{"not JSON: "} + simdjson::error_message(error);
+  else if (root.get_object().get(found.members) != simdjson::SUCCESS)
+    found.error = "expected an object";
+  return found;
+}
+
+routing_api_result routing_api_reader::read(std::string_view json) {
+  const auto found = parse(json);
+  if (!found.error.empty())
+    return routing_api_result{found.error};
   routing_api_route route;
-  if (auto reason = read_fields(route, members, route_fields); !reason.empty())
+  if (auto reason = read_fields(route, found.members, route_fields); !reason.empty())
     return routing_api_result{std::move(reason)};
   if (route.route.empty() || route.ip.empty())
     return routing_api_result{route.route.empty() ? "route: must be given" : "ip: must be given"};
   return routing_api_result{route};
+}
+
+std::optional<routing_api_name> routing_api_reader::read_name(std::string_view json) {
+  constexpr std::span naming{route_fields.data(), 3}; // The route, the ip and the port.
+  const auto found = parse(json);
+  routing_api_route named, route;
+  if (!found.error.empty() || !read_fields(named, found.members, naming.first(1)).empty() || named.route.empty())
+    return std::nullopt;
+  route.route = named.route;
+  const bool address_known = read_fields(named, found.members, naming).empty() && !named.ip.empty();
+  auto made = make_registration(address_known ? named : route, false);
+  if (!made)
+    return std::nullopt;
+  return routing_api_name{std::move(*made), address_known};
 }
 
 std::optional<routing::registration> make_registration(const routing_api_route& route,

@@ -47,6 +47,12 @@ private:
   std::string reason_;
 };
 
+/// What tells a route from others, for one that could not be read as a whole.
+struct routing_api_name {
+  routing::registration of;  ///< Without anything else.
+  bool address_known = true; ///< Else its address means nothing.
+};
+
 /// Keeps the memory that reading needs from one route to the next. One a thread.
 class routing_api_reader {
 public:
@@ -55,9 +61,13 @@ public:
 
   /// Reads `json`, one object. Never throws but std::bad_alloc.
   routing_api_result read(std::string_view json);
+  /// None: not even its uri can be read.
+  std::optional<routing_api_name> read_name(std::string_view json);
 
 private:
   struct memory; // Hides the JSON library.
+  struct object;
+  object parse(std::string_view json);
   std::unique_ptr<memory> memory_;
 };
 

@@ -54,6 +54,7 @@ void listed_routes::deleted(const registration& r) {
 void listed_routes::begin_list() {
   ++list_;
   deleted_.clear();
+  unreadable_.clear();
 }
 
 bool listed_routes::list(const registration& r) {
@@ -67,10 +68,15 @@ bool listed_routes::list(const registration& r) {
   return true;
 }
 
+void listed_routes::list_unreadable(const registration& r, bool address_known) {
+  auto key = key_of(r);
+  unreadable_.insert(address_known ? std::move(key) : uri_in(key));
+}
+
 std::vector<registration> listed_routes::end_list() {
   std::vector<registration> missing;
   for (auto at = known_.begin(); at != known_.end();) {
-    if (at->second.heard_in == list_) {
+    if (at->second.heard_in == list_ || unreadable_.contains(at->first) || unreadable_.contains(uri_in(at->first))) {
       ++at;
       continue;
     }
@@ -78,6 +84,7 @@ std::vector<registration> listed_routes::end_list() {
     at = known_.erase(at);
   }
   deleted_.clear();
+  unreadable_.clear();
   return missing;
 }
 

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 namespace shunt::routing {
@@ -27,6 +28,9 @@ public:
   /// One route of the list. False: it was deleted after the list may have been made, so that it
   /// must not be registered.
   bool list(const registration& r);
+  /// One of which no more can be read than its uri and, if `address_known`, its address: it is not missing. Without the
+  /// address, nothing of that uri is.
+  void list_unreadable(const registration& r, bool address_known);
   /// The list is complete. What is missing in it and was not reported since it was asked for: an
   /// unregistration each.
   std::vector<registration> end_list();
@@ -44,6 +48,8 @@ private:
   std::unordered_map<std::string, known_route> known_;
   /// Deleted since the list at hand was asked for.
   std::unordered_map<std::string, endpoint_ptr> deleted_;
+  /// Keys, or uris of keys, that the list at hand has and that could not be read.
+  std::unordered_set<std::string> unreadable_;
   std::uint64_t list_ = 0;
 };
 

@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 class RoutingApiClient : public routing_api_fixture {};

@@ -138,5 +138,15 @@ TEST_F(ListedRoutes, TakesNothingBackForAListThatFailed) {
   EXPECT_THAT(list({tagged("a.com", 1, "a", 0)}), IsEmpty());
 }
 
+TEST_F(ListedRoutes, DoesNotMissWhatTheListHasButCannotBeRead) {
+  list({tagged("a.com/x", 1, "g", 0), tagged("a.com/x", 2, "g", 0), tagged("b.com", 1, "g", 0), tagged("b.com", 2, "g", 0)});
+  routes.begin_list();
+  routes.list_unreadable(tagged("A.com/x", 1, "", 0), true);
+  routes.list_unreadable(tagged("b.com", 0, "", 0), false);
+  EXPECT_THAT(end(), ElementsAre("a.com/x 10.0.0.1:2 g 0"));
+  routes.begin_list();
+  EXPECT_EQ(end().size(), 3u) << "that list had it, this one has not";
+}
+
 } // namespace
 } // namespace shunt::routing
