@@ -79,9 +79,17 @@ struct http_transfer::state {
       return refuse("the answer is larger than " + std::to_string(body_bytes_max) + " bytes");
     if (status != 200)
       said.append(bytes.substr(0, said_bytes_max - std::min(said.size(), said_bytes_max)));
-    else if (!reader->on_bytes(bytes))
+    else if (!hand_on(bytes))
       return refuse("the answer makes no sense");
     return bytes.size();
+  }
+
+  bool hand_on(std::string_view bytes);
+
+  /// Nobody listened for so long: that is no fault of the server's.
+  void excuse(clock::duration time) {
+    began += time;
+    latest += time;
   }
 
   std::size_t refuse(std::string why) {
@@ -255,6 +263,16 @@ struct http_transfers::state {
       }
   }
 };
+
+/// A reader may wait until others are through with what it has handed on.
+bool http_transfer::state::hand_on(std::string_view bytes) {
+  const auto from = clock::now();
+  const bool makes_sense = reader->on_bytes(bytes);
+  const auto took = clock::now() - from;
+  for (auto* each : owner->going)
+    each->excuse(took);
+  return makes_sense;
+}
 
 http_transfer::http_transfer(std::unique_ptr<state> made) : state_(std::move(made)) {
 }

@@ -237,18 +237,48 @@ TEST_F(RoutingApiClient, TakesNothingBackWhenTheApiFails) {
 TEST_F(RoutingApiClient, LeavesOutWhatCannotBeReadAndTakesNothingBackForIt) {
   server.set_routes(json{route("a.com", 1, "g", 3), route("b.com", 2, "h", 0)}.dump());
   run();
+  const auto before = client->counters().lists.load();
   auto odd = route("a.com", 1, "g", 4);
   odd["port"] = "one";
   server.set_routes(json{odd, route("c.com", 3, "i", 0)}.dump());
   client->refresh();
   ASSERT_TRUE(handler.await("+c.com 10.0.0.1:3 i 0"));
+  ASSERT_TRUE(handler.await("-b.com 10.0.0.1:2 h 0")) << "which is not in the list";
   client->stop();
   for (const auto& each : handler.heard())
-    EXPECT_THAT(each, StartsWith("+"));
+    EXPECT_THAT(each, Not(StartsWith("-a.com")));
+  EXPECT_GT(client->counters().lists, before);
   const auto lines = logged.lines("validation-error");
   ASSERT_FALSE(lines.empty());
   EXPECT_THAT(lines[0]["data"]["error"], HasSubstr("port: "));
   EXPECT_EQ(lines[0]["source"], "test.route-fetcher");
+}
+
+/// A reader that waits, as the client does for the shards: the server is not to blame, whoever it is.
+TEST_F(RoutingApiClient, HasPatienceWithServersWhileItDoesNotListen) {
+  struct slow_reader final : http_reader {
+    bool on_bytes(std::string_view) override {
+      for (const auto until = http_transfers::clock::now() + std::exchange(patience, 0ms); http_transfers::clock::now() < until;)
+        std::this_thread::yield();
+      return true;
+    }
+    std::chrono::milliseconds patience{2100}; ///< That it takes of others.
+  };
+  const auto request = [this] {
+    http_request asked{.url = options.url + "/routing/v1/routes"};
+    asked.headers = {"Authorization: bearer token-1"};
+    asked.whole_patience = 2s;
+    asked.silence_patience = 2s;
+    return asked;
+  };
+  connect();
+  http_transfers all;
+  slow_reader slow;
+  server.prepare("routes", {{"body", std::string(2, ' ')}, {"pause", 2.5}});
+  const auto transfer = all.begin(request(), options.tls, slow);
+  while (!transfer->outcome())
+    all.run(http_transfers::clock::time_point::max());
+  EXPECT_EQ(transfer->outcome()->problem(), "status code: 200");
 }
 
 } // namespace
