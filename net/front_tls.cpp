@@ -32,10 +32,15 @@ namespace {
 /// context, so they should not be good for long.
 constexpr long resumable_seconds = 2 * 60 * 60;
 
+struct ca_names_release {
+  void operator()(STACK_OF(X509_NAME) * names) const noexcept { sk_X509_NAME_pop_free(names, X509_NAME_free); }
+};
+using ca_names = std::unique_ptr<STACK_OF(X509_NAME), ca_names_release>;
+
 /// Whom a domain of `domains` wants to see.
 struct domain_trust {
   trust_store_ptr store;
-  certificate_list cas;
+  ca_names announced;
 };
 
 /// What the callbacks of a context need. Owned by the context, which every session keeps alive.
@@ -194,23 +199,26 @@ bool holds(const STACK_OF(X509_NAME) * names, const X509_NAME* name) {
 
 /// Clients with several certificates choose by the names of the CAs. gorouter, too, sends those of
 /// all it trusts. With too many it is none, which stands for any: some would keep clients away.
-void announce(SSL_CTX* context, std::initializer_list<const certificate_list*> trusted) {
+ca_names names_to_announce(std::initializer_list<const certificate_list*> trusted) {
+  ca_names names{sk_X509_NAME_new_null()};
   std::size_t bytes = 0;
   for (const auto* list : trusted)
     for (const auto& ca : *list) {
       const auto* name = X509_get_subject_name(ca.get());
-      if (holds(SSL_CTX_get_client_CA_list(context), name))
+      if (holds(names.get(), name))
         continue;
       bytes += static_cast<std::size_t>(std::max(i2d_X509_NAME(name, nullptr), 0)) + 2;
       if (bytes > announced_bytes_max)
-        return SSL_CTX_set_client_CA_list(context, nullptr);
-      SSL_CTX_add_client_CA(context, ca.get());
+        return ca_names{sk_X509_NAME_new_null()};
+      if (auto* copy = X509_NAME_dup(name); copy != nullptr)
+        sk_X509_NAME_push(names.get(), copy);
     }
+  return names;
 }
 
 void trust(SSL_CTX* context, std::initializer_list<const certificate_list*> trusted) {
   SSL_CTX_set1_cert_store(context, make_trust_store(trusted).get());
-  announce(context, trusted);
+  SSL_CTX_set_client_CA_list(context, names_to_announce(trusted).release());
 }
 
 void set_client_verification(SSL_CTX* context, front_state& state, const config::settings& s,
@@ -259,11 +267,7 @@ int meet_domain(SSL* session, int*, void* argument) {
     return SSL_CLIENT_HELLO_SUCCESS;
   const auto& domain = state.domains[*found];
   const auto id = config::cat("domain ", std::to_string(*found));
-  auto* names = sk_X509_NAME_new_null();
-  for (const auto& ca : domain.cas)
-    if (auto* copy = X509_NAME_dup(X509_get_subject_name(ca.get())); copy != nullptr)
-      sk_X509_NAME_push(names, copy);
-  SSL_set_client_CA_list(session, names); // Which takes it over.
+  SSL_set_client_CA_list(session, SSL_dup_CA_list(domain.announced.get())); // Which takes it over.
   SSL_set_verify(session, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   const bool set = SSL_set1_verify_cert_store(session, domain.store.get()) == 1
                    && SSL_set_session_id_context(session,
@@ -278,10 +282,10 @@ void set_domains(SSL_CTX* context, front_state& state,
   if (domains.empty())
     return;
   for (std::size_t i = 0; i < domains.size(); ++i) {
-    auto cas = read_certificates(domains[i].ca_certs).list;
+    const auto cas = read_certificates(domains[i].ca_certs).list;
     auto store = make_trust_store({&cas});
     state.domain_names.add(domains[i].name, i);
-    state.domains.push_back({std::move(store), std::move(cas)});
+    state.domains.push_back({std::move(store), names_to_announce({&cas})});
   }
   SSL_CTX_set_client_hello_cb(context, meet_domain, &state);
   SSL_CTX_set_cert_verify_callback(context, verify_client, &state);

@@ -90,11 +90,14 @@ TEST_F(FrontTlsClients, AreNotTrustedThroughTheCasOfBackends) {
   EXPECT_EQ(outcome(s, &stranger), "refused");
 }
 
-/// Names of CAs the client is told.
-int announced(const config::settings& s, const certificate_list& system_cas) {
+/// Names of CAs the client is told, if it asks for the name of `domain`.
+int announced(const config::settings& s, const certificate_list& system_cas, const char* domain = nullptr) {
   const auto front = front_tls::for_clients(s, system_cas);
   const auto context = client_context();
-  link l{ask_for(context.get()), front->new_session()};
+  auto client = ask_for(context.get());
+  if (domain != nullptr)
+    SSL_set_tlsext_host_name(client.get(), domain);
+  link l{std::move(client), front->new_session()};
   l.connect();
   const auto* names = SSL_get0_peer_CA_list(l.client());
   return names != nullptr ? sk_X509_NAME_num(names) : 0;
@@ -115,6 +118,23 @@ TEST_F(FrontTlsClients, LearnNoCasWhereThereAreTooMany) {
   EXPECT_EQ(announced(settings(client_cert_validation::request), many), 0);
   many.resize(100);
   EXPECT_EQ(announced(settings(client_cert_validation::request), many), 101);
+}
+
+TEST_F(FrontTlsClients, LearnEachCaOfADomainOnceAndNoneWhereThereAreTooMany) {
+  auto s = settings(client_cert_validation::none);
+  s.domains = {{.name = "few.test", .ca_certs = ca.pem() + other_ca.pem() + ca.pem()}, {.name = "many.test", .ca_certs = {}}};
+  for (int i = 0; i < 1000; ++i) // Longer than any message of the handshake may be.
+    s.domains[1].ca_certs += mint_ca(std::string(60, 'x') + std::to_string(i)).pem();
+  EXPECT_EQ(announced(s, {}, "few.test"), 2);
+  EXPECT_EQ(announced(s, {}, "many.test"), 0);
+  minted allowed = mint({.common_name = "allowed", .issuer = &ca});
+  s.domains[1].ca_certs += ca.pem();
+  const auto front = front_tls::for_clients(s, {});
+  const auto context = client_context({.own = &allowed});
+  auto client = ask_for(context.get());
+  SSL_set_tlsext_host_name(client.get(), "many.test");
+  link l{std::move(client), front->new_session()};
+  EXPECT_TRUE(l.connect());
 }
 
 // -- Rules about subjects
