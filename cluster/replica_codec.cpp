@@ -202,12 +202,15 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, known_hosts& m) {
 }
 
 void write_fields(msgpack_writer& out, const slice_digest& m) {
-  out.array(1);
+  out.array(2);
   out.put(m.sum);
+  out.put(m.in_sync);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, slice_digest& m) {
   if (fields.next())
     m.sum = in.number(any);
+  if (fields.next())
+    m.in_sync = in.boolean();
 }
 
 void write_fields(msgpack_writer& out, const bucket_digests& m) {

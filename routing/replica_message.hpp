@@ -106,6 +106,7 @@ struct known_hosts {
 
 struct slice_digest {
   std::uint64_t sum = 0;
+  bool in_sync = true; ///< Of the holder that tells, at this moment, as far as it says so: else what it is known to be.
 };
 /// Of each bucket; in answer to a digest that differed twice.
 struct bucket_digests {

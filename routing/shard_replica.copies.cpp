@@ -117,7 +117,7 @@ void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) 
 void shard_replica::send_digests() {
   const auto sum = slice_.history()->digest();
   for (const auto& each : view_.others)
-    send(each.peer, slice_digest{sum});
+    send(each.peer, slice_digest{sum, certain_});
 }
 
 /// Once for each doubt, of one holder in sync, and not before its answer counts. Otherwise its next digest would do.
@@ -153,6 +153,7 @@ void shard_replica::take(const slice_digest& m, peer_id from, time_point now) {
   note_digest(now);
   auto& told = digests_[from];
   told.sum = m.sum;
+  told.in_sync = m.in_sync;
   told.at = now;
   told.judged = false;
   if (!certain_ || had(m.sum))
@@ -162,7 +163,8 @@ void shard_replica::take(const slice_digest& m, peer_id from, time_point now) {
 void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
   told.judged = true;
   const auto* teller = holder(from); // Or nobody that counts, but who holds it until others can, and has to learn.
-  const bool is_in_sync = teller != nullptr && teller->in_sync;
+  // Heartbeats, by which it is known what it is, come later than what it says now.
+  const bool is_in_sync = teller != nullptr && teller->in_sync && told.in_sync;
   if (had(told.sum)) {
     told.differed = 0;
     told.repaired_in_vain = false;
@@ -203,7 +205,7 @@ void shard_replica::compare(peer_id from, const bucket_digests& m) {
   }
   if (!answer.buckets.empty())
     send(from, std::move(answer));
-  else if (!behind_) // That is as good as a digest that comes by itself, and sooner.
+  else if (certain_ && !behind_) // That is as good as a digest that comes by itself, and sooner.
     send(from, slice_digest{slice_.history()->digest()});
 }
 

@@ -176,6 +176,7 @@ private:
   };
   struct told_digest {
     std::uint64_t sum = 0;
+    bool in_sync = false; ///< By its own word.
     time_point at{};
     bool judged = true;
     int differed = 0; ///< Rounds in a row, without those after a repair in vain.

@@ -183,7 +183,7 @@ public:
       case 5: return lease_changed{number(), coin(), told_hosts(), many(some_number), number()};
       case 6: return lease_applied{number()};
       case 7: return known_hosts{std::string("\x00\xff\x80", 3) + word(), number()};
-      case 8: return slice_digest{number()};
+      case 8: return slice_digest{number(), coin()};
       case 9: return bucket_digests{many(some_number)};
       case 10:
         return host_digests{many([this] { return static_cast<std::uint16_t>(number()); }),
@@ -261,7 +261,10 @@ struct same_message {
     const auto& o = of<routing::known_hosts>();
     return m.filter == o.filter && m.lease == o.lease;
   }
-  bool operator()(const routing::slice_digest& m) const { return m.sum == of<routing::slice_digest>().sum; }
+  bool operator()(const routing::slice_digest& m) const {
+    const auto& o = of<routing::slice_digest>();
+    return m.sum == o.sum && m.in_sync == o.in_sync;
+  }
   bool operator()(const routing::bucket_digests& m) const { return m.sums == of<routing::bucket_digests>().sums; }
   bool operator()(const routing::host_digests& m) const {
     const auto& o = of<routing::host_digests>();

@@ -96,6 +96,25 @@ TEST_F(Replicas, ReturnToSyncAfterNatsByComparingWithAnotherHolder) {
   EXPECT_TRUE(at(1).in_sync());
 }
 
+/// Both lost the same server of NATS, and neither has heard yet that the other one is in doubt, too.
+TEST_F(Replicas, AreNoProofForEachOtherWhileBothAreInDoubt) {
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  for (const bool connected : {false, true})
+    for (std::size_t i = 0; i < 2; ++i)
+      at(i).nats(connected, false, now);
+  for (int step = 0; step < 12; ++step) {
+    now += 250ms;
+    for (std::size_t i = 0; i < 2; ++i)
+      at(i).tick(now);
+    run();
+    EXPECT_FALSE(at(0).in_sync() || at(1).in_sync());
+  }
+  advance(interval);
+  EXPECT_TRUE(at(0).in_sync() && at(1).in_sync());
+}
+
 TEST_F(Replicas, AskAPeerForAHostThatACutOffHolderDoesNotKnow) {
   make(2);
   advance(interval + 1s);
