@@ -1,6 +1,7 @@
 // What the replicas of one shard on two nodes say to each other. Values without pointers but for endpoints,
-// which are interned where they arrive. Ages travel, never times: clocks differ. The order between two nodes
-// is kept, nothing is doubled, and what is lost is lost together with the link, whose end both replicas hear of.
+// which are interned where they arrive. Ages travel, never times: clocks differ. Between two nodes `slice_told`
+// and `transfer_piece` keep their order, and so does everything else, but a piece may come later than what was said after
+// it. Nothing is doubled, and what is lost is lost together with the link, whose end both replicas hear of.
 // How it is written on the wire is the business of `cluster/`.
 #pragma once
 

@@ -1,4 +1,5 @@
 // Links as TCP has them, between nodes that are numbers here: what is sent arrives in order, or the link ends.
+// (Of peers' links that is half of it: pieces of slices, on a connection of their own, may come later than the rest.)
 // A direction that is cut holds back what is sent until it heals; both ends find out by themselves.
 #pragma once
 
