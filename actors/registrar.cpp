@@ -71,13 +71,7 @@ public:
     deliver(routes.source);
   }
 
-  /// What is repeated to the letter may have to be read differently from now on.
-  void follow(const policy& rules) {
-    const auto options = registrar_options_of(rules.settings, options_.roles);
-    if (options.http2 != options_.http2 || options.health_checks != options_.health_checks)
-      self_->state.known = {};
-    options_ = options;
-  }
+  void follow(const policy& rules) { options_ = registrar_options_of(rules.settings, options_.roles); }
 
 private:
   bool is_ours(const routing::registration& each) const {
@@ -200,11 +194,10 @@ private:
     metrics_->heard(now);
   }
 
-  /// Without what this router does not do: it acts as absent, and nobody is shown it.
+  /// Without what no router understands: it acts as absent, and nobody is shown it. Settings change nothing here:
+  /// nodes whose files differ must store the same.
   net::registry_message honoured(net::registry_message message) const {
     auto& endpoint = message.endpoint;
-    if (!options_.http2 && endpoint.protocol == "http2")
-      endpoint.protocol = "http1";
     if (!routing::is_known_algorithm(endpoint.loadbalancing)) {
       if (!message.unregister)
         report_unknown_algorithm(message);
@@ -219,7 +212,7 @@ private:
       routing::is_check_path(endpoint.health_check_path) && endpoint.health_check_interval_ms >= 0;
     if (asks && !makes_sense && options_.health_checks && !message.unregister)
       report_invalid_check(message);
-    if (!makes_sense || !options_.health_checks)
+    if (!makes_sense)
       endpoint.health_check_path = {};
     return message;
   }
@@ -299,8 +292,7 @@ registrar_actor::behavior_type behave(registrar_self self, std::vector<route_sha
 
 registrar_options registrar_options_of(const config::settings& settings,
                                        std::shared_ptr<const shard_roles> roles) {
-  return {.http2 = settings.enable_http2,
-          .health_checks = settings.health_checks.enabled,
+  return {.health_checks = settings.health_checks.enabled,
           .roles = std::move(roles)};
 }
 

@@ -23,8 +23,7 @@ struct registrar_counters {
 };
 
 struct registrar_options {
-  bool http2 = true; ///< If not, endpoints that offer HTTP/2 are registered for HTTP/1.
-  bool health_checks = true; ///< If not, routes that ask for them have none.
+  bool health_checks = true; ///< If not, nobody is told of nonsense about them.
   std::shared_ptr<const shard_roles> roles{}; ///< Null: all shards are held.
 };
 

@@ -16,7 +16,9 @@ namespace shunt {
 class registry_log {
 public:
   /// `to` outlives it.
-  explicit registry_log(net::component_log& to) : log_{to} {}
+  explicit registry_log(net::component_log& to, bool speaks_http2 = true) : http2{speaks_http2}, log_{to} {}
+
+  bool http2; ///< See `protocol_with`.
 
   void registered(const routing::registration& heard, routing::register_result result);
   void unregistered(const routing::registration& heard, routing::unregister_result result);

@@ -47,11 +47,11 @@ void append_policies(std::string& out, std::string_view sources) {
 }
 
 void append_endpoint(std::string& out, const routing::endpoint& endpoint,
-                     std::chrono::seconds ttl) {
+                     std::chrono::seconds ttl, bool http2) {
   out.append("{\"address\":");
   append_html_safe_json(out, endpoint.address());
   member(out, "availability_zone", endpoint.availability_zone());
-  member(out, "protocol", endpoint.protocol());
+  member(out, "protocol", protocol_with(endpoint, http2));
   out.append(",\"tls\":").append(endpoint.tls() ? "true" : "false");
   out.append(",\"ttl\":").append(std::to_string(ttl.count()));
   member_if(out, "route_service_url", endpoint.route_service_url());
@@ -77,6 +77,11 @@ void append_html_safe_json(std::string& out, std::string_view text) {
     out.replace(at, 1, out[at] == '<' ? "\\u003c" : out[at] == '>' ? "\\u003e" : "\\u0026");
 }
 
+std::string_view protocol_with(const routing::endpoint& endpoint, bool http2) {
+  const auto said = endpoint.protocol();
+  return !http2 && said == "http2" ? "http1" : said;
+}
+
 std::string endpoint_summary_json(const routing::endpoint& endpoint) {
   std::string out = "{\"ApplicationId\":";
   append_html_safe_json(out, endpoint.app());
@@ -94,7 +99,7 @@ std::string route_json(const routing::slice::route_view& route) {
   route.for_each_endpoint([&](const routing::endpoint& endpoint, std::chrono::seconds ttl) {
     if (out.size() > 1)
       out.push_back(',');
-    append_endpoint(out, endpoint, ttl);
+    append_endpoint(out, endpoint, ttl, route.owner.rules().http2);
   });
   out.push_back(']');
   return out;

@@ -49,7 +49,7 @@ shard_behaviour::shard_behaviour(shard_self self, route_shard_options options, n
   count_routes();
   if (options_.board)
     s.counted_before = options_.board->counted(options_.index);
-  s.lines.emplace(log);
+  s.lines.emplace(log, options_.rules.http2);
   prune_later();
 }
 
@@ -64,7 +64,9 @@ void shard_behaviour::follow(const policy& rules) {
   state().replica->set_rules(options_.rules, replica_rules());
   state().holds->set_limits(next.hold, next.conns_per_endpoint);
   state().wishes->set_patience(next.confirm_timeout);
+  state().lines->http2 = options_.rules.http2;
   count_routes();
+  tell_checker();
   push_soon();
   if (!other_beat)
     return;

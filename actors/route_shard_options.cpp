@@ -41,6 +41,8 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
   }
   rules.isolation_segments = settings.isolation_segments;
   rules.filter_when_leasing = settings.cluster.enabled();
+  rules.http2 = settings.enable_http2;
+  rules.health_checks = settings.health_checks.enabled;
   rules.keep = settings.empty_pool.keep;
   rules.keep_routes_max =
     (static_cast<std::size_t>(settings.empty_pool.keep_routes_max) + shards - 1) / shards;

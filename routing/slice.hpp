@@ -279,6 +279,7 @@ private:
 
   /// `e` joined, left or replaced another: if the route is, or was, one to be checked, that is told.
   void note_check(const slice_route& r, const endpoint& e);
+  void note_all_checks();
   /// The same for the size of a pool that is, or was, balanced by hash.
   void note_pool(const slice_route& r, const endpoint& e);
   void note_pool(const slice_route& r, const reservation& said);

@@ -148,7 +148,10 @@ void slice::keep_ours(std::vector<host_change>& changes) const {
 }
 
 void slice::set_rules(table_rules rules) {
+  const bool other_checks = rules.health_checks != rules_.health_checks;
   rules_ = std::move(rules);
+  if (other_checks)
+    note_all_checks();
   trim_empty_routes(nullptr);
 }
 

@@ -8,7 +8,7 @@ namespace shunt::routing {
 
 void slice::note_check(const slice_route& r, const endpoint& e) {
   const bool asked = r.derivation && r.derivation->health;
-  if (asked || asks_for_check(e))
+  if (asked || (rules_.health_checks && asks_for_check(e)))
     changed_checks_.emplace(std::string{r.host().text()}, std::string{r.path()});
 }
 
@@ -26,7 +26,8 @@ checked_route slice::checked(const std::pair<std::string, std::string>& route) {
   slice_route* r = h == nullptr ? nullptr : h->find(path);
   if (r == nullptr)
     return out;
-  out.wish = r->check();
+  if (rules_.health_checks)
+    out.wish = r->check();
   if (!out.wish) {
     clear_verdicts(*r);
     return out;
@@ -43,6 +44,14 @@ checked_route slice::checked(const std::pair<std::string, std::string>& route) {
         dirt->of(m.target).marked = true;
   });
   return out;
+}
+
+/// Of all routes that ask: from now on they have checks, or have them no longer.
+void slice::note_all_checks() {
+  for_each_route([this](const route_view& each) {
+    if (each.route.check())
+      changed_checks_.emplace(std::string{each.host}, std::string{each.path});
+  });
 }
 
 /// Nobody is checked any more, so nobody is unhealthy.

@@ -22,6 +22,10 @@ struct table_rules {
   /// agree, and the two above apply when a loop leases.
   bool filter_when_leasing = false;
 
+  // What this router does not do is stored all the same, so that nodes whose settings differ agree.
+  bool http2 = true;         ///< `enable_http2`: if not, endpoints that offer it are shown as of HTTP/1.1.
+  bool health_checks = true; ///< `health_checks.enabled`: if not, routes that ask for checks get none.
+
   /// How long a route whose last endpoint left stays known, and how many such routes a slice keeps;
   /// the oldest go first. A node with several slices divides its total among them.
   nanoseconds keep = std::chrono::hours{24};

@@ -71,6 +71,22 @@ TEST_F(CheckedShard, KeepsWhatThereIsToTellUntilThereIsAChecker) {
   EXPECT_THAT(told, SizeIs(1));
 }
 
+TEST_F(CheckedShard, TellsTheCheckerWhenTheFileSaysOtherwise) {
+  start();
+  tell(shard, check_health{checker});
+  hear({registered("a.example", 1, asking)});
+  ASSERT_THAT(told, SizeIs(1));
+  config::settings settings;
+  settings.health_checks.enabled = false;
+  tell(shard, use_policy{std::make_shared<const policy>(settings)});
+  ASSERT_THAT(told, SizeIs(2));
+  EXPECT_FALSE(told[1].routes->at(0).wish);
+  settings.health_checks.enabled = true;
+  tell(shard, use_policy{std::make_shared<const policy>(settings)});
+  ASSERT_THAT(told, SizeIs(3));
+  EXPECT_TRUE(told[2].routes->at(0).wish);
+}
+
 TEST_F(CheckedShard, PushesVerdictsAndTheirEnd) {
   start();
   tell(shard, check_health{checker});

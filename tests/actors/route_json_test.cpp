@@ -14,8 +14,8 @@ using namespace std::literals;
 using test::registered;
 
 /// The JSON of the only route in a slice that heard `heard`.
-std::string json_of(std::initializer_list<routing::registration> heard) {
-  routing::slice slice{{}};
+std::string json_of(std::initializer_list<routing::registration> heard, routing::table_rules rules = {}) {
+  routing::slice slice{std::move(rules)};
   const auto now = std::chrono::steady_clock::now();
   for (const auto& each : heard)
     slice.register_endpoint(each, now, 0);
@@ -69,6 +69,18 @@ TEST(RouteJson, ShowsWhomARouteIsOpenTo) {
   EXPECT_NE(json.find(R"("tags":null,"route_policy_scope":"org","route_policies":["cf:app:a","cf:any"]})"),
             json.npos)
     << json;
+}
+
+TEST(RouteJson, ShowsTheProtocolThatThisRouterSpeaks) {
+  const auto shown = [](const char* said, bool http2) {
+    const auto json =
+      json_of({registered("a.example", 80, [&](routing::endpoint_spec& e) { e.protocol = said; })}, {.http2 = http2});
+    const auto at = json.find(R"("protocol":")") + 12;
+    return json.substr(at, json.find('"', at) - at);
+  };
+  EXPECT_EQ(shown("http2", true), "http2");
+  EXPECT_EQ(shown("http2", false), "http1");
+  EXPECT_EQ(shown("quic", false), "quic"); // Verbatim, and treated as HTTP/1.
 }
 
 TEST(RouteJson, ListsEndpointsInPoolOrder) {

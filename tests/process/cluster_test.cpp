@@ -39,6 +39,23 @@ TEST(Cluster, RoutesAlikeOnAllNodesWhoeverHoldsTheRoute) {
   EXPECT_EQ(all.ask_all(host), (std::vector{503, 503, 503}));
 }
 
+/// While a change of the files rolls through the cluster, say.
+TEST(Cluster, AgreesWhateverItsNodesDoWithEndpoints) {
+  cluster_stage all{2, {{"holders", 2}}, shunt_executable(),
+                    {{{"enable_http2", false}, {"health_checks", {{"enabled", false}}}}, {{"enable_http2", true}}}};
+  const backend to;
+  const auto host = fresh_host();
+  const auto message = registration(
+    to.port(), host, {{"protocol", "http2"}, {"options", {{"health_check_path", "/"}}}});
+  for (int heartbeat = 0; heartbeat < 5; ++heartbeat) {
+    const auto said = confirmed(all, "router.register", message);
+    EXPECT_EQ(said.at("confirmed"), true) << said;
+  }
+  EXPECT_EQ(all.ask_all(host), (std::vector{200, 200}));
+  EXPECT_EQ(all.node(0).routes().at(host).at(0).at("protocol"), "http1");
+  EXPECT_EQ(all.node(1).routes().at(host).at(0).at("protocol"), "http2");
+}
+
 TEST(Cluster, ShowsTheWholeTableOnEachNode) {
   cluster_stage all{3, {{"holders", 1}}};
   const backend to;

@@ -262,5 +262,25 @@ TEST_F(SliceChecks, GrantsVerdictsAndTakesBackOldOnes) {
   EXPECT_EQ(tally(lease("a.com")), (std::map<int, int>{{1, 15}, {2, 15}}));
 }
 
+TEST_F(SliceChecks, HasNobodyCheckedWhileTheyAreOffAndAllThatAskOnceTheyAreOn) {
+  table_rules off;
+  off.health_checks = false;
+  table->set_rules(off);
+  put("a.com", 1);
+  put("b.com", 1, "");
+  EXPECT_FALSE(table->has_changed_checks());
+  table->set_rules({});
+  const auto route = told();
+  EXPECT_EQ(route.host, "a.com");
+  EXPECT_EQ(route.wish, (health_check{"/h", 0}));
+  table->set_rules({});
+  EXPECT_FALSE(table->has_changed_checks()) << "nothing is new";
+  judge(route, 1, false);
+  EXPECT_TRUE(is_unhealthy("a.com", 1));
+  table->set_rules(off);
+  EXPECT_FALSE(told().wish);
+  EXPECT_FALSE(is_unhealthy("a.com", 1)) << "nobody asks it any more";
+}
+
 } // namespace
 } // namespace shunt::routing
