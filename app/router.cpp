@@ -229,8 +229,8 @@ int run_router(const config::settings& settings, const std::string& file,
   // Without this it would be healthy, and deaf.
   if (settings.disable_http && !settings.enable_ssl)
     throw std::runtime_error{"disable_http: true leaves no listener; set enable_ssl, too"};
-  const auto facts = read_start_facts(settings);
   log.info({}, "starting", {});
+  const auto facts = read_start_facts(settings);
   if (!settings.zone.empty())
     log.debug({}, "local-az-set", {{"AvailabilityZone", settings.zone}});
   log.info({}, "retrieved-isolation-segments",

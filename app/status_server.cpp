@@ -7,6 +7,7 @@
 #include "net/http_date.hpp"
 #include "net/http_head.hpp"
 #include "net/listener.hpp"
+#include "net/log_sink.syslog.hpp"
 #include "net/tls_engine.hpp"
 
 #include <boost/asio/ip/address.hpp>
@@ -57,6 +58,16 @@ std::string answer_unauthorized() {
 
 std::string_view path_of(const net::request_head& head) {
   return head.path_and_query.substr(0, head.path_and_query.find('?'));
+}
+
+/// Nothing behind the head, if the request asks for no more (RFC 9110, section 9.3.2).
+std::string_view wanted_of(std::string_view answer, const net::request_head& by) {
+  return by.method == "HEAD" ? answer.substr(0, answer.find("\r\n\r\n") + 4) : answer;
+}
+
+/// Of the names that Go takes for addresses.
+std::string numeric(const std::string& address) {
+  return address.empty() ? "0.0.0.0" : address == "localhost" ? "127.0.0.1" : address;
 }
 
 void append_piece(std::string& to, const page::piece& piece, bool chunked) {
@@ -197,7 +208,7 @@ std::uint16_t status_server::listen(const std::string& address, std::uint16_t nu
                                     const char* key) {
   try {
     where.clients = std::make_shared<visitors>();
-    const int socket = net::open_listening_socket(address, number);
+    const int socket = net::open_listening_socket(numeric(address), number);
     context_.log.info({}, "status-listener-started",
                       {{"key", key}, {"address", address}, {"port", net::port_of(socket)}});
     ports_.push_back(std::make_unique<port>(
@@ -215,13 +226,13 @@ std::uint16_t status_server::listen(const std::string& address, std::uint16_t nu
 /// Nobody's requests depend on it: a router that cannot have it goes on without, as gorouter does.
 void status_server::listen_for_debugging(const std::string& address) {
   try {
-    const auto parts = net::parse_authority(address);
-    if (!parts || !parts->port)
+    const auto [named, digits] = net::split_host_port(address, "debug_addr");
+    const auto host = numeric(address.starts_with(':') ? std::string{} : named); // Not this machine alone.
+    std::uint16_t wanted = 0;
+    const auto* end = digits.data() + digits.size();
+    if (const auto read = std::from_chars(digits.data(), end, wanted); read.ec != std::errc{} || read.ptr != end)
       throw std::runtime_error{"debug_addr: '" + address + "' is not an address and a port"};
-    std::string host{parts->host.empty() ? "0.0.0.0" : parts->host};
-    if (host.front() == '[')
-      host = host.substr(1, host.size() - 2);
-    const auto number = listen(host == "localhost" ? "127.0.0.1" : host, *parts->port, {site::debug}, "debug_addr");
+    const auto number = listen(host, wanted, {site::debug}, "debug_addr");
     context_.log.info({}, "debugserver-started", {{"address", host}, {"port", number}});
   } catch (const std::exception& failed) {
     context_.log.error({}, "failed-to-start-debug-server", {{"error", failed.what()}});
@@ -305,10 +316,10 @@ net::task<void> status_server::talk(net::wire_ptr client, place where) {
   } else if (where.what == site::debug) {
     const auto text = co_await answer_debug(*client, head);
     silent.end();
-    co_await client->send(text);
+    co_await client->send(wanted_of(text, head));
   } else {
     const auto text = answer(head, where.what);
-    co_await client->send(text);
+    co_await client->send(wanted_of(text, head));
   }
   client->shutdown_send();
 }
@@ -454,7 +465,7 @@ net::task<bool> status_server::show(net::wire& client, const net::request_head& 
   std::string text;
   if (!authorized(head)) {
     text = answer_unauthorized();
-    co_await client.send(text);
+    co_await client.send(wanted_of(text, head));
     co_return true;
   }
   const bool chunked = head.version_minor > 0; // Of an older client the end of the connection is the end.
@@ -464,15 +475,15 @@ net::task<bool> status_server::show(net::wire& client, const net::request_head& 
     text = piece ? response("200 OK", "Content-Type: application/json\r\n", piece->text)
                  : response("503 Service Unavailable", "Retry-After: 1\r\n",
                             "What there is to show did not answer in time.\n");
-    co_await client.send(text);
+    co_await client.send(wanted_of(text, head));
     co_return true;
   }
   text = head_of("200 OK").append("Content-Type: application/json\r\n");
   text.append(chunked ? "Transfer-Encoding: chunked\r\n" : "").append("Connection: close\r\n\r\n");
   for (;;) {
     append_piece(text, *piece, chunked);
-    const auto failed = co_await client.send(text);
-    if (failed || piece->last)
+    const auto failed = co_await client.send(wanted_of(text, head));
+    if (failed || piece->last || head.method == "HEAD")
       co_return !failed;
     piece = co_await next_piece(shown);
     if (!piece)

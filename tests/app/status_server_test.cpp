@@ -29,14 +29,22 @@ protected:
     settings.status.routes.port = 0;
     settings.status.user = "tester";
     settings.status.pass = "secret";
+    open();
+  }
+
+  /// By what the settings say now.
+  void open() {
     server = std::make_unique<status_server>(context, nullptr, [this] { return std::make_shared<asked_page>(*this); });
     server->open();
   }
 
   std::uint16_t port_of(const std::string& key) {
+    std::uint16_t port = 0; // The one that was opened last.
     for (const auto& line : log.lines("status-listener-started"))
       if (line["data"]["key"] == key)
-        return line["data"]["port"];
+        port = line["data"]["port"];
+    if (port != 0)
+      return port;
     throw std::runtime_error{"no " + key};
   }
   static std::string routes_request() {
@@ -162,6 +170,55 @@ TEST_F(StatusServer, TellsItsHealth) {
   EXPECT_EQ(health(), 503);
   context.state = shunt::health::healthy;
   EXPECT_EQ(health(), 200);
+}
+
+/// All that comes, to the end of the connection.
+std::string answer_to(std::uint16_t port, const std::string& request) {
+  test::client client{port};
+  client.send(request);
+  return client.reader().rest();
+}
+
+TEST_F(StatusServer, TellsNoMoreThanTheHeadToWhoeverAsksForIt) {
+  const auto head_request = [](const std::string& path) {
+    return "HEAD " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dGVzdGVyOnNlY3JldA==\r\n\r\n";
+  };
+  context.state = shunt::health::healthy;
+  for (const auto* path : {"/health", "/nothing"}) {
+    const auto told = answer_to(port_of("status.port"), head_request(path));
+    EXPECT_TRUE(told.ends_with("\r\n\r\n")) << told;
+    EXPECT_EQ(told.find("Content-Length: 0"), told.npos) << "it is that of the whole answer";
+  }
+  for (const bool last : {true, false}) { // In one piece and in several.
+    test::client client{port_of("status.routes.port")};
+    client.send(head_request("/routes"));
+    question()(page::piece{"{}", last});
+    EXPECT_EQ(client.response_head().status, 200);
+    EXPECT_EQ(client.reader().rest(), "");
+  }
+  EXPECT_TRUE(answer_to(port_of("status.routes.port"), "HEAD /routes HTTP/1.1\r\nHost: x\r\n\r\n").ends_with("\r\n\r\n"));
+}
+
+TEST_F(StatusServer, ListensForDebuggingWhereGoWould) {
+  std::size_t started = 0;
+  for (const auto* address : {":0", "localhost:0", "127.0.0.1:0"}) {
+    settings.debug_addr = address;
+    open();
+    EXPECT_EQ(log.lines("debugserver-started").size(), ++started) << address;
+  }
+  EXPECT_EQ(log.lines("debugserver-started").front()["data"]["address"], "0.0.0.0");
+  for (const auto* nonsense : {"127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000"}) {
+    settings.debug_addr = nonsense;
+    open();
+    EXPECT_EQ(log.lines("debugserver-started").size(), started) << nonsense;
+  }
+}
+
+TEST_F(StatusServer, KnowsThisMachineByName) {
+  settings.status.enable_deprecated_varz_healthz_endpoints = true;
+  settings.status.host = "localhost";
+  open();
+  EXPECT_TRUE(answer_to(port_of("status.port"), test::get_request("x", "/healthz")).starts_with("HTTP/1.1 503"));
 }
 
 TEST_F(StatusServer, MakesNoDocumentWhenItIsGone) {

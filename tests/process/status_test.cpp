@@ -56,6 +56,20 @@ TEST_F(Status, AcceptsAnyMethod) {
       << method;
 }
 
+TEST_F(Status, TellsNoMoreThanTheHeadToWhoeverAsksForIt) {
+  const auto told = [](std::uint16_t port, const std::string& path) {
+    client asking{port};
+    asking.send("HEAD " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Basic dGVzdGVyOnNlY3JldA==\r\n\r\n");
+    return asking.reader().rest();
+  };
+  stage old{{{"status", {{"enable_deprecated_varz_healthz_endpoints", true}, {"host", "localhost"}}}}};
+  for (const auto& answer : {told(here().under_test.status_port(), "/health"), told(here().under_test.routes_port(), "/routes"),
+                             told(old.under_test.status_port(), "/varz")}) {
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+  }
+}
+
 class DebugPort : public ::testing::Test {
 protected:
   http_response set_level(const std::string& body, const std::string& method = "PUT", const std::string& path = "/log-level") const {
