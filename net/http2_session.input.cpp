@@ -98,9 +98,12 @@ int http2_callbacks::frame_received(nghttp2_session*, const nghttp2_frame* frame
   return 0;
 }
 
-/// The library resets the stream, or never opened it.
+/// The library resets the stream, or never opened it. Counted at once: to a peer that reads nothing no reset is
+/// ever sent, and each waits.
 int http2_callbacks::frame_refused(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
-  session_of(self).client_ids_.reset(frame->hd.stream_id);
+  auto& session = session_of(self);
+  if (session.client_ids_.reset(frame->hd.stream_id))
+    session.count_reset();
   return 0;
 }
 

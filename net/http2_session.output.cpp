@@ -95,9 +95,8 @@ int http2_callbacks::frame_sent(nghttp2_session*, const nghttp2_frame* frame, vo
   auto& session = session_of(self);
   switch (frame->hd.type) {
     case NGHTTP2_RST_STREAM:
-      if (blames_peer(frame->rst_stream.error_code))
+      if (session.client_ids_.reset(frame->hd.stream_id) && blames_peer(frame->rst_stream.error_code))
         session.count_reset();
-      session.client_ids_.reset(frame->hd.stream_id);
       break;
     case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:

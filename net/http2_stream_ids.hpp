@@ -24,10 +24,12 @@ public:
       remember(gaps_, gaps_max, std::pair{last_, id});
     last_ = std::max(last_, id);
   }
-  /// We reset or refuse it.
-  void reset(std::int32_t id) {
-    if (id > 0 && of(id) != state::reset)
+  /// We reset or refuse it. Whether that is news.
+  bool reset(std::int32_t id) {
+    const bool news = id > 0 && of(id) != state::reset;
+    if (news)
       remember(reset_, resets_max, id);
+    return news;
   }
 
   bool is_fresh(std::int32_t id) const noexcept { return id > last_; }

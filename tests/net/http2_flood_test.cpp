@@ -205,6 +205,33 @@ TEST(Http2Flood, EndsPeersThatDoNotReadAnswers) {
   EXPECT_EQ(server.goaway_code(), NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+/// Nothing of what it sends is ever collected, not even the limit that it goes beyond.
+TEST(Http2Flood, EndsPeersThatDoNotReadRefusals) {
+  http2_limits limits;
+  limits.resets_max = 100;
+  owner server{http2_role::server, limits};
+  server.receive(frame::preface());
+  std::uint32_t streams = 0;
+  while (streams < 10'000 && server.receive(frame::headers(2 * streams + 1, frame::get())))
+    ++streams;
+  EXPECT_EQ(streams, limits.streams_max + limits.resets_max);
+  frame_reader sent;
+  sent.take(server.collect());
+  ASSERT_FALSE(sent.goaways.empty());
+  EXPECT_EQ(sent.goaways.back().second, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+TEST(Http2Flood, CountsEachRefusalOnce) {
+  http2_limits limits;
+  limits.resets_max = 100;
+  owner server{http2_role::server, limits};
+  server.receive(frame::preface());
+  std::uint32_t streams = 0;
+  for (; streams < 10'000 && server.receive(frame::headers(2 * streams + 1, frame::get())); ++streams)
+    server.collect();
+  EXPECT_EQ(streams, limits.streams_max + limits.resets_max);
+}
+
 TEST(Http2Flood, EndsFloodsOfContinuations) {
   for (const auto& piece : {""s, frame::block({{"x", "y"}})}) {
     served server;

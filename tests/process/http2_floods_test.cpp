@@ -224,6 +224,33 @@ TEST_F(Http2Floods, OfAnswersThatNobodyReads) {
   }
 }
 
+/// One that is stuck with the answer to its first request never hears of the limit, nor of what is refused.
+TEST_F(Http2Floods, OfStreamsBeyondTheirNumberThatNobodyReadsOf) {
+  const std::string large(4 << 20, 'x');
+  there.answer_with([&large](backend_session& session) {
+    session.read_body();
+    try {
+      answers::ok(large)(session);
+    } catch (const socket_error&) {
+      session.close(); // As it must come.
+    }
+  });
+  constexpr std::uint32_t all = 0x7fff'0000;
+  auto attacker = http2_peer::client_of(port(), {{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, all}});
+  attacker.send(frame::window_update(0, all) + frame::headers(1, http2_request("GET", host)));
+  ASSERT_TRUE(there.wait_for_requests(1));
+  bool taken = true;
+  for (std::uint32_t i = 1; i < 1'000'000 && taken;) {
+    std::string frames;
+    for (const auto end = i + 1'000; i < end; ++i)
+      frames += frame::headers(stream_of(i), http2_request("GET", host));
+    taken = attacker.try_send(frames);
+    weigh();
+  }
+  EXPECT_FALSE(taken) << "it is not read from for ever";
+  EXPECT_LE(there.request_count(), 250u);
+}
+
 /// Streams whose answers may not be sent, each held as long as it goes.
 TEST_F(Http2Floods, OfStreamsWithoutAWindow) {
   const std::string large(4 << 20, 'x');
