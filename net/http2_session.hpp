@@ -237,6 +237,8 @@ private:
   void finish_output(http2_stream& stream);
   void settle_tunnel(http2_stream& stream, bool opened);
   void sent_last_frame(http2_stream& stream);
+  void submit_interim(http2_stream& stream);
+  void interim_left(std::int32_t wire_id, std::size_t bytes);
 
   // Defences.
   void count_frame(std::uint8_t type, std::uint8_t flags, std::size_t length);

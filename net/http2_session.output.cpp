@@ -34,6 +34,19 @@ nghttp2_data_provider provider_of(http2_stream& stream) {
   return made;
 }
 
+/// What the library keeps of a head until it is sent.
+std::size_t kept_bytes_of(std::span<const nghttp2_nv> fields) {
+  std::size_t bytes = 0;
+  for (const auto& each : fields)
+    bytes += sizeof each + each.namelen + each.valuelen;
+  return bytes;
+}
+
+/// Of a server's.
+bool is_interim(const nghttp2_headers& head) {
+  return head.nvlen > 0 && head.nva[0].valuelen == 3 && head.nva[0].value[0] == '1'; // `:status` comes first.
+}
+
 http2_fields::head_bytes bytes_of(bool head_kept) {
   return head_kept ? http2_fields::head_bytes::kept : http2_fields::head_bytes::passing;
 }
@@ -101,8 +114,10 @@ int http2_callbacks::frame_sent(nghttp2_session*, const nghttp2_frame* frame, vo
     case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:
       ++session.useful_frames_;
-      if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
+      if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
+        interim_gone(session, frame);
         break;
+      }
       if (auto* stream = session.find(frame->hd.stream_id)) {
         session.answers_ += stream->head_bytes > 0; // Not to what was refused.
         session.sent_last_frame(*stream);
@@ -119,6 +134,7 @@ int http2_callbacks::frame_sent(nghttp2_session*, const nghttp2_frame* frame, vo
 /// A request that never left: the peer said goodbye first, or the owner changed its mind.
 int http2_callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* self) {
   auto& session = session_of(self);
+  interim_gone(session, frame);
   if (session.is_server() || frame->hd.type != NGHTTP2_HEADERS
       || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
     return 0;
@@ -126,6 +142,11 @@ int http2_callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame
     if (each && each->in_use && each->id == frame->hd.stream_id)
       session.close(*each, http2_code::refused_stream, true);
   return 0;
+}
+
+void http2_callbacks::interim_gone(http2_session& session, const nghttp2_frame* frame) {
+  if (session.is_server() && frame->hd.type == NGHTTP2_HEADERS && is_interim(frame->headers))
+    session.interim_left(frame->hd.stream_id, kept_bytes_of(std::span{frame->headers.nva, frame->headers.nvlen}));
 }
 
 void http2_session::sent_last_frame(http2_stream& stream) {
@@ -179,7 +200,12 @@ std::size_t http2_session::take_text(http2_stream& stream, std::string_view text
     const auto rest = text.substr(taken);
     std::size_t used = 0;
     switch (stream.phase) {
-      case outbound_phase::head: used = take_head_text(stream, rest); break;
+      case outbound_phase::head:
+        if (stream.interim_unsent) // A backend may send many, and the library would keep a copy of each.
+          stream.wants_room = true;
+        else
+          used = take_head_text(stream, rest);
+        break;
       case outbound_phase::done: fail_stream(stream, http2_code::internal_error); break;
       case outbound_phase::discard: used = rest.size(); break;
       default: used = take_body(stream, rest); break;
@@ -196,7 +222,7 @@ std::size_t http2_session::take_text(http2_stream& stream, std::string_view text
 bool http2_session::take_outlined_head(http2_stream& stream, std::string_view text,
                                        const head_outline& outline) {
   const bool expected = stream.phase == outbound_phase::head && stream.head_text.empty()
-                        && !stream.ended && !stream.doomed;
+                        && !stream.interim_unsent && !stream.ended && !stream.doomed;
   const bool whole = outline.known() && outline.head_bytes() == text.size();
   if (!expected || !whole)
     return false;
@@ -267,8 +293,7 @@ void http2_session::take_response(http2_stream& stream, bool head_kept) {
   }
   if (head.status < 200) {
     fields.put_response(head, head.status, false);
-    nghttp2_submit_headers(library(), NGHTTP2_FLAG_NONE, stream.id, nullptr, fields.data(),
-                           fields.size(), nullptr);
+    submit_interim(stream);
     stream.head_text.clear(); // Another head will follow.
     return;
   }
@@ -287,6 +312,26 @@ void http2_session::submit_response(http2_stream& stream, bool with_body) {
                               with_body ? &provider : nullptr)
       != 0)
     fail_stream(stream, http2_code::internal_error);
+}
+
+void http2_session::submit_interim(http2_stream& stream) {
+  const auto& fields = work_->fields;
+  if (nghttp2_submit_headers(library(), NGHTTP2_FLAG_NONE, stream.id, nullptr, fields.data(), fields.size(), nullptr)
+      != 0)
+    return fail_stream(stream, http2_code::internal_error);
+  stream.interim_unsent = true;
+  held_bytes_ += kept_bytes_of(std::span{fields.data(), fields.size()});
+}
+
+/// The stream may be gone; its head was in the library until now.
+void http2_session::interim_left(std::int32_t wire_id, std::size_t bytes) {
+  held_bytes_ -= bytes;
+  auto* stream = find(wire_id);
+  if (stream == nullptr)
+    return;
+  stream->interim_unsent = false;
+  if (std::exchange(stream->wants_room, false))
+    tell(*stream, news_writable);
 }
 
 void http2_session::answer(http2_stream& stream, int status) {

@@ -30,6 +30,9 @@ struct http2_callbacks {
   /// response (RFC 9113, section 8.1).
   static void stop_request(http2_session& session, http2_stream& stream);
 
+  /// The library keeps that head no longer, if it is an interim one.
+  static void interim_gone(http2_session& session, const nghttp2_frame* frame);
+
   static void add_input(nghttp2_session_callbacks* to);
   static void add_output(nghttp2_session_callbacks* to);
 

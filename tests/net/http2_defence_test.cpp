@@ -426,6 +426,38 @@ TEST(Http2Defence, ATokenNowAndThenDoesNotKeepAResponse) {
   EXPECT_TRUE(server.sent.streams[3].ended);
 }
 
+TEST(Http2Defence, KeepsOneInterimHeadOfAStreamUntilItIsSent) {
+  served server;
+  server.receive(frame::headers(1, frame::get()));
+  const auto id = server.opened.back();
+  const auto hints = "HTTP/1.1 103 Early Hints\r\nLink: " + std::string(50'000, 'x') + "\r\n\r\n";
+  EXPECT_EQ(server.session.write(id, hints + hints), hints.size());
+  EXPECT_EQ(server.session.write(id, hints), 0u);
+  EXPECT_GE(server.session.held_bytes(), 50'000u);
+  EXPECT_LT(server.session.held_bytes(), 100'000u);
+  const std::string_view last = "HTTP/1.1 204 No Content\r\n\r\n";
+  EXPECT_EQ(server.session.write(id, last), 0u) << "heads go out in their order";
+  server.sent.take(server.collect());
+  EXPECT_EQ(server.streams[id].writable, 1);
+  EXPECT_EQ(server.session.held_bytes(), 0u);
+  EXPECT_EQ(server.session.write(id, last), last.size());
+  server.sent.take(server.collect());
+  EXPECT_EQ(server.sent.streams[1].heads.size(), 2u);
+  EXPECT_TRUE(server.sent.streams[1].ended);
+}
+
+TEST(Http2Defence, CountsInterimHeadsOfStreamsThatAreGone) {
+  served server;
+  server.receive(frame::headers(1, frame::get()));
+  const auto id = server.opened.back();
+  server.session.write(id, "HTTP/1.1 103 Early Hints\r\nLink: " + std::string(50'000, 'x') + "\r\n\r\n");
+  server.receive(frame::rst_stream(1, NGHTTP2_CANCEL));
+  server.session.release(id);
+  EXPECT_GE(server.session.held_bytes(), 50'000u) << "nobody has collected it";
+  server.collect();
+  EXPECT_EQ(server.session.held_bytes(), 0u);
+}
+
 TEST(Http2Defence, CollectsNoMoreThanAskedFor) {
   served server{{.connection_outbound_bytes_max = 1 << 21}};
   server.receive(frame::window_update(0, 1 << 21)

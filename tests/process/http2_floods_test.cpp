@@ -251,6 +251,29 @@ TEST_F(Http2Floods, OfStreamsBeyondTheirNumberThatNobodyReadsOf) {
   EXPECT_LE(there.request_count(), 250u);
 }
 
+/// Interim heads are not held back by windows: what a client does not read stays with the backend all the same.
+TEST_F(Http2Floods, OfInterimHeadsThatNobodyReads) {
+  there.answer_with([](backend_session& session) {
+    session.read_body();
+    const auto hints = "HTTP/1.1 103 Early Hints\r\nLink: " + std::string(200'000, 'x') + "\r\n\r\n";
+    try {
+      for (int i = 0; i < 60; ++i)
+        session.send(hints);
+    } catch (const socket_error&) {
+      session.close(); // As it must come.
+    }
+  });
+  constexpr std::uint32_t streams = 8;
+  auto attacker = http2_peer::client_of(port());
+  for (std::uint32_t i = 0; i < streams; ++i)
+    attacker.send(frame::headers(stream_of(i), http2_request("GET", host)));
+  ASSERT_TRUE(there.wait_for_requests(streams));
+  EXPECT_TRUE(eventually([&] {
+    weigh();
+    return there.ended_count() == there.connection_count();
+  })) << "`write_timeout` ends it";
+}
+
 /// Streams whose answers may not be sent, each held as long as it goes.
 TEST_F(Http2Floods, OfStreamsWithoutAWindow) {
   const std::string large(4 << 20, 'x');
