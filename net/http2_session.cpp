@@ -347,7 +347,10 @@ bool http2_session::has_head(http2_stream_id id) const {
 }
 
 bool http2_session::take_head(http2_stream_id id, std::string& text, head_outline& outline) {
-  return at(id).inbound.take_head(text, outline);
+  auto& stream = at(id);
+  const bool taken = stream.inbound.take_head(text, outline);
+  weigh(stream);
+  return taken;
 }
 
 bool http2_session::input_ended(http2_stream_id id) const {

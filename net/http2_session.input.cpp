@@ -1,6 +1,7 @@
 // What the peer sends, on its way to HTTP/1.1.
 #include "net/http2_session.work.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace shunt::net {
@@ -119,7 +120,7 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
   head_of_ = nullptr;
   head_is_trailers_ = false;
   const auto fields_max = limits_.fields_max == 0 ? fields_cap : limits_.fields_max;
-  const http2_head_reader::bounds bounds{limits_.head_bytes_max, fields_max};
+  http2_head_reader::bounds bounds{limits_.head_bytes_max, fields_max};
   if (new_request) {
     // A client that resets its streams may open others before the owner has let go of the old.
     if (in_use_ >= std::size_t{2} * limits_.streams_max || calmed_) {
@@ -146,6 +147,8 @@ int http2_session::begin_head(std::int32_t wire_id, bool new_request) {
     reader.begin_trailers(work_->trailers, {limits.head_bytes_max - 2, limits.fields_max});
   } else {
     auto& text = stream->inbound.begin_head();
+    // Nothing but this holds interim heads back that nobody takes: together they are no larger than one may be.
+    bounds.bytes_max -= std::min(bounds.bytes_max, stream->inbound.waiting_head_bytes());
     reader.begin_response(text, bounds, stream->tunnel, stream->inbound.outline_of_head());
   }
   return 0;
@@ -162,6 +165,7 @@ void http2_session::end_head(bool last) {
     end_request_head(*stream, last);
   else
     end_response_head(*stream, last);
+  weigh(*stream);
 }
 
 void http2_session::end_request_head(http2_stream& stream, bool last) {

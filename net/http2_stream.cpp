@@ -176,7 +176,7 @@ void http2_inbound::enter_chunk() {
 }
 
 std::size_t http2_inbound::held_bytes() const noexcept {
-  return held_by(body_, body_begin_ == body_.size());
+  return held_by(head_, true) + held_by(body_, body_begin_ == body_.size());
 }
 
 void http2_inbound::clear() {

@@ -40,6 +40,8 @@ public:
   /// Where the text of the next head is to be appended. It is shown once it was `commit`ted.
   std::string& begin_head() {
     head_.resize(head_end_);
+    head_.erase(0, head_begin_);
+    head_end_ -= std::exchange(head_begin_, 0);
     head_open_ = true;
     outline_.clear();
     return head_;
@@ -54,6 +56,7 @@ public:
   /// Instead of `commit_head`: of the head only `take_head` tells, and only why it is none, and its method.
   void refuse_head(parse_error why, std::string_view method);
   bool is_behind_another_head() const noexcept { return head_end_ > 0; } ///< The one that has begun.
+  std::size_t waiting_head_bytes() const noexcept { return head_end_ - head_begin_; }
   void begin_body(http2_body kind) noexcept { kind_ = kind; }
   void append(std::string_view data);
   /// `trailers` are whole field lines.

@@ -426,6 +426,47 @@ TEST(Http2Defence, ATokenNowAndThenDoesNotKeepAResponse) {
   EXPECT_TRUE(server.sent.streams[3].ended);
 }
 
+/// A client session with one request, on stream 1, to a backend whose frames are made by hand.
+struct asking : owner {
+  explicit asking(const http2_limits& limits = {}) : owner{http2_role::client_https, limits} {
+    receive(frame::settings() + frame::settings_ack());
+    id = session.open();
+    session.write(id, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    collect();
+    reads = false;
+  }
+
+  http2_stream_id id = 0;
+};
+
+TEST(Http2Defence, KeepsNoMoreInterimHeadsThanOneHeadMayBeLarge) {
+  http2_limits limits;
+  limits.head_bytes_max = 10'000;
+  asking client{limits};
+  const auto id = client.id;
+  const auto hints = frame::headers(1, {{":status", "103"}, {"link", std::string(3'000, 'x')}}, false);
+  client.receive(hints + hints + hints);
+  EXPECT_FALSE(client.streams[id].ended);
+  client.read(id); // So that there is room again.
+  client.receive(hints + hints + hints);
+  client.collect();
+  EXPECT_FALSE(client.streams[id].ended);
+  client.receive(hints);
+  client.collect();
+  EXPECT_TRUE(client.streams[id].ended);
+  EXPECT_EQ(client.session.ending(id).code, http2_code::protocol_error);
+}
+
+TEST(Http2Defence, CountsHeadsThatWait) {
+  asking client;
+  const std::string fields(16'000, 'x');
+  for (int i = 0; i < 5; ++i)
+    client.receive(frame::headers(1, {{":status", "103"}, {"link", fields}}, false));
+  EXPECT_GE(client.session.held_bytes(), 80'000u);
+  client.read(client.id);
+  EXPECT_LT(client.session.held_bytes(), 20'000u);
+}
+
 TEST(Http2Defence, KeepsOneInterimHeadOfAStreamUntilItIsSent) {
   served server;
   server.receive(frame::headers(1, frame::get()));
