@@ -126,7 +126,7 @@ void health_probe::start_http2() {
   limits.head_bytes_max = answer_limits.head_bytes_max;
   link_ = new http2_link{std::move(up_), role, limits, std::uint64_t{loop_.index()}};
   // It ends when this lets go of it: an idle connection is the next check's.
-  net::start(link_->run({}), [held = link_](const std::exception_ptr&) {});
+  net::start(link_->run({.stall = http2_link::unended_patience}), [held = link_](const std::exception_ptr&) {});
   up_ = link_->open();
 }
 

@@ -94,6 +94,7 @@ void http2_head_reader::begin(kind which, std::string& out, bounds limits, head_
   verdict_ = http2_verdict::good;
   body_ = http2_body::none;
   bytes_ = fields_ = 0;
+  length_ = 0;
   started_ = tunnel_asked_ = tunnels_ = has_host_ = has_length_ = false;
   status_ = 0;
   for (auto* text : {&method_, &path_, &authority_, &scheme_, &protocol_, &cookies_})
@@ -211,9 +212,11 @@ void http2_head_reader::add_host(std::string_view value) {
 }
 
 void http2_head_reader::add_length(std::string_view name, std::string_view value) {
-  if (!parse_content_length(value) || has_length_)
+  const auto length = parse_content_length(value);
+  if (!length || has_length_)
     return fail(http2_verdict::malformed);
   has_length_ = true;
+  length_ = *length;
   // Of what never has a body no length is said (RFC 9110, section 8.6).
   const bool pointless = kind_ == kind::response && status_ != 304 && bodiless(status_);
   if (!pointless)

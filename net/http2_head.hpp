@@ -70,6 +70,8 @@ public:
   bool asks_for_tunnel() const { return tunnels_; }
   std::string_view method() const { return method_; } ///< Empty if it was not seen.
   bool request_is_head() const { return method_ == "HEAD"; }
+  /// Of the body of a response that is `raw`.
+  std::uint64_t body_bytes() const { return length_; }
   int status() const { return status_; }
   /// What its texts hold between heads.
   std::size_t kept_bytes() const {
@@ -105,6 +107,7 @@ private:
   bool tunnels_ = false;
   bool has_host_ = false;
   bool has_length_ = false;
+  std::uint64_t length_ = 0;
   int status_ = 0;
   std::string method_, path_, authority_, scheme_, protocol_;
   std::string cookies_; ///< Crumbs are joined again (RFC 9113, section 8.2.3).

@@ -338,9 +338,10 @@ void http2_link::on_idle() {
 
 // -- What nobody waits for any more.
 
-/// A response that was written to its end goes out by itself, as far as the peer takes it.
+/// A response that was written to its end goes out by itself, as far as the peer takes it; one that was read to its
+/// end is over when the peer says so.
 void http2_link::mind_stalls() {
-  if (over_ || session_.is_idle())
+  if (over_ || session_.lingering_streams() == 0)
     stall_.disarm();
   else if (!stall_.armed() && limits_.stall.count() > 0)
     stall_.expires_after(limits_.stall);

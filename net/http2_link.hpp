@@ -34,9 +34,12 @@ public:
   struct patience {
     std::chrono::nanoseconds first{0}; ///< For the first stream, and for each head to be complete.
     std::chrono::nanoseconds idle{0};  ///< Without any stream.
-    std::chrono::nanoseconds stall{0}; ///< While a peer takes nothing of a response that is complete.
+    std::chrono::nanoseconds stall{0}; ///< While a peer takes nothing of a response that is complete, or says not that its own is.
     std::chrono::nanoseconds lost{0};  ///< With streams that we opened, while the peer's host does not acknowledge a byte.
   };
+
+  /// For `stall`, of backends: an app may still be at work when it has sent all of its response.
+  static constexpr std::chrono::seconds unended_patience{10};
 
   /// Moves bytes until the connection is over; then it is closed, and all streams have ended.
   task<void> run(patience limits);

@@ -23,7 +23,7 @@ http2_link_ptr http2_pool::find(std::string_view backend) {
 
 void http2_pool::add(std::string_view backend, const http2_link_ptr& link, std::chrono::nanoseconds lost) {
   shelf_of(backend).links.push_back(link);
-  net::start(link->run({.idle = idle_timeout_, .lost = lost}),
+  net::start(link->run({.idle = idle_timeout_, .stall = http2_link::unended_patience, .lost = lost}),
              [this, key = std::string{backend}, ended = link.get()](const std::exception_ptr&) {
                forget(key, ended);
              });

@@ -212,8 +212,10 @@ void http2_session::abandon(http2_code code) {
 void http2_session::retire(http2_stream& stream) {
   if (!failed_)
     return free_stream(stream);
-  if (std::exchange(stream.in_use, false))
-    --in_use_;
+  if (!std::exchange(stream.in_use, false))
+    return;
+  --in_use_;
+  lingering_ -= stream.released;
 }
 
 void http2_session::shutdown() {
@@ -262,6 +264,7 @@ void http2_session::free_stream(http2_stream& stream) {
   held_bytes_ -= stream.counted_bytes;
   if (stream.id >= 0) // The library may have more to say of it.
     nghttp2_session_set_stream_user_data(library(), stream.id, nullptr);
+  lingering_ -= stream.released;
   const auto slot = stream.slot;
   stream.clear();
   spare_streams.give_back(std::move(streams_[slot]));
@@ -379,6 +382,7 @@ void http2_session::release(http2_stream_id id) {
   if (stream.released)
     return;
   stream.released = true;
+  ++lingering_;
   stream.taken_bytes = limits_.taken_bytes_min; // It has as long as others from here on.
   stream.news = 0;
   if (stream.ended)
@@ -386,7 +390,8 @@ void http2_session::release(http2_stream_id id) {
   give_credit(stream, stream.inbound.data_bytes());
   stream.inbound.clear();
   weigh(stream);
-  const bool complete = stream.output_done && (is_server() || stream.input_done);
+  // Many backends say behind a response that was whole that it is over; a reset would tell them that it was not wanted.
+  const bool complete = stream.output_done && (is_server() || stream.input_done || stream.body_left == 0);
   if (!complete)
     fail_stream(stream, break_code());
   else

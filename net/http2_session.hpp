@@ -122,8 +122,11 @@ public:
   void rest() noexcept;
   bool resting() const noexcept { return asleep_; }
   /// Resets released streams of whose last bytes the peer took nothing since the last call, or, while it lets
-  /// no more come, next to nothing. Returns how many others still have some.
+  /// no more come, next to nothing; also those whose end it has not said meanwhile. Returns how many others still
+  /// have some.
   std::size_t reset_stalled();
+  /// How many streams there are that were released.
+  std::size_t lingering_streams() const noexcept { return lingering_; }
   /// The memory of what waits, in both directions. Large buffers count until their stream has ended.
   std::size_t held_bytes() const noexcept { return held_bytes_; }
   /// While there is no memory to spare: each stream keeps no more than its share of output.
@@ -173,7 +176,7 @@ public:
   }
   const http2_ending& ending(http2_stream_id id) const;
   /// The owner is done with the stream. What was completely written is still sent, anything else is
-  /// reset.
+  /// reset. A response that has arrived but for the word that it is over is left to end by itself.
   void release(http2_stream_id id);
 
   // -- Clients.
@@ -262,6 +265,7 @@ private:
   std::vector<std::unique_ptr<http2_stream>> streams_; ///< By slot; null where there is none.
   std::vector<http2_stream_id> free_;
   std::size_t in_use_ = 0;
+  std::size_t lingering_ = 0; ///< Of those, released ones.
   std::size_t heads_bytes_ = 0; ///< Of the requests in use.
   std::size_t unsent_bytes_ = 0; ///< Of all streams.
   std::size_t held_bytes_ = 0;

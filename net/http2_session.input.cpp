@@ -221,6 +221,10 @@ void http2_session::end_response_head(http2_stream& stream, bool last) {
     finish_output(stream);
   }
   stream.inbound.begin_body(reader.body());
+  if (good && reader.body() == http2_body::none)
+    stream.body_left = 0;
+  else if (good && reader.body() == http2_body::raw)
+    stream.body_left = reader.body_bytes();
   if (last)
     end_input(stream);
 }
@@ -237,6 +241,8 @@ void http2_session::take_data(http2_stream* stream, std::int32_t wire_id, std::s
     return;
   }
   stream->inbound.append(data);
+  if (stream->body_left != http2_stream::unknown) // The library lets no more come than that.
+    stream->body_left -= data.size();
   weigh(*stream);
   tell(*stream, news_readable);
 }

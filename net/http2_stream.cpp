@@ -206,6 +206,7 @@ void http2_stream::clear() {
   inbound.clear();
   input_done = head_read = doomed = was_head = tunnel = false;
   head_bytes = 0;
+  body_left = unknown;
   websocket_key.clear();
   phase = outbound_phase::head;
   outbound.clear();

@@ -126,6 +126,8 @@ enum class outbound_phase : std::uint8_t {
 
 /// All about one stream. Private to the sources of http2_session.
 struct http2_stream {
+  static constexpr auto unknown = static_cast<std::uint64_t>(-1);
+
   std::uint32_t slot = 0;
   std::int32_t id = -1; ///< On the wire; below 0 before the request is sent.
 
@@ -141,6 +143,7 @@ struct http2_stream {
   // -- From the peer.
   http2_inbound inbound;
   bool input_done = false;
+  std::uint64_t body_left = unknown; ///< Of a response: what is still to come before its end, which may come later.
   bool head_read = false; ///< The request, or a final response, is there.
   bool doomed = false;    ///< A reset is on its way; what still arrives is dropped.
   bool was_head = false;  ///< The request is a HEAD.

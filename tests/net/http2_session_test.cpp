@@ -233,6 +233,57 @@ TEST(Http2Session, ReleasesWhatIsWrittenAndResetsTheRest) {
   EXPECT_EQ(pair.server.session.ending(pair.asked()).code, http2_code::cancel);
 }
 
+/// A client session with one request, on stream 1, of which `response` has arrived and was read.
+struct answered : owner {
+  explicit answered(const std::string& response, const std::string& method = "GET") : owner{http2_role::client_https} {
+    receive(frame::settings() + frame::settings_ack());
+    id = session.open();
+    session.write(id, method + " / HTTP/1.1\r\nHost: h\r\n\r\n");
+    collect();
+    receive(response);
+    session.release(id);
+  }
+  int reset_code() {
+    frame_reader sent;
+    sent.take(collect());
+    return sent.streams[1].reset;
+  }
+
+  http2_stream_id id = 0;
+};
+
+TEST(Http2Session, LeavesAWholeResponseToEndByItself) {
+  const auto head = [](const std::string& status, const std::string& length) {
+    return frame::headers(1, {{":status", status}, {"content-length", length}}, false);
+  };
+  answered with_body{head("200", "2") + frame::data(1, "ok")}, without{head("200", "0")}, not_modified{head("304", "9")},
+    of_head{head("200", "9"), "HEAD"};
+  for (auto* each : {&with_body, &without, &not_modified, &of_head}) {
+    EXPECT_EQ(each->reset_code(), -1);
+    EXPECT_EQ(each->session.open_streams(), 1u);
+    EXPECT_TRUE(each->receive(frame::data(1, "", true)));
+    EXPECT_EQ(each->reset_code(), -1);
+    EXPECT_TRUE(each->session.is_idle());
+    EXPECT_EQ(each->session.lingering_streams(), 0u);
+  }
+}
+
+TEST(Http2Session, WaitsForNoResponseForEver) {
+  answered client{frame::headers(1, {{":status", "200"}, {"content-length", "2"}}, false) + frame::data(1, "ok")};
+  EXPECT_EQ(client.session.reset_stalled(), 1u) << "it has begun to wait just now";
+  EXPECT_EQ(client.reset_code(), -1);
+  EXPECT_EQ(client.session.reset_stalled(), 0u);
+  EXPECT_EQ(client.reset_code(), NGHTTP2_CANCEL);
+  EXPECT_TRUE(client.session.is_idle());
+}
+
+TEST(Http2Session, ResetsAResponseOfWhichMoreIsToCome) {
+  const auto head = frame::headers(1, {{":status", "200"}, {"content-length", "3"}}, false);
+  answered half{head + frame::data(1, "ok")}, unframed{frame::headers(1, {{":status", "200"}}, false)};
+  EXPECT_EQ(half.reset_code(), NGHTTP2_CANCEL);
+  EXPECT_EQ(unframed.reset_code(), NGHTTP2_CANCEL);
+}
+
 TEST(Http2Session, StopsAClientThatSendsOnAfterTheResponse) {
   joined pair;
   const auto id = pair.ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello");

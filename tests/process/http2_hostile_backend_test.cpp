@@ -233,6 +233,25 @@ TEST_F(HostileHttp2Backends, ThatSendInterimResponsesWithoutEnd) {
   EXPECT_EQ(ask("/good").body, "hello");
 }
 
+TEST_F(HostileHttp2Backends, ThatSayLateThatAResponseIsOverAreNotToldThatItWasUnwanted) {
+  std::atomic<int> reset{0};
+  hostile.serve_with(
+    each_request([&reset, late = 0u](http2_peer& peer, std::uint32_t stream, const std::string& head) mutable {
+      if (!is_good(head)) {
+        late = stream;
+        peer.send(frame::headers(stream, {{":status", "200"}, {"content-length", "5"}}, false)
+                  + frame::data(stream, "hello"));
+        return;
+      }
+      reset = peer.stream(late).reset;
+      peer.send(frame::data(late, "", true) + answer(stream));
+    }));
+  EXPECT_EQ(ask("/late").body, "hello");
+  EXPECT_EQ(ask("/good").body, "hello");
+  EXPECT_EQ(reset, -1);
+  end_connections();
+}
+
 // -- After the response has begun.
 
 TEST_F(HostileHttp2Backends, ThatResetAStreamInTheMiddleOfItsResponse) {
