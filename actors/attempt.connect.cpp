@@ -53,8 +53,8 @@ bool attempt::take_idle() {
   return reused_ = up_ != nullptr;
 }
 
-net::task<attempt_result> attempt::connect(bool fresh) {
-  return wants_http2() ? connect_http2(fresh) : dial_backend();
+net::task<attempt_result> attempt::connect(bool again) {
+  return wants_http2() ? connect_http2(again) : dial_backend();
 }
 
 /// By what the endpoint registered. An upgrade goes by HTTP/1.1, which every backend understands.
@@ -68,16 +68,30 @@ bool attempt::speaks_http2_else() const {
          && (tls_ != nullptr ? protocol == "http2" : protocol == "h2c");
 }
 
-net::task<attempt_result> attempt::connect_http2(bool fresh) {
+/// Sets `link_`, if there will be a connection with room: a backend that is asked for the first time by many, or
+/// leaves many requests behind, is not to do a handshake for each. Before its settings have come a connection takes
+/// fewer than it may later, so whoever finds it full waits for the next, unless none of this leads to anything.
+net::task<void> attempt::await_link() {
   auto& pool = here_.http2_upstreams;
-  if (!fresh) {
-    link_ = pool.find(pool_key());
-    if (net::latch opened; !link_ && pool.await_dial(pool_key(), opened)) {
-      co_await opened;
-      link_ = pool.find(pool_key());
-    }
+  for (bool goes_on = true; !link_ && goes_on;) {
+    net::latch opened;
+    if (!pool.await_dial(pool_key(), opened))
+      break;
+    co_await opened;
+    link_ = pool.find(pool_key(), failed_link_);
+    goes_on = pool.last_dial_left_room(pool_key());
   }
-  if (!fresh && !link_ && tls_ != nullptr && take_idle()) // One that turned out to speak no HTTP/2.
+}
+
+net::task<attempt_result> attempt::connect_http2(bool again) {
+  auto& pool = here_.http2_upstreams;
+  const bool alone = of_.rules_->settings.disable_keep_alives;
+  if (!alone) {
+    link_ = pool.find(pool_key(), failed_link_);
+    if (!link_)
+      co_await await_link();
+  }
+  if (!alone && !again && !link_ && tls_ != nullptr && take_idle()) // One that turned out to speak no HTTP/2.
     co_return attempt_result{};
   if (link_) {
     reused_ = true;

@@ -70,10 +70,10 @@ net::task<attempt_result> attempt::run() {
   of_.times_.dial = of_.times_.resolve = of_.times_.handshake = -1ns;
   of_.progress_ = {};
   watch_client();
-  for (bool fresh = of_.rules_->settings.disable_keep_alives;; fresh = true) {
+  for (bool again = false;; again = true) {
     attempt_result connected;
-    if (fresh || wants_http2() || !take_idle())
-      connected = co_await connect(fresh);
+    if (again || of_.rules_->settings.disable_keep_alives || wants_http2() || !take_idle())
+      connected = co_await connect(again);
     if (connected.ended != attempt_result::kind::answered)
       co_return connected;
     auto result = co_await talk();
@@ -81,7 +81,7 @@ net::task<attempt_result> attempt::run() {
       co_return result;
     if (!was_refused()) // Whoever has the body may have acted upon it.
       let_go_of_body();
-    if (!may_resend()) {
+    if (again || !may_resend()) {
       of_.progress_ = {true, written_, reused_, local_address()};
       co_return result;
     }
@@ -89,6 +89,7 @@ net::task<attempt_result> attempt::run() {
     // of the backend's, and nobody needs to know.
     up_->close();
     up_ = nullptr;
+    failed_link_ = link_.get();
     link_ = nullptr;
     reused_ = written_ = false;
   }

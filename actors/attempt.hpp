@@ -32,9 +32,10 @@ public:
 private:
   /// Sets `up_`, if there is one.
   bool take_idle();
-  /// Sets `up_`. `fresh`: by a new connection.
-  net::task<attempt_result> connect(bool fresh);
-  net::task<attempt_result> connect_http2(bool fresh);
+  /// Sets `up_`. `again`: not by a connection that had been idle, nor by the one that has just failed.
+  net::task<attempt_result> connect(bool again);
+  net::task<attempt_result> connect_http2(bool again);
+  net::task<void> await_link();
   net::task<attempt_result> dial_backend();
   net::task<attempt_result> secure_backend();
   net::task<attempt_result> talk();
@@ -100,6 +101,7 @@ private:
   tls_memory* tls_ = nullptr; ///< Of a TLS endpoint.
   net::wire_ptr up_;
   net::http2_link_ptr link_; ///< Whose stream `up_` is; null for a connection of its own.
+  const net::http2_link* failed_link_ = nullptr; ///< By which it was sent in vain. Only its address: it may be gone.
   bool reused_ = false;
   bool head_taken_ = false; ///< The latest head of the response lies in `response_text_`, not in the wire.
   std::size_t charged_bytes_ = 0; ///< For such a head, if it is large.

@@ -11,18 +11,20 @@ http2_pool::shelf& http2_pool::shelf_of(std::string_view backend) {
                                  : shelves_.try_emplace(std::string{backend}).first->second;
 }
 
-http2_link_ptr http2_pool::find(std::string_view backend) {
+http2_link_ptr http2_pool::find(std::string_view backend, const http2_link* but) {
   const auto found = shelves_.find(backend);
   if (found == shelves_.end())
     return nullptr;
   for (const auto& each : found->second.links)
-    if (each->can_open())
+    if (each.get() != but && each->can_open())
       return each;
   return nullptr;
 }
 
 void http2_pool::add(std::string_view backend, const http2_link_ptr& link, std::chrono::nanoseconds lost) {
-  shelf_of(backend).links.push_back(link);
+  auto& home = shelf_of(backend);
+  home.links.push_back(link);
+  home.added = true;
   net::start(link->run({.idle = idle_timeout_, .stall = http2_link::unended_patience, .lost = lost}),
              [this, key = std::string{backend}, ended = link.get()](const std::exception_ptr&) {
                forget(key, ended);
@@ -67,13 +69,21 @@ bool http2_pool::await_dial(std::string_view backend, latch& opened) {
   return true;
 }
 
+bool http2_pool::last_dial_left_room(std::string_view backend) const {
+  const auto found = shelves_.find(backend);
+  return found != shelves_.end() && found->second.left_room;
+}
+
 void http2_pool::dial_began(std::string_view backend) {
-  shelf_of(backend).dialling = true;
+  auto& home = shelf_of(backend);
+  home.dialling = true;
+  home.added = false;
 }
 
 void http2_pool::dial_ended(std::string_view backend) {
   auto& home = shelf_of(backend);
   home.dialling = false;
+  home.left_room = home.added && find(backend) != nullptr;
   const auto waiting = std::exchange(home.waiting, {});
   for (auto* each : waiting)
     each->open();

@@ -19,8 +19,8 @@ public:
   http2_pool(const http2_pool&) = delete;
   http2_pool& operator=(const http2_pool&) = delete;
 
-  /// A connection to `backend` that takes another request now, or null.
-  http2_link_ptr find(std::string_view backend);
+  /// A connection to `backend` that takes another request now, or null. Not `but`, which may be gone.
+  http2_link_ptr find(std::string_view backend, const http2_link* but = nullptr);
   /// Keeps a connection, which is run from here on, until it ends: also when the backend's host acknowledges nothing for
   /// `lost`, with requests under way; 0 = as the kernel sees it.
   void add(std::string_view backend, const http2_link_ptr& link, std::chrono::nanoseconds lost = {});
@@ -33,6 +33,9 @@ public:
   /// Whether somebody is about to `add` one; `opened` then opens when they did, or gave up. It must
   /// outlive that.
   bool await_dial(std::string_view backend, latch& opened);
+  /// Whether the last dial that ended led to a connection, and to room for others' requests: then it is worth to wait
+  /// for the next, too.
+  bool last_dial_left_room(std::string_view backend) const;
   void dial_began(std::string_view backend);
   void dial_ended(std::string_view backend);
 
@@ -41,6 +44,8 @@ private:
     std::vector<http2_link_ptr> links;
     std::vector<latch*> waiting;
     bool dialling = false;
+    bool added = false;     ///< By the dial that is under way.
+    bool left_room = false; ///< By the last that ended.
   };
   struct hash {
     using is_transparent = void;

@@ -230,7 +230,13 @@ TEST_F(Http2Link, ThePoolSharesAConnectionAndForgetsItAtItsEnd) {
   pool.dial_ended("b");
   EXPECT_TRUE(opened.is_open());
   EXPECT_TRUE(pool.find("b"));
+  EXPECT_FALSE(pool.find("b", pool.find("b").get())) << "there is no other";
   EXPECT_FALSE(pool.find("c"));
+  EXPECT_TRUE(pool.last_dial_left_room("b"));
+  pool.dial_began("b");
+  EXPECT_TRUE(pool.last_dial_left_room("b")) << "it has not ended";
+  pool.dial_ended("b");
+  EXPECT_FALSE(pool.last_dial_left_room("b")) << "it led to nothing";
   pool.clear();
   EXPECT_FALSE(pool.find("b"));
   EXPECT_TRUE(drive_until([&] { return pool.size() == 0 && over == 1; }));

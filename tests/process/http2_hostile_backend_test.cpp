@@ -370,6 +370,32 @@ TEST_F(HostileHttp2Backends, ThatSayGoodbyeInTheMiddleOfAStream) {
   EXPECT_EQ(whole.body, "first last") << "what was under way is finished";
 }
 
+/// They share the connections that take its place, as they shared it.
+TEST_F(HostileHttp2Backends, ThatLeaveManyRequestsBehindAreAskedAgainByFewConnections) {
+  constexpr std::uint32_t many = 200;
+  std::atomic<bool> leaves{true};
+  const auto serve = each_request(
+    [](http2_peer& peer, std::uint32_t stream, const std::string&) { peer.send(answer(stream)); });
+  hostile.serve_with([&](http2_peer& peer) {
+    if (!leaves.exchange(false))
+      return serve(peer);
+    ASSERT_TRUE(peer.read_until([&] { return !peer.stream(1).heads.empty(); }));
+    peer.send(answer(1));
+    peer.read_until([&] { return peer.seen().streams.size() > many; });
+  });
+  const auto connections = hostile.connection_count();
+  ASSERT_EQ(ask("/good").body, "hello"); // Its settings have come: it takes as many as there are.
+  auto young = http2_peer::client_of(port());
+  std::string requests;
+  for (std::uint32_t i = 0; i < many; ++i)
+    requests += frame::headers(2 * i + 1, http2_request("GET", host));
+  young.send(requests);
+  for (std::uint32_t i = 0; i < many; ++i)
+    EXPECT_EQ(young.finished(2 * i + 1).data, "hello") << i;
+  EXPECT_LE(hostile.connection_count(), connections + 4);
+  end_connections();
+}
+
 // -- What was surely not processed may go out again, whatever it is (RFC 9113, section 8.7).
 
 /// Ways to refuse a request: before its body was looked at, and behind it.
