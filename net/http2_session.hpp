@@ -241,6 +241,8 @@ private:
   void settle_tunnel(http2_stream& stream, bool opened);
   void sent_last_frame(http2_stream& stream);
   void submit_interim(http2_stream& stream);
+  /// Small interim heads wait for no other; one that is large is the last that is taken before it is collected.
+  bool takes_head(const http2_stream& stream) const noexcept;
   void interim_left(std::int32_t wire_id, std::size_t bytes);
 
   // Defences.

@@ -201,7 +201,7 @@ std::size_t http2_session::take_text(http2_stream& stream, std::string_view text
     std::size_t used = 0;
     switch (stream.phase) {
       case outbound_phase::head:
-        if (stream.interim_unsent) // A backend may send many, and the library would keep a copy of each.
+        if (!takes_head(stream)) // A backend may send many, and the library would keep a copy of each.
           stream.wants_room = true;
         else
           used = take_head_text(stream, rest);
@@ -222,7 +222,7 @@ std::size_t http2_session::take_text(http2_stream& stream, std::string_view text
 bool http2_session::take_outlined_head(http2_stream& stream, std::string_view text,
                                        const head_outline& outline) {
   const bool expected = stream.phase == outbound_phase::head && stream.head_text.empty()
-                        && !stream.interim_unsent && !stream.ended && !stream.doomed;
+                        && takes_head(stream) && !stream.ended && !stream.doomed;
   const bool whole = outline.known() && outline.head_bytes() == text.size();
   if (!expected || !whole)
     return false;
@@ -314,13 +314,18 @@ void http2_session::submit_response(http2_stream& stream, bool with_body) {
     fail_stream(stream, http2_code::internal_error);
 }
 
+bool http2_session::takes_head(const http2_stream& stream) const noexcept {
+  return stream.interim_bytes <= limits_.outbound_share_bytes;
+}
+
 void http2_session::submit_interim(http2_stream& stream) {
   const auto& fields = work_->fields;
   if (nghttp2_submit_headers(library(), NGHTTP2_FLAG_NONE, stream.id, nullptr, fields.data(), fields.size(), nullptr)
       != 0)
     return fail_stream(stream, http2_code::internal_error);
-  stream.interim_unsent = true;
-  held_bytes_ += kept_bytes_of(std::span{fields.data(), fields.size()});
+  const auto kept = kept_bytes_of(std::span{fields.data(), fields.size()});
+  stream.interim_bytes += kept;
+  held_bytes_ += kept;
 }
 
 /// The stream may be gone; its head was in the library until now.
@@ -329,8 +334,8 @@ void http2_session::interim_left(std::int32_t wire_id, std::size_t bytes) {
   auto* stream = find(wire_id);
   if (stream == nullptr)
     return;
-  stream->interim_unsent = false;
-  if (std::exchange(stream->wants_room, false))
+  stream->interim_bytes -= bytes;
+  if (takes_head(*stream) && std::exchange(stream->wants_room, false))
     tell(*stream, news_writable);
 }
 

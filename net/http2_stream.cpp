@@ -213,8 +213,8 @@ void http2_stream::clear() {
   empty_out(head_text);
   scratch.reset();
   length_left = 0;
-  output_done = output_sent = deferred = wants_room = interim_unsent = has_trailers = ends_apart = false;
-  taken_bytes = counted_bytes = 0;
+  output_done = output_sent = deferred = wants_room = has_trailers = ends_apart = false;
+  interim_bytes = taken_bytes = counted_bytes = 0;
 }
 
 } // namespace shunt::net

@@ -162,9 +162,9 @@ struct http2_stream {
   bool output_sent = false;  ///< The last frame has been collected.
   bool deferred = false;     ///< The library was told to wait for data.
   bool wants_room = false;   ///< A write was cut short.
-  bool interim_unsent = false; ///< An interim head waits to be collected. Until then no other is taken.
   bool has_trailers = false; ///< `decoder` has read this body, or its end.
   bool ends_apart = false;   ///< A last chunk follows the body, whatever its framing.
+  std::size_t interim_bytes = 0; ///< Of interim heads that wait to be collected.
   std::size_t taken_bytes = 0; ///< By the peer, since that was last asked.
 
   std::size_t counted_bytes = 0; ///< What the session last knew of `held_bytes`.

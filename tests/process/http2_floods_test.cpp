@@ -249,6 +249,7 @@ TEST_F(Http2Floods, OfStreamsBeyondTheirNumberThatNobodyReadsOf) {
   }
   EXPECT_FALSE(taken) << "it is not read from for ever";
   EXPECT_LE(there.request_count(), 250u);
+  EXPECT_TRUE(eventually([&] { return there.ended_count() == there.connection_count(); }));
 }
 
 /// Interim heads are not held back by windows: what a client does not read stays with the backend all the same.
