@@ -5,7 +5,6 @@
 #include "routing/uri.hpp"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -47,6 +46,13 @@ std::uint64_t sum_of(std::string_view bytes, std::uint64_t so_far = sum_seed) {
 
 std::string reason() {
   return std::strerror(errno);
+}
+
+/// Of a host, as it is written.
+std::string_view name_in(std::string_view text) {
+  msgpack_reader in{text, 0};
+  msgpack_record fields{in};
+  return fields.next() ? in.text(routing::host_bytes_max) : std::string_view{};
 }
 
 } // namespace
@@ -148,8 +154,13 @@ void snapshot_writer::finish(std::int64_t unix_ms) {
   flush();
   if (!hurried_ && ::fsync(file_) != 0)
     fail("cannot be put on the disk");
+  // If there is such a file already, the one that stands here may not be on the disk either.
+  if (hurried_)
+    (void)::link(path_.c_str(), previous_of(path_).c_str());
   if (::rename((path_ + ".new").c_str(), path_.c_str()) != 0)
     fail("cannot take the place of the old one");
+  if (!hurried_)
+    ::unlink(previous_of(path_).c_str());
   ::close(std::exchange(file_, -1));
 }
 
@@ -163,38 +174,55 @@ std::shared_ptr<snapshot_file> snapshot_file::open(const std::string& path,
   if (file < 0)
     throw snapshot_error{path + " cannot be opened: " + reason()};
   std::shared_ptr<snapshot_file> opened{new snapshot_file};
+  opened->path_ = path;
+  opened->file_ = file;
   struct stat facts {};
-  const bool known = ::fstat(file, &facts) == 0 && facts.st_size > 0;
-  opened->size_ = known ? static_cast<std::size_t>(facts.st_size) : 0;
-  void* bytes = known ? ::mmap(nullptr, opened->size_, PROT_READ, MAP_PRIVATE, file, 0) : MAP_FAILED;
-  ::close(file);
-  if (bytes == MAP_FAILED) {
-    opened->size_ = 0;
-    throw snapshot_error{path + " is empty or cannot be read"};
-  }
-  opened->bytes_ = static_cast<const char*>(bytes);
-  opened->read_index(path, expected);
+  if (::fstat(file, &facts) == 0 && facts.st_size > 0)
+    opened->size_ = static_cast<std::size_t>(facts.st_size);
+  opened->read_index(expected);
   return opened;
 }
 
 snapshot_file::~snapshot_file() {
-  if (bytes_ != nullptr)
-    ::munmap(const_cast<char*>(bytes_), size_);
+  ::close(file_);
 }
 
-void snapshot_file::read_index(const std::string& path, const snapshot_identity& expected) {
-  path_ = path;
-  const std::string_view all{bytes_, size_};
-  const auto broken = [&](const char* what) { throw snapshot_error{path + " " + what}; };
-  if (all.size() < 2 * magic.size() + footer_bytes || all.substr(0, magic.size()) != magic
-      || all.substr(all.size() - magic.size()) != magic)
+std::string snapshot_file::read(std::uint64_t offset, std::size_t bytes) const {
+  std::string text(bytes, '\0');
+  for (std::size_t done = 0; done < bytes;) {
+    const auto got = ::pread(file_, text.data() + done, bytes - done, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got <= 0)
+      throw snapshot_error{path_ + " cannot be read: " + (got < 0 ? reason() : "it was cut off")};
+    done += static_cast<std::size_t>(got);
+  }
+  return text;
+}
+
+std::string snapshot_file::keep_aside() const {
+  struct stat ours {}, there {};
+  const bool is_there = ::fstat(file_, &ours) == 0 && ::stat(path_.c_str(), &there) == 0 && ours.st_ino == there.st_ino
+                        && ours.st_dev == there.st_dev;
+  auto aside = path_ + ".set-aside";
+  if (is_there)
+    ::unlink(aside.c_str());
+  return is_there && ::link(path_.c_str(), aside.c_str()) == 0 ? aside : path_;
+}
+
+void snapshot_file::read_index(const snapshot_identity& expected) {
+  const auto broken = [&](const char* what) { throw snapshot_error{path_ + " " + what}; };
+  if (size_ < 2 * magic.size() + footer_bytes || read(0, magic.size()) != magic)
     broken("is no whole snapshot of this version");
-  const auto footer = all.substr(all.size() - footer_bytes);
+  const auto ending = read(size_ - footer_bytes, footer_bytes);
+  const std::string_view footer{ending};
+  if (!footer.ends_with(magic))
+    broken("is no whole snapshot of this version");
   const auto length = number_of(footer.substr(0, 8));
-  if (length > all.size() - magic.size() - footer_bytes)
+  if (length > size_ - magic.size() - footer_bytes)
     broken("has an index that is longer than it");
-  const auto index_at = all.size() - footer_bytes - length;
-  const auto index = all.substr(index_at, length);
+  const auto index_at = size_ - footer_bytes - length;
+  const auto index = read(index_at, length);
   if (sum_of(index) != number_of(footer.substr(8, 8)))
     broken("is damaged: the checksum of its index is wrong");
   constexpr auto any = std::numeric_limits<std::uint64_t>::max();
@@ -226,12 +254,13 @@ bool snapshot_file::has(std::size_t shard) const {
 
 snapshot_section snapshot_file::section_of(std::size_t shard) const {
   if (!has(shard))
-    return {shared_from_this(), shard, {}};
+    return {shared_from_this(), shard, 0, {}};
   const auto& part = sections_[shard];
-  snapshot_section opened{shared_from_this(), shard, {bytes_ + part.offset, part.bytes}};
+  const auto text = read(part.offset, part.bytes);
+  snapshot_section opened{shared_from_this(), shard, part.offset, text};
   auto sum = sum_seed;
   for (const auto& each : opened.places_)
-    sum = sum_of(opened.text_of(each), sum);
+    sum = sum_of(std::string_view{text}.substr(each.offset, each.bytes), sum);
   if (sum != part.sum)
     opened.fail();
   std::ranges::sort(opened.places_, {}, &snapshot_section::place::host);
@@ -241,13 +270,13 @@ snapshot_section snapshot_file::section_of(std::size_t shard) const {
 // -- Reading, host by host
 
 /// Finds where each host stands without making anything of it.
-snapshot_section::snapshot_section(std::shared_ptr<const snapshot_file> file, std::size_t shard,
+snapshot_section::snapshot_section(std::shared_ptr<const snapshot_file> file, std::size_t shard, std::uint64_t begin,
                                    std::string_view bytes)
-  : file_{std::move(file)}, shard_{shard}, bytes_{bytes} {
-  if (bytes_.size() > std::numeric_limits<std::uint32_t>::max())
+  : file_{std::move(file)}, shard_{shard}, begin_{begin} {
+  if (bytes.size() > std::numeric_limits<std::uint32_t>::max())
     fail();
-  msgpack_reader in{bytes_, 0}; // Nothing is made of it here.
-  const auto at = [&] { return static_cast<std::uint32_t>(bytes_.size() - in.left().size()); };
+  msgpack_reader in{bytes, 0}; // Nothing is made of it here.
+  const auto at = [&] { return static_cast<std::uint32_t>(bytes.size() - in.left().size()); };
   while (!in.left().empty()) {
     place here{.offset = at()};
     msgpack_record fields{in};
@@ -270,14 +299,15 @@ std::vector<routing::told_host> snapshot_section::wildcards() {
   for (const auto hash : std::exchange(wildcards_, {}))
     for (auto& each : std::ranges::equal_range(places_, hash, {}, &place::host))
       if (each.bytes > 0)
-        all.push_back(take(each));
+        all.push_back(take(each, text_of(each)));
   return all;
 }
 
 std::optional<routing::told_host> snapshot_section::find(std::string_view host) {
   for (auto& each : std::ranges::equal_range(places_, routing::host_hash(host), {}, &place::host))
-    if (each.bytes > 0 && name_of(each) == host)
-      return take(each);
+    if (each.bytes > 0)
+      if (const auto text = text_of(each); name_in(text) == host)
+        return take(each, text);
   return std::nullopt;
 }
 
@@ -285,22 +315,16 @@ std::vector<routing::told_host> snapshot_section::read(std::size_t most) {
   std::vector<routing::told_host> some;
   for (; next_ < places_.size() && some.size() < most; ++next_)
     if (auto& each = places_[next_]; each.bytes > 0)
-      some.push_back(take(each));
+      some.push_back(take(each, text_of(each)));
   return some;
 }
 
-std::string_view snapshot_section::text_of(const place& at) const {
-  return bytes_.substr(at.offset, at.bytes);
+std::string snapshot_section::text_of(const place& at) const {
+  return file_->read(begin_ + at.offset, at.bytes);
 }
 
-std::string_view snapshot_section::name_of(const place& at) const {
-  msgpack_reader in{text_of(at), 0};
-  msgpack_record fields{in};
-  return fields.next() ? in.text(routing::host_bytes_max) : std::string_view{};
-}
-
-routing::told_host snapshot_section::take(place& from) {
-  msgpack_reader in{text_of(from), from.bytes * memory_per_byte};
+routing::told_host snapshot_section::take(place& from, std::string_view text) {
+  msgpack_reader in{text, text.size() * memory_per_byte};
   auto host = read_host(in);
   if (in.failed())
     fail();

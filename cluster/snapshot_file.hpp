@@ -30,11 +30,16 @@ struct snapshot_identity {
   std::size_t shards = 0;
 };
 
+/// Where a file is kept that one which the disk may not have yet has taken the place of.
+inline std::string previous_of(const std::string& path) {
+  return path + ".previous";
+}
+
 /// Writes one. Throws snapshot_error; what was written so far is removed then.
 class snapshot_writer {
 public:
-  /// `hurried`: it takes the place of the old one before the disk has it, for a process that has little time left;
-  /// should the machine fail meanwhile, there is neither.
+  /// `hurried`: it takes the place of the old one before the disk has it, for a process that has little time left.
+  /// Should the machine fail meanwhile, the old one is still there, as `previous_of(path)`.
   snapshot_writer(std::string path, snapshot_identity of, bool hurried = false);
   snapshot_writer(const snapshot_writer&) = delete;
   snapshot_writer& operator=(const snapshot_writer&) = delete;
@@ -68,7 +73,8 @@ private:
 
 class snapshot_file;
 
-/// One shard's part of a file, of which each host is read once. Hosts are found by an index that is made when this is.
+/// One shard's part of a file, of which each host is read once, from the file: of all that is not asked for yet there is
+/// only an index in memory, made when this is.
 /// Throws snapshot_error. Of one thread.
 class snapshot_section {
 public:
@@ -85,22 +91,25 @@ private:
     std::uint32_t offset = 0;
     std::uint32_t bytes = 0; ///< 0: was read.
   };
-  snapshot_section(std::shared_ptr<const snapshot_file> file, std::size_t shard, std::string_view bytes);
-  std::string_view text_of(const place& at) const;
-  std::string_view name_of(const place& at) const;
-  routing::told_host take(place& from);
+  snapshot_section(std::shared_ptr<const snapshot_file> file, std::size_t shard, std::uint64_t begin,
+                   std::string_view bytes);
+  routing::told_host take(place& from, std::string_view text);
   [[noreturn]] void fail() const;
 
-  std::shared_ptr<const snapshot_file> file_; ///< Keeps `bytes_` mapped.
+  std::string text_of(const place& at) const;
+  std::shared_ptr<const snapshot_file> file_;
   std::size_t shard_;
-  std::string_view bytes_;
+  std::uint64_t begin_; ///< Its place in the file.
   std::vector<place> places_; ///< By `host`.
   std::vector<std::uint64_t> wildcards_; ///< Hashes.
   std::size_t next_ = 0;
 };
 
-/// Reads one, which stays as it was even if another takes its place meanwhile.
+/// Reads one, which stays as it was even if another takes its place meanwhile. What the disk cannot read, and what was cut
+/// off meanwhile, is an error as any other.
 class snapshot_file : public std::enable_shared_from_this<snapshot_file> {
+  friend snapshot_section;
+
 public:
   /// Null: there is none. Throws snapshot_error if it is not a whole one of `expected`.
   static std::shared_ptr<snapshot_file> open(const std::string& path,
@@ -114,16 +123,19 @@ public:
   /// That shard's part, ages as they were; checks its checksum. Throws snapshot_error. Any thread.
   snapshot_section section_of(std::size_t shard) const;
   const std::string& path() const { return path_; }
+  /// Gives it another name, which it keeps when the next one takes its place, unless that has it already. Where it is kept.
+  std::string keep_aside() const;
 
 private:
   struct section {
     std::uint64_t offset = 0, bytes = 0, sum = 0;
   };
   snapshot_file() = default;
-  void read_index(const std::string& path, const snapshot_identity& expected);
+  void read_index(const snapshot_identity& expected);
+  std::string read(std::uint64_t offset, std::size_t bytes) const;
 
   std::string path_;
-  const char* bytes_ = nullptr;
+  int file_ = -1;
   std::size_t size_ = 0;
   std::int64_t unix_ms_ = 0;
   std::vector<section> sections_; ///< By shard.

@@ -69,10 +69,11 @@ private:
         }
       return hosts;
     } catch (const std::exception& broken) {
+      const auto kept = file_->keep_aside(); // For who wants to know why. The rest of it is whole, so it stays, too.
       section_.reset();
       file_.reset();
       counters_->failures.fetch_add(1, std::memory_order_relaxed);
-      log_->warn(".snapshot", "snapshot-damaged", {{"shard", shard_}, {"error", broken.what()}});
+      log_->warn(".snapshot", "snapshot-damaged", {{"shard", shard_}, {"error", broken.what()}, {"kept", kept}});
       return {};
     }
   }
@@ -94,24 +95,30 @@ private:
   snapshot_counters* counters_;
 };
 
-usable_file open_usable(const snapshot_options& options, std::size_t shards, net::component_log& log,
-                        snapshot_counters& counters) {
+usable_file open_usable(const std::string& path, const snapshot_options& options, std::size_t shards,
+                        net::component_log& log, snapshot_counters& counters) {
   try {
-    auto file = cluster::snapshot_file::open(options.path, {options.cluster, shards});
+    auto file = cluster::snapshot_file::open(path, {options.cluster, shards});
     if (!file)
       return {};
     const std::chrono::milliseconds age{unix_ms() - file->unix_ms()};
     if (age <= options.age_max)
       return {std::move(file), std::max(age, std::chrono::milliseconds{0}), age.count() < 0};
-    log.warn(".snapshot", "snapshot-too-old", {{"file", options.path}, {"seconds", age.count() / 1000}});
+    log.warn(".snapshot", "snapshot-too-old", {{"file", path}, {"seconds", age.count() / 1000}});
   } catch (const cluster::snapshot_error& broken) {
     counters.failures.fetch_add(1, std::memory_order_relaxed);
-    const auto aside = options.path + ".set-aside";
-    const bool moved = std::rename(options.path.c_str(), aside.c_str()) == 0;
-    log.warn(".snapshot", "snapshot-set-aside",
-             {{"error", broken.what()}, {"now", moved ? aside : options.path}});
+    const auto aside = path + ".set-aside";
+    const bool moved = std::rename(path.c_str(), aside.c_str()) == 0;
+    log.warn(".snapshot", "snapshot-set-aside", {{"error", broken.what()}, {"now", moved ? aside : path}});
   }
   return {};
+}
+
+/// The newest: of the last one the machine may have lost some when it failed.
+usable_file open_usable(const snapshot_options& options, std::size_t shards, net::component_log& log,
+                        snapshot_counters& counters) {
+  auto last = open_usable(options.path, options, shards, log, counters);
+  return last.file ? last : open_usable(cluster::previous_of(options.path), options, shards, log, counters);
 }
 
 /// `turn`: in which the shard reads what nobody waits for, from 0 to 1.
@@ -263,7 +270,7 @@ snapshot_keeper_actor spawn_snapshot_keeper(caf::actor_system& system,
                                             snapshot_counters& counters) {
   const auto kept = open_usable(options, shards.size(), log, counters);
   if (kept.file)
-    log.info(".snapshot", "snapshot-found", {{"file", options.path}, {"seconds", kept.age.count() / 1000}});
+    log.info(".snapshot", "snapshot-found", {{"file", kept.file->path()}, {"seconds", kept.age.count() / 1000}});
   for (std::size_t i = 0; i < shards.size(); ++i)
     hand_out(kept, i, shards[i], static_cast<double>(i) / static_cast<double>(shards.size()), log, counters);
   return system.spawn<caf::detached>(behave, std::move(shards), std::move(options), &log, &counters);

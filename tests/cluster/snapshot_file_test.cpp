@@ -29,8 +29,8 @@ routing::told_host host(const std::string& name, std::uint16_t port) {
 
 class SnapshotFile : public testing::Test {
 protected:
-  void write(std::size_t hosts = 3) {
-    snapshot_writer to{path, of};
+  void write(std::size_t hosts = 3, bool hurried = false) {
+    snapshot_writer to{path, of, hurried};
     for (std::size_t shard : {0, 5}) {
       to.begin_shard(shard);
       for (std::size_t i = 0; i < hosts; ++i)
@@ -135,6 +135,37 @@ TEST_F(SnapshotFile, StaysReadableWhenAnotherTakesItsPlace) {
   write(7);
   EXPECT_EQ(read(old, 0).size(), 3u);
   EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 7u);
+}
+
+TEST_F(SnapshotFile, IsDamagedAndNoDangerWhenItIsCutOffWhileItIsRead) {
+  write(100);
+  const auto file = snapshot_file::open(path, of);
+  auto section = file->section_of(0);
+  std::filesystem::resize_file(path, 16);
+  EXPECT_THROW(section.read(1'000), snapshot_error);
+  EXPECT_THROW(file->section_of(5), snapshot_error);
+}
+
+TEST_F(SnapshotFile, IsKeptAsideForWhenTheNextOneTakesItsPlace) {
+  write(3);
+  const auto old = snapshot_file::open(path, of);
+  EXPECT_EQ(old->keep_aside(), path + ".set-aside");
+  EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 3u) << "it stays in use";
+  write(7);
+  EXPECT_EQ(old->keep_aside(), path) << "that is another one by now";
+  EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 7u);
+  EXPECT_EQ(read(snapshot_file::open(path + ".set-aside", of), 0).size(), 3u);
+}
+
+TEST_F(SnapshotFile, LeavesTheOldOneUntilTheDiskHasAnother) {
+  write(3);
+  write(4, true);
+  EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 4u);
+  EXPECT_EQ(read(snapshot_file::open(previous_of(path), of), 0).size(), 3u);
+  write(5, true);
+  EXPECT_EQ(read(snapshot_file::open(previous_of(path), of), 0).size(), 3u) << "which the disk has for sure";
+  write(6);
+  EXPECT_FALSE(std::filesystem::exists(previous_of(path)));
 }
 
 TEST_F(SnapshotFile, OfAnotherClusterIsRefused) {

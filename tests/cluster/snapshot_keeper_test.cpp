@@ -39,6 +39,15 @@ protected:
     caf::anon_send_exit(keeper, caf::exit_reason::user_shutdown);
   }
 
+  /// What the shard finds in the file.
+  std::vector<routing::told_host> restored(const std::string& path) {
+    shard = spawn_ear(system, ear);
+    keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test"}, *log.log, counted);
+    caf::scoped_actor self{system};
+    self->request(shard, 10s, tell_slice{}).receive([](const slice_piece&) {}, [](const caf::error&) {});
+    return ear->with([](shard_ear& all) { return all.restored.at(0).from->read(10); });
+  }
+
   test::temporary_directory files; // These outlive the actors.
   net::log_capture log;
   snapshot_counters counted;
@@ -103,6 +112,37 @@ TEST_F(SnapshotKeeper, SetsAsideWhatIsOfAnotherCluster) {
   EXPECT_NE(lines[0]["data"]["error"].get<std::string>().find("another cluster"), std::string::npos);
 }
 
+/// Writes a file of one shard, now.
+void write_file(const std::string& path, const std::string& host, bool hurried = false) {
+  cluster::snapshot_writer writer{path, {"test", 1}, hurried};
+  writer.begin_shard(0);
+  writer.add(*piece_of({host}).hosts);
+  writer.end_shard();
+  writer.finish(std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
+                  .count());
+}
+
+TEST_F(SnapshotKeeper, KeepsAsideWhatTurnsOutToBeDamaged) {
+  const auto path = files.path_of("routes");
+  write_file(path, "a.example");
+  std::fstream{path, std::ios::in | std::ios::out | std::ios::binary}.seekp(20).put('!');
+  EXPECT_TRUE(restored(path).empty());
+  EXPECT_EQ(log.lines("snapshot-damaged").at(0)["data"]["kept"], path + ".set-aside");
+  EXPECT_TRUE(std::filesystem::exists(path + ".set-aside"));
+  write_file(path, "next.example");
+  EXPECT_TRUE(std::filesystem::exists(path + ".set-aside")) << "whatever takes its place";
+}
+
+TEST_F(SnapshotKeeper, ReadsThePreviousOneIfTheMachineLostTheLast) {
+  const auto path = files.path_of("routes");
+  write_file(path, "old.example");
+  write_file(path, "new.example", true);
+  std::filesystem::resize_file(path, 0);
+  const auto hosts = restored(path);
+  ASSERT_EQ(hosts.size(), 1u);
+  EXPECT_EQ(hosts[0].host, "old.example");
+}
+
 class SnapshotOfAnotherTime : public SnapshotKeeper {
 protected:
   /// What a shard is told of a host that has an endpoint, and had another one.
@@ -117,12 +157,7 @@ protected:
     writer.finish(std::chrono::duration_cast<std::chrono::milliseconds>(
                     (std::chrono::system_clock::now() - ago).time_since_epoch())
                     .count());
-    shard = spawn_ear(system, ear);
-    keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test"}, *log.log, counted);
-    caf::scoped_actor self{system};
-    self->request(shard, 10s, tell_slice{}).receive([](const slice_piece&) {}, [](const caf::error&) {});
-    const auto read = ear->with([](shard_ear& all) { return all.restored.at(0).from->read(10); });
-    return read.at(0).paths.at(0);
+    return restored(path).at(0).paths.at(0);
   }
 };
 
