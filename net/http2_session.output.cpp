@@ -42,9 +42,12 @@ std::size_t kept_bytes_of(std::span<const nghttp2_nv> fields) {
   return bytes;
 }
 
-/// Of a server's.
-bool is_interim(const nghttp2_headers& head) {
-  return head.nvlen > 0 && head.nva[0].valuelen == 3 && head.nva[0].value[0] == '1'; // `:status` comes first.
+/// Of a server's. Trailers, whose first field may be anything, end the stream.
+bool is_interim(const nghttp2_frame& frame) {
+  if (frame.hd.type != NGHTTP2_HEADERS || (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 || frame.headers.nvlen == 0)
+    return false;
+  const auto& status = frame.headers.nva[0]; // It comes first.
+  return status.valuelen == 3 && status.value[0] == '1';
 }
 
 http2_fields::head_bytes bytes_of(bool head_kept) {
@@ -114,10 +117,9 @@ int http2_callbacks::frame_sent(nghttp2_session*, const nghttp2_frame* frame, vo
     case NGHTTP2_DATA:
     case NGHTTP2_HEADERS:
       ++session.useful_frames_;
-      if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) {
-        interim_gone(session, frame);
+      interim_gone(session, frame);
+      if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
         break;
-      }
       if (auto* stream = session.find(frame->hd.stream_id)) {
         session.answers_ += stream->head_bytes > 0; // Not to what was refused.
         session.sent_last_frame(*stream);
@@ -145,7 +147,7 @@ int http2_callbacks::frame_not_sent(nghttp2_session*, const nghttp2_frame* frame
 }
 
 void http2_callbacks::interim_gone(http2_session& session, const nghttp2_frame* frame) {
-  if (session.is_server() && frame->hd.type == NGHTTP2_HEADERS && is_interim(frame->headers))
+  if (session.is_server() && is_interim(*frame))
     session.interim_left(frame->hd.stream_id, kept_bytes_of(std::span{frame->headers.nva, frame->headers.nvlen}));
 }
 

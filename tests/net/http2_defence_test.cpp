@@ -499,6 +499,20 @@ TEST(Http2Defence, CountsInterimHeadsOfStreamsThatAreGone) {
   EXPECT_EQ(server.session.held_bytes(), 0u);
 }
 
+TEST(Http2Defence, TakesTrailersThatNeverLeaveForNoInterimHead) {
+  served server;
+  server.receive(frame::headers(1, frame::get()));
+  const auto id = server.opened.back();
+  server.session.write(id, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4e20\r\n" + std::string(20'000, 'x')
+                             + "\r\n0\r\nx: 100\r\n\r\n");
+  server.collect(1);
+  server.collect(1);
+  server.receive(frame::rst_stream(1, NGHTTP2_CANCEL));
+  server.session.release(id);
+  server.collect();
+  EXPECT_EQ(server.session.held_bytes(), 0u);
+}
+
 TEST(Http2Defence, CollectsNoMoreThanAskedFor) {
   served server{{.connection_outbound_bytes_max = 1 << 21}};
   server.receive(frame::window_update(0, 1 << 21)
