@@ -115,7 +115,8 @@ net::task<void> session::run() {
 }
 
 net::task<void> session::serve_requests() {
-  for (bool open = true; open && !client_.close_after;) {
+  // The first one even while the loop drains: it may be on its way.
+  for (bool open = true; open && (!client_.close_after || served_ == 0);) {
     open = co_await wait_for_request();
     if (open)
       open = co_await serve_one();

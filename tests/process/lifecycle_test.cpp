@@ -115,6 +115,18 @@ TEST_F(Lifecycle, DrainDoesNotWaitToHearWhichHttpASilentClientSpeaks) {
   EXPECT_TRUE(silent.sees_close());
 }
 
+TEST_F(Lifecycle, DrainAnswersTheFirstRequestOfAClientThatHadNotSpokenYet) {
+  start({{"go_max_procs", 1}, {"enable_http2", true}, {"enable_h2c", true}, {"drain_timeout", "600s"}});
+  const auto host = here().mapped(there);
+  client silent{port()};
+  EXPECT_EQ(here().get(host).status, 200) << "so the first was accepted, too";
+  process().signal(SIGUSR1);
+  ASSERT_TRUE(eventually([&] { return refuses_connections(); }));
+  silent.send(get_request(host));
+  EXPECT_EQ(silent.response_head().status, 200);
+  EXPECT_EQ(process().wait_for_exit(), 0);
+}
+
 TEST_F(Lifecycle, DrainWaitsForTunnels) {
   start({{"drain_timeout", "60s"}});
   there.answer_with(answers::upgrade_echo());
