@@ -53,8 +53,8 @@ bool attempt::take_idle() {
   return reused_ = up_ != nullptr;
 }
 
-net::task<attempt_result> attempt::connect(bool again) {
-  return wants_http2() ? connect_http2(again) : dial_backend();
+net::task<attempt_result> attempt::connect(unsigned sent) {
+  return wants_http2() ? connect_http2(sent) : dial_backend();
 }
 
 /// By what the endpoint registered. An upgrade goes by HTTP/1.1, which every backend understands.
@@ -71,27 +71,37 @@ bool attempt::speaks_http2_else() const {
 /// Sets `link_`, if there will be a connection with room: a backend that is asked for the first time by many, or
 /// leaves many requests behind, is not to do a handshake for each. Before its settings have come a connection takes
 /// fewer than it may later, so whoever finds it full waits for the next, unless none of this leads to anything.
-net::task<void> attempt::await_link() {
+net::task<attempt_result> attempt::await_link() {
   auto& pool = here_.http2_upstreams;
+  client_.wire->listen();
   for (bool goes_on = true; !link_ && goes_on;) {
     net::latch opened;
     if (!pool.await_dial(pool_key(), opened))
       break;
     co_await opened;
+    if (of_.client_gone_)
+      co_return failed(routing::failure_class::client_cancelled, "context canceled");
+    if (const auto [left, cut_short] = within_limit(0ns); cut_short && left == 1ns)
+      co_return failed_unsent(routing::failure_class::timeout, "context deadline exceeded");
     link_ = pool.find(pool_key(), failed_link_);
     goes_on = pool.last_dial_left_room(pool_key());
   }
+  co_return attempt_result{};
 }
 
-net::task<attempt_result> attempt::connect_http2(bool again) {
+net::task<attempt_result> attempt::connect_http2(unsigned sent) {
   auto& pool = here_.http2_upstreams;
-  const bool alone = of_.rules_->settings.disable_keep_alives;
+  // What two have failed goes on a connection of its own: the backend may have ended, and all that it had with it.
+  const bool alone = of_.rules_->settings.disable_keep_alives || sent == resent_at_most;
   if (!alone) {
     link_ = pool.find(pool_key(), failed_link_);
-    if (!link_)
-      co_await await_link();
+    if (!link_) {
+      const auto awaited = co_await await_link();
+      if (awaited.ended != attempt_result::kind::answered)
+        co_return awaited;
+    }
   }
-  if (!alone && !again && !link_ && tls_ != nullptr && take_idle()) // One that turned out to speak no HTTP/2.
+  if (!alone && sent == 0 && !link_ && tls_ != nullptr && take_idle()) // One that turned out to speak no HTTP/2.
     co_return attempt_result{};
   if (link_) {
     reused_ = true;

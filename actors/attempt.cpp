@@ -70,10 +70,10 @@ net::task<attempt_result> attempt::run() {
   of_.times_.dial = of_.times_.resolve = of_.times_.handshake = -1ns;
   of_.progress_ = {};
   watch_client();
-  for (bool again = false;; again = true) {
+  for (unsigned sent = 0;; ++sent) {
     attempt_result connected;
-    if (again || of_.rules_->settings.disable_keep_alives || wants_http2() || !take_idle())
-      connected = co_await connect(again);
+    if (sent > 0 || of_.rules_->settings.disable_keep_alives || wants_http2() || !take_idle())
+      connected = co_await connect(sent);
     if (connected.ended != attempt_result::kind::answered)
       co_return connected;
     auto result = co_await talk();
@@ -81,7 +81,7 @@ net::task<attempt_result> attempt::run() {
       co_return result;
     if (!was_refused()) // Whoever has the body may have acted upon it.
       let_go_of_body();
-    if (again || !may_resend()) {
+    if (sent == resent_at_most || !may_resend()) {
       of_.progress_ = {true, written_, reused_, local_address()};
       co_return result;
     }

@@ -32,10 +32,13 @@ public:
 private:
   /// Sets `up_`, if there is one.
   bool take_idle();
-  /// Sets `up_`. `again`: not by a connection that had been idle, nor by the one that has just failed.
-  net::task<attempt_result> connect(bool again);
-  net::task<attempt_result> connect_http2(bool again);
-  net::task<void> await_link();
+  /// What it is sent again by is the last time a new connection.
+  static constexpr unsigned resent_at_most = 2;
+
+  /// Sets `up_`: when it was `sent` before, not by a connection that had been idle, nor by the one that has just failed.
+  net::task<attempt_result> connect(unsigned sent);
+  net::task<attempt_result> connect_http2(unsigned sent);
+  net::task<attempt_result> await_link();
   net::task<attempt_result> dial_backend();
   net::task<attempt_result> secure_backend();
   net::task<attempt_result> talk();
