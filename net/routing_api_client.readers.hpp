@@ -42,8 +42,11 @@ private:
     ++listed_;
     auto route = client_.read(element, false);
     if (!route) { // What could not be read is not missing.
-      if (const auto named = client_.reader_.read_name(element))
-        client_.routes_.list_unreadable(named->of, named->address_known);
+      const auto named = client_.reader_.read_name(element);
+      if (!named)
+        client_.routes_.list_nameless();
+      else if (named->of)
+        client_.routes_.list_unreadable(*named->of, named->address_known);
     } else if (client_.routes_.list(*route)) {
       client_.add(std::move(*route));
     }

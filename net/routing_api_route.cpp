@@ -169,10 +169,9 @@ std::optional<routing_api_name> routing_api_reader::read_name(std::string_view j
     return std::nullopt;
   route.route = named.route;
   const bool address_known = read_fields(named, found.members, naming).empty() && !named.ip.empty();
-  auto made = make_registration(address_known ? named : route, false);
-  if (!made)
-    return std::nullopt;
-  return routing_api_name{std::move(*made), address_known};
+  if (auto made = address_known ? make_registration(named, false) : std::nullopt)
+    return routing_api_name{std::move(made), true};
+  return routing_api_name{make_registration(route, false), false};
 }
 
 std::optional<routing::registration> make_registration(const routing_api_route& route,

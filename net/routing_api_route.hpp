@@ -49,7 +49,7 @@ private:
 
 /// What tells a route from others, for one that could not be read as a whole.
 struct routing_api_name {
-  routing::registration of;  ///< Without anything else.
+  std::optional<routing::registration> of; ///< Without anything else. None: no route can have it.
   bool address_known = true; ///< Else its address means nothing.
 };
 
@@ -61,7 +61,7 @@ public:
 
   /// Reads `json`, one object. Never throws but std::bad_alloc.
   routing_api_result read(std::string_view json);
-  /// None: not even its uri can be read.
+  /// None: not even its uri can be read, so it may be any.
   std::optional<routing_api_name> read_name(std::string_view json);
 
 private:

@@ -55,6 +55,7 @@ void listed_routes::begin_list() {
   ++list_;
   deleted_.clear();
   unreadable_.clear();
+  nameless_ = false;
 }
 
 bool listed_routes::list(const registration& r) {
@@ -75,7 +76,7 @@ void listed_routes::list_unreadable(const registration& r, bool address_known) {
 
 std::vector<registration> listed_routes::end_list() {
   std::vector<registration> missing;
-  for (auto at = known_.begin(); at != known_.end();) {
+  for (auto at = known_.begin(); !nameless_ && at != known_.end();) {
     if (at->second.heard_in == list_ || unreadable_.contains(at->first) || unreadable_.contains(uri_in(at->first))) {
       ++at;
       continue;

@@ -31,6 +31,8 @@ public:
   /// One of which no more can be read than its uri and, if `address_known`, its address: it is not missing. Without the
   /// address, nothing of that uri is.
   void list_unreadable(const registration& r, bool address_known);
+  /// One that may be any: nothing is missing.
+  void list_nameless() { nameless_ = true; }
   /// The list is complete. What is missing in it and was not reported since it was asked for: an
   /// unregistration each.
   std::vector<registration> end_list();
@@ -50,6 +52,7 @@ private:
   std::unordered_map<std::string, endpoint_ptr> deleted_;
   /// Keys, or uris of keys, that the list at hand has and that could not be read.
   std::unordered_set<std::string> unreadable_;
+  bool nameless_ = false; ///< It has one of those.
   std::uint64_t list_ = 0;
 };
 

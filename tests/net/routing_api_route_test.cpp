@@ -93,15 +93,21 @@ TEST_F(RoutingApiRoute, IsKnownByNameEvenIfTheRestCannotBeRead) {
   const auto whole = reader.read_name(R"({"ttl":"x","route":"A.com/b","ip":"1.2.3.4","port":5,"modification_tag":7})");
   ASSERT_TRUE(whole);
   EXPECT_TRUE(whole->address_known);
-  EXPECT_EQ(whole->of.host(), "a.com");
-  EXPECT_EQ(whole->of.path(), "b");
-  EXPECT_EQ(whole->of.target->address(), "1.2.3.4:5");
-  for (const auto* rest : {R"("ip":"1.2.3.4","port":"x")", R"("ip":5,"port":5)", R"("port":5)"}) {
+  ASSERT_TRUE(whole->of);
+  EXPECT_EQ(whole->of->host(), "a.com");
+  EXPECT_EQ(whole->of->path(), "b");
+  EXPECT_EQ(whole->of->target->address(), "1.2.3.4:5");
+  const auto long_ip = std::string{R"("port":5,"ip":")"} + std::string(100'000, '1') + '"';
+  for (const auto* rest : {R"("ip":"1.2.3.4","port":"x")", R"("ip":5,"port":5)", R"("port":5)", long_ip.c_str()}) {
     const auto partly = reader.read_name(R"({"route":"a.com",)" + std::string{rest} + "}");
     ASSERT_TRUE(partly) << rest;
     EXPECT_FALSE(partly->address_known) << rest;
-    EXPECT_EQ(partly->of.host(), "a.com");
+    ASSERT_TRUE(partly->of) << rest;
+    EXPECT_EQ(partly->of->host(), "a.com");
   }
+  const auto nobody = reader.read_name(R"({"route":")" + std::string(5'000, 'a') + R"(.com"})");
+  ASSERT_TRUE(nobody);
+  EXPECT_FALSE(nobody->of) << "no route has that name";
   for (const auto* nothing : {"", "[]", "{}", R"({"route":5,"ip":"1.2.3.4","port":5})", R"({"route":"","ip":"1.2.3.4"})"})
     EXPECT_FALSE(reader.read_name(nothing)) << nothing;
 }

@@ -148,5 +148,14 @@ TEST_F(ListedRoutes, DoesNotMissWhatTheListHasButCannotBeRead) {
   EXPECT_EQ(end().size(), 3u) << "that list had it, this one has not";
 }
 
+TEST_F(ListedRoutes, MissNothingInAListWithOneThatMayBeAny) {
+  list({tagged("a.com", 1, "g", 0)});
+  routes.begin_list();
+  routes.list_nameless();
+  EXPECT_THAT(end(), IsEmpty());
+  routes.begin_list();
+  EXPECT_THAT(end(), ElementsAre("a.com 10.0.0.1:1 g 0"));
+}
+
 } // namespace
 } // namespace shunt::routing
