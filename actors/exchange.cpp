@@ -59,13 +59,13 @@ net::task<void> exchange::serve(client_connection& client) {
 
 /// One of those that know how; none waits for another here.
 net::task<void> exchange::answer() {
-  if (is_health_check())
-    return respond_health();
   if (head.form == net::target_form::asterisk) {
     net::error_response nothing;
     nothing.status = 200;
     return respond(std::move(nothing));
   }
+  if (is_health_check())
+    return respond_health();
   if (auto refused = check())
     return respond(std::move(*refused));
   if (body_is_broken()) {

@@ -77,6 +77,8 @@ TEST_F(AccessLog, TellsAllAboutAnOrdinaryRequest) {
 TEST_F(AccessLog, LeavesOutQuestionsToTheServerAsAWhole) {
   const auto host = fresh_host();
   EXPECT_EQ(one.send("OPTIONS * HTTP/1.1\r\nHost: " + host + "\r\n\r\n").response("OPTIONS").status, 200);
+  const auto of_checker = "OPTIONS * HTTP/1.1\r\nHost: " + host + "\r\nUser-Agent: HTTP-Monitor/1.1\r\n\r\n";
+  EXPECT_EQ(one.send(of_checker).response("OPTIONS").body, "") << "no health check, which says ok";
   EXPECT_EQ(one.send(get_request(host)).response().status, 404);
   here().under_test.wait_for_access(host + " - [");
   for (const auto& line : here().under_test.access_log())
