@@ -36,9 +36,19 @@ bool began_in_order(const request& asked, const history& all) {
 
 using mappings_of_route = std::vector<const mapping*>;
 
-/// Whether some node may have routed to it while the request was under way.
-bool may_be_mapped(const mapping& each, const request& asked, const expectations& wanted) {
-  return each.from <= asked.end && asked.start <= each.gone.value_or(later(each.to, wanted.settle));
+/// When it had to be over for that node. One that stood still can hear of an end only when it goes on.
+nanoseconds over_at(const mapping& each, int node, const history& all, const expectations& wanted) {
+  const auto settled = later(each.to, wanted.settle);
+  auto end = each.gone.value_or(settled);
+  for (const auto& still : all.outages)
+    if (still.node == node && still.went_on && settled >= still.from && each.to <= *still.went_on)
+      end = std::max(end, *still.went_on + wanted.settle);
+  return end;
+}
+
+/// Whether its node may have routed to it while the request was under way.
+bool may_be_mapped(const mapping& each, const request& asked, const history& all, const expectations& wanted) {
+  return each.from <= asked.end && asked.start <= over_at(each, asked.node, all, wanted);
 }
 
 /// Whether every node must have known it from beginning to end.
@@ -55,11 +65,11 @@ std::string milliseconds_of(nanoseconds time) {
          + " ms";
 }
 
-judgement judge_success(const request& asked, const mappings_of_route& mappings,
+judgement judge_success(const request& asked, const mappings_of_route& mappings, const history& all,
                         const expectations& wanted) {
   bool route_known = false;
   for (const auto* each : mappings)
-    if (may_be_mapped(*each, asked, wanted)) {
+    if (may_be_mapped(*each, asked, all, wanted)) {
       if (each->instance == asked.instance)
         return {};
       route_known = true;
@@ -87,7 +97,7 @@ judgement judge(const request& asked, const mappings_of_route& mappings, const h
     return is_mapped(*each, asked, wanted);
   });
   if (succeeded(asked))
-    if (auto wrong = judge_success(asked, mappings, wanted); wrong.what == outcome::failed)
+    if (auto wrong = judge_success(asked, mappings, all, wanted); wrong.what == outcome::failed)
       return wrong;
   if (mapped && asked.status == 404)
     return {outcome::failed, "a 404 for a mapped route"};

@@ -137,6 +137,8 @@ void director::perform_on(int node, const step& todo) {
     case action::go_on:
       clients_.ask_anew(node);
       world_.at(node).signal(SIGCONT);
+      if (of(node).outage)
+        notes.go_on_in_outage(*of(node).outage);
       of(node).excused = todo.excused;
       enter(node, state::going_on);
       watch(node);

@@ -40,6 +40,7 @@ struct outage {
   int node = 0;
   nanoseconds from{};
   nanoseconds to = for_ever;
+  std::optional<nanoseconds> went_on{}; ///< Absent: it did not stand still, or still does.
 };
 
 /// Something that was done to the cluster, for people to read.

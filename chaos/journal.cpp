@@ -73,7 +73,7 @@ void journal::confirm(const std::vector<std::size_t>& changed, bool maps, nanose
 }
 
 std::size_t journal::begin_outage(int node) {
-  all.outages.push_back({node, now(), for_ever});
+  all.outages.push_back({node, now(), for_ever, {}});
   return all.outages.size() - 1;
 }
 

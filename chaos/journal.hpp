@@ -32,6 +32,7 @@ public:
   void confirm(const std::vector<std::size_t>& changed, bool maps, nanoseconds at);
   /// Returns its number. It has no end yet.
   std::size_t begin_outage(int node);
+  void go_on_in_outage(std::size_t number) { all.outages[number].went_on = now(); }
   void end_outage(std::size_t number) { all.outages[number].to = now(); }
 
   history all; ///< Without requests.

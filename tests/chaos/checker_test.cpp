@@ -106,6 +106,21 @@ TEST_F(Checker, ExcusesWhatWasUnderWayAndAGraceAfterwards) {
   EXPECT_EQ(outcome_of(unanswered(2501ms)), outcome::failed);
 }
 
+TEST_F(Checker, LetsANodeThatStoodStillHearOfEndsWhenItGoesOn) {
+  auto ended = mapped(1, 7, 0s);
+  ended.to = 3s;
+  all.mappings.push_back(ended);
+  all.outages = {{0, 2s, 10s, 8s}};
+  wanted.settle = 1s;
+  EXPECT_EQ(outcome_of(answered(8900ms, 200, 7, 1)), outcome::good);
+  EXPECT_EQ(outcome_of(answered(9001ms, 200, 7, 1)), outcome::failed) << "it came back";
+  auto other = answered(8900ms, 200, 7, 1);
+  other.node = 1;
+  EXPECT_EQ(outcome_of(other), outcome::failed);
+  all.mappings.back().to = 900ms;
+  EXPECT_EQ(outcome_of(answered(8900ms, 200, 7, 1)), outcome::failed) << "it had been over before";
+}
+
 TEST_F(Checker, ExcusesOnlyAllowedStatuses) {
   all.outages = {{0, 0s, for_ever}};
   EXPECT_EQ(outcome_of(answered(1s, 503)), outcome::excused);
