@@ -201,13 +201,20 @@ std::string snapshot_file::read(std::uint64_t offset, std::size_t bytes) const {
 }
 
 std::string snapshot_file::keep_aside() const {
-  struct stat ours {}, there {};
-  const bool is_there = ::fstat(file_, &ours) == 0 && ::stat(path_.c_str(), &there) == 0 && ours.st_ino == there.st_ino
-                        && ours.st_dev == there.st_dev;
+  const std::scoped_lock one_at_a_time{setting_aside_};
   auto aside = path_ + ".set-aside";
-  if (is_there)
-    ::unlink(aside.c_str());
-  return is_there && ::link(path_.c_str(), aside.c_str()) == 0 ? aside : path_;
+  struct stat ours {}, there {};
+  if (::fstat(file_, &ours) != 0)
+    return {};
+  if (::stat(aside.c_str(), &there) == 0 && ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
+    return aside;
+  // Whatever has the path by now. What was set aside before stays until this one is.
+  const auto opened = "/proc/self/fd/" + std::to_string(file_);
+  const auto fresh = aside + ".new";
+  ::unlink(fresh.c_str());
+  const bool kept = ::linkat(AT_FDCWD, opened.c_str(), AT_FDCWD, fresh.c_str(), AT_SYMLINK_FOLLOW) == 0
+                    && ::rename(fresh.c_str(), aside.c_str()) == 0;
+  return kept ? aside : std::string{};
 }
 
 void snapshot_file::read_index(const snapshot_identity& expected) {

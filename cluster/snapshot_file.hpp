@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -123,7 +124,8 @@ public:
   /// That shard's part, ages as they were; checks its checksum. Throws snapshot_error. Any thread.
   snapshot_section section_of(std::size_t shard) const;
   const std::string& path() const { return path_; }
-  /// Gives it another name, which it keeps when the next one takes its place, unless that has it already. Where it is kept.
+  /// Gives it another name, which it keeps when the next one takes its place. That name; empty: the disk has it no more, or
+  /// gives no second names. Any thread.
   std::string keep_aside() const;
 
 private:
@@ -139,6 +141,7 @@ private:
   std::size_t size_ = 0;
   std::int64_t unix_ms_ = 0;
   std::vector<section> sections_; ///< By shard.
+  mutable std::mutex setting_aside_; ///< The file of that name.
 };
 
 } // namespace shunt::cluster

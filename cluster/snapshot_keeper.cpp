@@ -5,8 +5,10 @@
 #include <caf/all.hpp>
 
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 namespace shunt {
@@ -61,12 +63,12 @@ private:
         section_.emplace(file_->section_of(shard_));
       auto hosts = read(*section_);
       const auto age = clock::now() - written_; // It is read long after it was opened, perhaps, and what ended then would
-      for (auto& host : hosts)                  // seem to have ended after what was heard since.
-        for (auto& path : host.paths) {
-          add_age(path, age);
+      for (auto& host : hosts) {                // seem to have ended after what was heard since.
+        grow_older(host, age);
+        for (auto& path : host.paths)
           if (!ends_count_)
             path.ended.clear();
-        }
+      }
       return hosts;
     } catch (const std::exception& broken) {
       const auto kept = file_->keep_aside(); // For who wants to know why. The rest of it is whole, so it stays, too.
@@ -76,14 +78,6 @@ private:
       log_->warn(".snapshot", "snapshot-damaged", {{"shard", shard_}, {"error", broken.what()}, {"kept", kept}});
       return {};
     }
-  }
-
-  static void add_age(routing::told_path& path, std::chrono::nanoseconds age) {
-    for (auto& each : path.members)
-      each.age += age;
-    for (auto& each : path.ended)
-      each.age += age;
-    path.empty_for += age;
   }
 
   std::shared_ptr<cluster::snapshot_file> file_; ///< Null: it was damaged.
@@ -108,7 +102,9 @@ usable_file open_usable(const std::string& path, const snapshot_options& options
   } catch (const cluster::snapshot_error& broken) {
     counters.failures.fetch_add(1, std::memory_order_relaxed);
     const auto aside = path + ".set-aside";
-    const bool moved = std::rename(path.c_str(), aside.c_str()) == 0;
+    std::error_code none;
+    const bool is_both = std::filesystem::equivalent(path, aside, none); // A shard's part was damaged: it stayed in use.
+    const bool moved = is_both ? std::remove(path.c_str()) == 0 : std::rename(path.c_str(), aside.c_str()) == 0;
     log.warn(".snapshot", "snapshot-set-aside", {{"error", broken.what()}, {"now", moved ? aside : path}});
   }
   return {};

@@ -152,9 +152,22 @@ TEST_F(SnapshotFile, IsKeptAsideForWhenTheNextOneTakesItsPlace) {
   EXPECT_EQ(old->keep_aside(), path + ".set-aside");
   EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 3u) << "it stays in use";
   write(7);
-  EXPECT_EQ(old->keep_aside(), path) << "that is another one by now";
+  EXPECT_EQ(old->keep_aside(), path + ".set-aside") << "it still is";
   EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 7u);
   EXPECT_EQ(read(snapshot_file::open(path + ".set-aside", of), 0).size(), 3u);
+}
+
+TEST_F(SnapshotFile, LeavesWhatIsAsideWhenTheNextOneHasTakenItsPlace) {
+  write(3);
+  const auto first = snapshot_file::open(path, of);
+  first->keep_aside();
+  write(5);
+  const auto second = snapshot_file::open(path, of);
+  write(7);
+  std::filesystem::remove(previous_of(path));
+  EXPECT_EQ(second->keep_aside(), "");
+  EXPECT_EQ(read(snapshot_file::open(path + ".set-aside", of), 0).size(), 3u);
+  EXPECT_EQ(read(snapshot_file::open(path, of), 0).size(), 7u);
 }
 
 TEST_F(SnapshotFile, LeavesTheOldOneUntilTheDiskHasAnother) {
