@@ -14,12 +14,14 @@
 #include "routing/reservation.hpp"
 #include "routing/route_service_session.hpp"
 #include "routing/slice.hpp"
+#include "routing/time.hpp"
 
 #include <caf/make_message.hpp>
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -257,12 +259,14 @@ struct to_peer {
   routing::peer_id to = routing::this_node;
   std::size_t shard = 0;
   std::shared_ptr<const routing::replica_message> what;
+  routing::time_point composed = std::chrono::steady_clock::now(); ///< The ages in it are of then.
 };
 /// Such a message, arrived. In the order in which that peer sent it.
 struct from_peer {
   routing::peer_id from = routing::this_node;
   std::size_t shard = 0;
   std::shared_ptr<const routing::replica_message> what;
+  std::optional<routing::time_point> composed{}; ///< By this node's clock; nothing if the peer did not say.
 };
 /// Who holds the shard from now on.
 struct shard_view_changed {

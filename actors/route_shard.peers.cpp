@@ -40,7 +40,7 @@ void shard_behaviour::heed(const from_peer& m) const {
            piece != nullptr && state().lists.show(m.from, *piece, options_.rules, now()))
     return;
   else
-    state().replica->receive(m.from, *m.what, now());
+    state().replica->receive(m.from, *m.what, now(), m.composed ? now() - *m.composed : routing::nanoseconds{0});
   changed_by_peers();
 }
 

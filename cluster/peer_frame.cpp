@@ -4,8 +4,10 @@
 #include "cluster/replica_codec.hpp"
 #include "cluster/told_codec.hpp"
 #include "cluster/told_codec.text.hpp"
+#include "routing/message_transit.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 namespace shunt::cluster {
@@ -21,6 +23,8 @@ constexpr uint64_t hears_nats_flag = 1;
 constexpr uint64_t leaving_flag = 2;
 /// Length, the array of two, the kind, and an array whose count takes four bytes.
 constexpr std::size_t messages_head_bytes = frame_length_bytes + 1 + 1 + 5;
+/// When they were composed.
+constexpr std::size_t messages_tail_bytes_max = 9;
 constexpr unsigned char array_32 = 0xdd;
 
 void put_length(std::string& frame, std::size_t at, std::size_t value) {
@@ -199,6 +203,8 @@ messages_frame read_messages(msgpack_reader& in, msgpack_record& fields, std::si
     return frame;
   for (auto left = in.array(); left > 0 && !in.failed(); --left)
     read_message(in, shards, frame);
+  if (fields.next())
+    frame.composed_ms = in.number(routing::message_transit::stamp_max_ms);
   return frame;
 }
 
@@ -332,25 +338,28 @@ std::string encode(const table_counts& counts) {
 void message_packer::begin() {
   frame_.assign(frame_length_bytes, '\0');
   msgpack_writer out{&frame_};
-  out.array(2);
+  out.array(3);
   out.put(static_cast<uint64_t>(frame_kind::messages));
   frame_ += static_cast<char>(array_32); // How many they are stands in its place in the end.
   frame_.append(4, '\0');
 }
 
-bool message_packer::add(std::size_t shard, const routing::replica_message& message) {
-  if (empty())
+bool message_packer::add(std::size_t shard, const routing::replica_message& message, routing::time_point composed) {
+  if (empty()) {
     begin();
+    composed_ = composed;
+  }
   const auto before = frame_.size();
   msgpack_writer out{&frame_};
   out.array(3);
   out.put(uint64_t{shard});
   out.put(uint64_t{kind_of(message)});
   write(out, message, version_);
-  if (frame_.size() - frame_length_bytes > frame_bytes_max) {
+  if (frame_.size() - frame_length_bytes > frame_bytes_max - messages_tail_bytes_max) {
     frame_.resize(before);
     return false;
   }
+  composed_ = std::min(composed_, composed);
   ++count_;
   return true;
 }
@@ -358,6 +367,8 @@ bool message_packer::add(std::size_t shard, const routing::replica_message& mess
 std::string message_packer::take() {
   if (empty())
     return {};
+  msgpack_writer out{&frame_};
+  out.put(static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(composed_.time_since_epoch()).count()));
   put_length(frame_, messages_head_bytes - 4, count_);
   put_length(frame_, 0, frame_.size() - frame_length_bytes);
   count_ = 0;

@@ -18,6 +18,7 @@
 
 #include "routing/membership.hpp"
 #include "routing/replica_message.hpp"
+#include "routing/time.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -94,6 +95,7 @@ struct shard_message {
 };
 struct messages_frame {
   std::vector<shard_message> messages;
+  std::optional<std::uint64_t> composed_ms; ///< The first of them, by the sender's clock; earlier builds do not say.
   std::size_t skipped = 0; ///< Of kinds that this version does not know.
 };
 
@@ -131,7 +133,7 @@ class message_packer {
 public:
   explicit message_packer(std::uint32_t version = frame_version) : version_{version} {}
   /// False: there is no room for it besides those that were added. In an empty one: in no frame at all.
-  bool add(std::size_t shard, const routing::replica_message& message);
+  bool add(std::size_t shard, const routing::replica_message& message, routing::time_point composed);
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
   std::size_t bytes() const { return frame_.size(); }
@@ -144,6 +146,7 @@ private:
   std::uint32_t version_;
   std::string frame_;
   std::size_t count_ = 0;
+  routing::time_point composed_{}; ///< The first.
 };
 
 // -- Reading.

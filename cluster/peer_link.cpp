@@ -2,6 +2,7 @@
 
 #include "cluster/replica_codec.hpp"
 #include "cluster/told_codec.hpp"
+#include "routing/message_transit.hpp"
 
 #include <caf/all.hpp>
 
@@ -21,6 +22,7 @@ struct link_state {
   std::vector<message_packer> waiting; ///< By lane.
   bool flushing = false; ///< A `flush_frames` is under way.
   bool over = false;
+  routing::message_transit transit;
   std::size_t to_hear = 0; ///< Shards that have not said yet that they know of the end.
 };
 
@@ -54,10 +56,10 @@ public:
     if (state().over)
       return;
     if (encoded_bytes(*m.what) <= piece_bytes_max)
-      collect(m.shard, *m.what);
+      collect(m, *m.what);
     else
       for (const auto& part : in_parts(*m.what))
-        collect(m.shard, part);
+        collect(m, part);
   }
 
   void flush() const {
@@ -113,14 +115,14 @@ private:
   }
 
   /// What already waits in the mailbox joins the same frame.
-  void collect(std::size_t shard, const replica_message& message) const {
+  void collect(const to_peer& whole, const replica_message& message) const {
     const auto lane = lane_of(message);
     auto& packer = state().waiting[static_cast<std::size_t>(lane)];
     auto bytes_before = packer.bytes();
-    if (!packer.add(shard, message)) {
+    if (!packer.add(whole.shard, message, whole.composed)) {
       send_collected(lane);
       bytes_before = packer.bytes();
-      if (!packer.add(shard, message)) {
+      if (!packer.add(whole.shard, message, whole.composed)) {
         end("a message of kind " + std::to_string(kind_of(message)) + " is larger than a frame");
         return;
       }
@@ -143,12 +145,15 @@ private:
 
   void take(messages_frame& frame, const arrived_frame& arrived) const {
     options_.metrics->unknown_skipped.add(frame.skipped);
+    std::optional<routing::time_point> composed;
+    if (frame.composed_ms)
+      composed = state().transit.composed_at(*frame.composed_ms, self_->clock().now());
     const auto all =
       std::make_shared<const arrived_messages>(arrived_messages{std::move(frame), arrived.credit});
     for (const auto& [shard, what] : all->frame.messages) {
       options_.metrics->messages_in[kind_of(what)].add();
       self_->send(state().shards[shard],
-                  from_peer{options_.peer, shard, std::shared_ptr<const replica_message>{all, &what}});
+                  from_peer{options_.peer, shard, std::shared_ptr<const replica_message>{all, &what}, composed});
     }
   }
 

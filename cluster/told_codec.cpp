@@ -134,7 +134,7 @@ told_member read_member(msgpack_reader& in, std::string_view host, std::string_v
   if (!member.target)
     in.fail("expected an endpoint");
   if (fields.next())
-    member.age = read_age(in);
+    member.age = std::min(read_age(in), routing::oldest);
   if (fields.next())
     member.provisional = in.boolean();
   if (fields.next())
@@ -151,7 +151,7 @@ told_end read_end(msgpack_reader& in) {
   if (end.address.empty())
     in.fail("expected the address of an endpoint");
   if (fields.next())
-    end.age = read_age(in);
+    end.age = std::min(read_age(in), routing::oldest);
   if (fields.next())
     end.heard_before = read_age(in);
   fields.end();
@@ -297,7 +297,7 @@ told_path read_path(msgpack_reader& in, std::string_view host) {
   if (fields.next())
     path.ended = read_all<told_end>(in, [&] { return read_end(in); });
   if (fields.next())
-    path.empty_for = read_age(in);
+    path.empty_for = std::min(read_age(in), routing::oldest);
   if (fields.next())
     path.last = read_traits(in);
   if (!is_spelling_of(path.last.spelling, host, path.path))

@@ -51,6 +51,20 @@ struct told_host {
   std::vector<told_path> paths{};
 };
 
+/// Nothing has to seem older; with it, no peer's word makes times overflow.
+inline constexpr nanoseconds oldest = std::chrono::hours{365 * 24};
+
+/// It was told so long ago.
+inline void grow_older(told_host& host, nanoseconds by) {
+  for (auto& path : host.paths) {
+    for (auto& each : path.members)
+      each.age += by;
+    for (auto& each : path.ended)
+      each.age += by;
+    path.empty_for += by;
+  }
+}
+
 /// One endpoint of one route.
 struct endpoint_key {
   std::string host{};

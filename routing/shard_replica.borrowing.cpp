@@ -186,12 +186,14 @@ void shard_replica::learn(const told_host& told, bool for_certain, time_point no
   kept_in_doubt_ = kept_in_doubt_ || keeps;
   if (keeps && !says_something)
     return;
+  told_host older;
+  const auto& said = as_old_as_it_is(told, older);
   if (holds_) {
-    slice_.merge(told, now);
+    slice_.merge(said, now);
   } else if (for_certain) {
-    slice_.adopt(told, now);
+    slice_.adopt(said, now);
   } else { // What it does not name may be there all the same.
-    auto some = told;
+    auto some = said;
     some.whole = false;
     for (auto& path : some.paths)
       path.whole = path.members.empty();

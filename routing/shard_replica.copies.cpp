@@ -75,13 +75,23 @@ void shard_replica::confirm_restored(const told_host& told) {
       restored_.erase(slice_history::digest_of_key(told.host, path.path, each.target->address()));
 }
 
+/// `told` itself, unless it waited.
+const told_host& shard_replica::as_old_as_it_is(const told_host& told, told_host& older) const {
+  if (late_.count() == 0)
+    return told;
+  older = told;
+  grow_older(older, late_);
+  return older;
+}
+
 /// A copy that would have heard them takes no endpoints whose age is over: whoever tells of them, perhaps after a long
 /// absence, has them pruned instead. Any other takes them, since it may not prune them either.
 void shard_replica::merge(const std::vector<told_host>& hosts, peer_id from, time_point now) {
   endpoints_pruned over;
   const bool hears = certain_ && may_prune(now);
+  told_host older;
   for (const auto& host : hosts) {
-    slice_.merge(host, now, hears, over.which);
+    slice_.merge(as_old_as_it_is(host, older), now, hears, over.which);
     confirm_restored(host);
   }
   if (!over.which.empty())
@@ -154,7 +164,7 @@ void shard_replica::take(const slice_digest& m, peer_id from, time_point now) {
   auto& told = digests_[from];
   told.sum = m.sum;
   told.in_sync = m.in_sync;
-  told.at = now;
+  told.at = now - late_;
   told.judged = false;
   if (!certain_ || had(m.sum))
     judge(told, from, now);
@@ -337,7 +347,7 @@ void shard_replica::take(const ages_told& m, peer_id from, time_point now) {
     if (m.ages[i] == nanoseconds{0}) // Not when it was heard: two copies would keep each other from ever letting it go.
       ages_->fresh[i] = true;
     else if (m.ages[i] != ages_told::never)
-      slice_.hear(ages_->of[i], now - m.ages[i]);
+      slice_.hear(ages_->of[i], now - late_ - std::min(m.ages[i], oldest));
   ages_->awaited.erase(from);
   if (!ages_->awaited.empty())
     return;

@@ -10,6 +10,8 @@ namespace shunt::routing {
 namespace {
 
 constexpr std::size_t transferred_together = 64; ///< Hosts in a piece, about.
+/// Of messages. Their ages are not told more exactly, nor is more of it needed: `way` in slice_merge.cpp.
+constexpr auto usual_way = std::chrono::milliseconds{100};
 constexpr int wish_after = 2; ///< Intervals of digests.
 constexpr int pause_intervals = 3; ///< Of digests, in which a holder that runs has run.
 
@@ -235,7 +237,8 @@ void shard_replica::applied(time_point now) {
     slice_.history()->take_appeared(); // There is nobody to tell.
 }
 
-void shard_replica::receive(peer_id from, const replica_message& what, time_point now) {
+void shard_replica::receive(peer_id from, const replica_message& what, time_point now, nanoseconds late) {
+  late_ = late > usual_way ? late : nanoseconds{0};
   std::visit(
     overloaded{
       [&](const lease_start& m) { lend(from, m, now); },
@@ -283,6 +286,7 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
       },
     },
     what);
+  late_ = {};
   note_digest(now);
 }
 

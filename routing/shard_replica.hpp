@@ -92,7 +92,9 @@ public:
   void see(shard_view view, time_point now);
   /// The link to it closed: what was under way is lost.
   void peer_gone(peer_id peer, time_point now);
-  void receive(peer_id from, const replica_message& what, time_point now);
+  /// `late`: it was composed so long ago, and its ages are of then (message_transit.hpp). What seemed to be younger than
+  /// it is would undo what ended meanwhile.
+  void receive(peer_id from, const replica_message& what, time_point now, nanoseconds late = nanoseconds{0});
   /// What was known here when the process ended last. It serves at once; what a holder in sync does not know goes
   /// when its copy has been taken over, the rest if nobody hears it.
   void restore(const std::vector<told_host>& hosts, time_point now);
@@ -262,6 +264,7 @@ private:
   void seek_transfer(time_point now);
   void lose_source();
   void take(const transfer_piece& m, peer_id from, time_point now);
+  const told_host& as_old_as_it_is(const told_host& told, told_host& older) const;
   void merge(const std::vector<told_host>& hosts, peer_id from, time_point now);
   void confirm_restored(const told_host& told);
   void send_digests();
@@ -304,6 +307,7 @@ private:
   time_point ran_at_{};      ///< As a holder.
   std::uint64_t standstills_ = 0;
   bool behind_ = false; ///< Of NATS, since the last of them.
+  nanoseconds late_{0}; ///< The message that is being received.
   bool refresh_before_pruning_ = false;
   std::optional<time_point> wish_at_; ///< If nobody has a copy by then.
   bool wishes_registrations_ = false;

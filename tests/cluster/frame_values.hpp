@@ -62,10 +62,10 @@ inline node_heartbeat some_beat() {
   return {7, 0xfedcba9876543210, true, true, {true, false, false, true, false, true, true, false, true, true, false}};
 }
 
-inline std::string frame_with(const std::vector<shard_message>& messages) {
+inline std::string frame_with(const std::vector<shard_message>& messages, routing::time_point composed = {}) {
   message_packer packer;
   for (const auto& [shard, what] : messages)
-    EXPECT_TRUE(packer.add(shard, what));
+    EXPECT_TRUE(packer.add(shard, what, composed));
   return packer.take();
 }
 

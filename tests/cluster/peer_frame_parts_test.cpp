@@ -89,7 +89,7 @@ TEST(PeerFrame, EndsAGrantThatIsToldInPartsOnlyWithTheLast) {
     EXPECT_TRUE(part.in_sync);
     EXPECT_EQ(part.hosts[0].whole, i == 0);
     message_packer packer;
-    EXPECT_TRUE(packer.add(0, parts[i]));
+    EXPECT_TRUE(packer.add(0, parts[i], {}));
     EXPECT_LE(packer.bytes(), piece_bytes_max + 64);
   }
 }
@@ -117,7 +117,7 @@ TEST(PeerFrame, TellsOfManyHostsThatAppearedInParts) {
     EXPECT_EQ(part.sequence, &each == &parts.back() ? 7 : 6);
     told.insert(part.appeared.begin(), part.appeared.end());
     message_packer packer;
-    EXPECT_TRUE(packer.add(0, each));
+    EXPECT_TRUE(packer.add(0, each, {}));
     EXPECT_LE(packer.bytes(), piece_bytes_max + 64);
   }
   EXPECT_EQ(told.size(), change.appeared.size());

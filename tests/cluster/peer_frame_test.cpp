@@ -26,7 +26,7 @@ TEST(PeerFrame, WritesForThePeersOfTheVersionBefore) {
   const routing::lease_granted granted{.sequence = 3, .complete = true, .lease = 9};
   message_packer old{1}, present;
   for (auto* packer : {&old, &present})
-    ASSERT_TRUE(packer->add(5, granted));
+    ASSERT_TRUE(packer->add(5, granted, {}));
   EXPECT_EQ(old.bytes() + 1, present.bytes()) << "without the number";
   const auto frame = decoded<messages_frame>(payload_of(old.take()));
   ASSERT_EQ(frame.messages.size(), 1);
@@ -92,7 +92,7 @@ TEST(PeerFrame, CarriesManyMessagesInTheirOrder) {
   std::vector<routing::replica_message> sent;
   for (std::size_t i = 0; i < 200; ++i) {
     sent.push_back(source.message(i % kinds));
-    ASSERT_TRUE(packer.add(i, sent.back()));
+    ASSERT_TRUE(packer.add(i, sent.back(), {}));
   }
   EXPECT_EQ(packer.count(), 200);
   const auto frame = decoded<messages_frame>(payload_of(packer.take()));
@@ -131,14 +131,29 @@ TEST(PeerFrame, KnowsTheSizeOfAHostBeforehand) {
   }
 }
 
+TEST(PeerFrame, SaysWhenTheFirstOfItsMessagesWasComposed) {
+  const routing::time_point early{std::chrono::seconds{5}}, later{std::chrono::seconds{7}};
+  message_packer packer;
+  for (const auto when : {later, early, later})
+    EXPECT_TRUE(packer.add(0, routing::lease_end{}, when));
+  EXPECT_EQ(decoded<messages_frame>(payload_of(packer.take())).composed_ms, 5'000u);
+  EXPECT_EQ(decoded<messages_frame>(payload_of(frame_with({{0, routing::lease_end{}}}, later))).composed_ms, 7'000u);
+  std::string before_that;
+  msgpack_writer out{&before_that};
+  out.array(2);
+  out.put(std::uint64_t{5});
+  out.array(0);
+  EXPECT_EQ(decoded<messages_frame>(before_that).composed_ms, std::nullopt);
+}
+
 TEST(PeerFrame, AddsNoMessageThatWouldMakeItTooLong) {
   message_packer packer;
   const routing::known_hosts half{std::string(frame_bytes_max / 2, 'x')};
-  EXPECT_TRUE(packer.add(0, half));
-  EXPECT_FALSE(packer.add(1, half));
+  EXPECT_TRUE(packer.add(0, half, {}));
+  EXPECT_FALSE(packer.add(1, half, {}));
   const auto frame = decoded<messages_frame>(payload_of(packer.take()));
   EXPECT_THAT(frame.messages, SizeIs(1));
-  EXPECT_FALSE(packer.add(0, routing::known_hosts{std::string(frame_bytes_max, 'x')}));
+  EXPECT_FALSE(packer.add(0, routing::known_hosts{std::string(frame_bytes_max, 'x')}, {}));
   EXPECT_TRUE(packer.empty());
 }
 

@@ -23,6 +23,7 @@ public:
   std::uint64_t number() { return random_() >> below(64); }
   std::int64_t signed_number() { return static_cast<std::int64_t>(number()) * (coin() ? 1 : -1); }
   routing::nanoseconds age() { return routing::nanoseconds{static_cast<std::int64_t>(number() >> 1)}; }
+  routing::nanoseconds told_age() { return std::min(age(), routing::oldest); } ///< More is read as that.
 
   std::string word(std::size_t bytes_max = 40) {
     static constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
@@ -131,11 +132,11 @@ public:
     made.whole = coin();
     made.known = coin();
     for (auto left = below(4); left > 0; --left)
-      made.members.push_back({endpoint(), spelling(host, made.path), age(), coin()});
+      made.members.push_back({endpoint(), spelling(host, made.path), told_age(), coin()});
     for (auto left = below(4); left > 0; --left)
-      made.ended.push_back({"10.0.0.1:" + std::to_string(below(65536)), age(), below(2) == 0 ? std::nullopt : std::optional{age()}});
+      made.ended.push_back({"10.0.0.1:" + std::to_string(below(65536)), told_age(), below(2) == 0 ? std::nullopt : std::optional{age()}});
     if (coin())
-      made.empty_for = age();
+      made.empty_for = told_age();
     if (coin())
       made.last = traits(host, made.path);
     made.last_app = maybe_word();

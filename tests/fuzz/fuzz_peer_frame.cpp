@@ -24,8 +24,9 @@ std::string_view payload_of(std::string_view frame) {
 /// Empty: it does not fit, because it was written shorter than we would.
 std::string written(const cluster::messages_frame& frame) {
   cluster::message_packer packer;
+  const routing::time_point composed{std::chrono::milliseconds{frame.composed_ms.value_or(0)}};
   for (const auto& [shard, what] : frame.messages)
-    if (!packer.add(shard, what))
+    if (!packer.add(shard, what, composed))
       return {};
   return packer.take();
 }

@@ -1,6 +1,8 @@
 // When a copy is sure of what it knows, how copies are kept equal, what they restore, and who holds.
 #include "tests/routing/replica_world.hpp"
 
+#include <array>
+
 namespace shunt::routing {
 namespace {
 
@@ -232,6 +234,20 @@ TEST_F(Replicas, DoNotBringBackWhatEndedRightAfterItWasRegistered) {
   advance(6s);
   for (std::size_t i = 0; i < nodes.size(); ++i)
     EXPECT_EQ(pool(i, "a.com"), "1") << i;
+}
+
+TEST_F(Replicas, TakeNothingForYoungerThanItIsBecauseItWaitedForThem) {
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  put_all("a.com", 1);
+  const slice_told said{at(1).table().tell_hosts(std::array{host_hash("a.com")}, now), true};
+  take(0, "a.com", 1);
+  now += 5s; // For which the first stood still, with that on its way to it.
+  at(0).receive(2, said, now, 6s);
+  EXPECT_EQ(pool(0, "a.com"), "empty");
+  at(0).receive(2, said, now);
+  EXPECT_EQ(pool(0, "a.com"), "1") << "as if it had been sent now";
 }
 
 TEST_F(Replicas, KeepWhatCameBackRightAfterItsEnd) {

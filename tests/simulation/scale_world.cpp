@@ -412,9 +412,9 @@ void scale_world::hear(sample& s, copy& c) {
 
 std::size_t scale_world::bytes_of(std::size_t shard, const replica_message& what) {
   cluster::message_packer packer;
-  packer.add(shard, slice_digest{});
+  packer.add(shard, slice_digest{}, {});
   const auto empty = packer.bytes();
-  if (packer.add(shard, what))
+  if (packer.add(shard, what, {}))
     return packer.bytes() - empty;
   std::size_t bytes = 0;
   for (const auto& part : cluster::in_parts(what))

@@ -15,6 +15,10 @@ constexpr auto silence_max = 3s; ///< On a link: then it is closed.
 constexpr auto pause_noticed = 1s;
 constexpr auto keep_every = 5s; ///< Snapshots.
 
+std::uint64_t milliseconds_of(time_point when) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count());
+}
+
 } // namespace
 
 world::world(const history& h)
@@ -196,14 +200,7 @@ void world::restore(std::size_t i, std::size_t shard, std::size_t most) {
   for (; !all.empty() && some.size() < most; all.pop_back())
     some.push_back(std::move(all.back()));
   for (auto& host : some)
-    for (auto& path : host.paths) {
-      const auto age = time_.now() - n.kept_at;
-      for (auto& each : path.members)
-        each.age += age;
-      for (auto& each : path.ended)
-        each.age += age;
-      path.empty_for += age;
-    }
+    grow_older(host, time_.now() - n.kept_at);
   n.replicas[shard]->restore(some, local(i));
 }
 
@@ -266,7 +263,8 @@ void world::settle(std::size_t i) {
     static_cast<void>(r.take_wish_for_registrations()); // They come every 4 s.
     for (auto& each : r.take_outgoing())
       if (each.to < n.by_number.size())
-        send(i, n.by_number[each.to], std::make_shared<packet>(shard_message{s, std::move(each.what)}));
+        send(i, n.by_number[each.to],
+             std::make_shared<packet>(shard_message{s, std::move(each.what), milliseconds_of(local(i))}));
     for (const auto& host : r.take_answered())
       if (const auto asked = n.asked.find(host_number(host)); asked != n.asked.end()) {
         asked->second.answered = true;
@@ -316,6 +314,7 @@ void world::greet(std::size_t a, std::size_t b) {
   link.number = *welcome.peer;
   link.heard = time_.now();
   link.life = nodes_[b].life;
+  link.transit = {};
   if (n.by_number.size() <= link.number)
     n.by_number.resize(link.number + 1u, a);
   n.by_number[link.number] = b;
@@ -345,7 +344,8 @@ void world::arrive(std::size_t a, std::size_t b, std::uint64_t epoch, const pack
     else if (const auto* news = std::get_if<node_news>(&*what))
       n.members->told(*news, local(b));
     else if (const auto* m = std::get_if<shard_message>(&*what); m != nullptr && !n.replicas.empty())
-      n.replicas[m->shard]->receive(link.number, m->what, local(b));
+      n.replicas[m->shard]->receive(link.number, m->what, local(b),
+                                    local(b) - link.transit.composed_at(m->composed_ms, local(b)));
     // What follows from hearsay and heartbeats has time until the next turn.
     if (const auto* m = std::get_if<shard_message>(&*what); m != nullptr && !n.replicas.empty())
       observe(b, m->shard);

@@ -34,6 +34,7 @@
 
 #include "routing/listed_routes.hpp"
 #include "routing/membership.hpp"
+#include "routing/message_transit.hpp"
 #include "routing/shard_replica.hpp"
 
 #include <deque>
@@ -69,6 +70,7 @@ private:
   struct shard_message {
     std::size_t shard;
     routing::replica_message what;
+    std::uint64_t composed_ms = 0; ///< By its sender's clock.
   };
   struct goodbye {};
   using packet = std::variant<routing::node_heartbeat, routing::node_news, shard_message, goodbye>;
@@ -80,6 +82,7 @@ private:
     nanoseconds heard{0};
     std::uint64_t life = 0; ///< Of the node at the other one.
     routing::peer_id number = 0;
+    routing::message_transit transit{};
   };
   /// What one node's copy of one endpoint was when last looked at.
   struct sighting {
