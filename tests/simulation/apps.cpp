@@ -119,7 +119,7 @@ void world::hear(std::size_t i, std::size_t r, const endpoint_ptr& what, bool un
   const auto waited_since = app.by_api ? std::nullopt : n.waited_since;
   if (unregister) {
     replica.table().unregister_endpoint(heard, local(i), waited_since);
-    n.sightings[r].unregistered = time_.now();
+    n.sightings[r].unregistered = waited_since ? n.paused_since : time_.now(); // For all it can know.
   } else {
     replica.table().register_endpoint(heard, local(i), wall_ns + (time_.now() + n.wall_skew).count(), waited_since);
     n.sightings[r].unregistered = -1ns;

@@ -273,13 +273,22 @@ bool world::is_spared_anywhere(std::size_t r) const {
   return std::any_of(all.begin(), all.end(), spares);
 }
 
+/// Somebody took the place of one that was given up late: who has just come to hold prunes nothing yet.
+bool world::is_held_anew(std::size_t shard) const {
+  const auto all = live();
+  return std::any_of(all.begin(), all.end(), [&](std::size_t i) {
+    const auto since = nodes_[i].holds_since[shard];
+    return since >= 0ns && time_.now() - since < 2 * stale_after;
+  });
+}
+
 std::string world::overdue_copy() {
   for (const auto i : live())
     for (std::size_t r = 0; r < routes_.size(); ++r) {
       const auto& app = routes_[r];
       const auto& replica = *nodes_[i].replicas[app.shard];
       const bool has_others = !nodes_[i].views[app.shard].others.empty(); // Otherwise it waits for their return at first.
-      if (!app.registered && replica.holds() && has_others
+      if (!app.registered && replica.holds() && has_others && !is_held_anew(app.shard)
           && replica.table().endpoint_at(app.host, "", address_of(r)) != nullptr
           && !(app.has_tls && is_spared_anywhere(r)))
         return nodes_[i].name + " still has " + app.host + " at " + std::string{address_of(r)} + ", which nobody hears since "

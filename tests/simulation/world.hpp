@@ -16,12 +16,14 @@
 //             thresholds: then one that was away while others pruned keeps for longer what they did.
 //   newest    By then every holder has of every app what it said last, and so has every borrower of what it leases.
 //   gone      By then an endpoint whose unregister some holder applied, and nobody registered since, is gone from all; if it
-//             had been registered so shortly before that the two may tie, then when all is pruned.
+//             had been registered so shortly before that the two may tie, then when all is pruned. What stood still knows no
+//             better than that it was before that.
 //   sync      15 s after the last fault everybody is in sync, ...
 //   lease     ... has exactly what its lender has of what it leases,
 //   answer    ... and nobody has waited for one for more than `answered_in`.
 //   over      40 s after it, when all is pruned that went, with a word or without, no holder that has others to ask
-//             has any of that, but for what has TLS and is there as some holder heard it itself,
+//             has any of that, but for what has TLS and is there as some holder heard it itself, and where somebody took the
+//             place of a holder so late that it may not prune yet,
 //   unlike    ... and the holders of a shard have equal digests.
 //
 // What follows from an event on a node is looked at when it has happened: which of its endpoints changed, and what it would
@@ -217,6 +219,7 @@ private:
   void check_places(std::size_t i);
   std::string disagreement();
   std::string differing_digests();
+  bool is_held_anew(std::size_t shard) const;
   std::string overdue_copy();
   bool is_spared_anywhere(std::size_t route) const;
   std::string outdated_copy();
