@@ -141,19 +141,18 @@ attempt_result attempt::receive_failure(error_code code) const {
 
 attempt_result attempt::head_failure(net::parse_error error) const {
   using enum routing::failure_class;
-  constexpr std::string_view broken = "net/http: HTTP/1.x transport connection broken: ";
+  std::string broken{"net/http: HTTP/1.x transport connection broken: "};
   const auto limit = of_.rules_->settings.response_header_bytes_max();
   switch (net::kind_of(error)) {
     case net::parse_error_kind::too_large:
-      return failed(response_header_limits, std::string{broken}
-                                              + "net/http: server response headers exceeded "
-                                              + std::to_string(limit) + " bytes; aborted");
+      broken.append("net/http: server response headers exceeded ").append(std::to_string(limit)).append(" bytes; aborted");
+      return failed(response_header_limits, std::move(broken));
     case net::parse_error_kind::too_many:
       return failed(response_header_limits, "Too many response headers");
     case net::parse_error_kind::malformed: break;
   }
-  return failed(other, std::string{broken}
-                         + "malformed HTTP response: " + std::string{net::describe(error)});
+  broken.append("malformed HTTP response: ").append(net::describe(error));
+  return failed(other, std::move(broken));
 }
 
 } // namespace shunt
