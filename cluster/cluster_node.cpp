@@ -359,6 +359,14 @@ private:
       happen(each);
   }
 
+  void happen(const beat_seen& m) const {
+    auto* const link = state().links->find(m.link);
+    if (link == nullptr || link->ending)
+      return;
+    link->heard = now();
+    state().members->lives(m.link.peer, now());
+  }
+
   void happen(const beat_heard& m) const {
     auto* const link = state().links->find(m.link);
     if (link == nullptr || link->ending)

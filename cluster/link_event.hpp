@@ -32,6 +32,10 @@ struct link_closed {
 struct link_ended {
   link_name link;
 };
+/// A heartbeat is here. What it says comes by way of the link's actor, in the order of all that is said.
+struct beat_seen {
+  link_name link;
+};
 struct beat_heard {
   link_name link;
   routing::node_heartbeat beat;
@@ -47,7 +51,7 @@ struct counts_heard {
 };
 
 struct link_event {
-  std::variant<greeting, dial_failure, stranger_left, link_opened, link_closed, link_ended, beat_heard,
+  std::variant<greeting, dial_failure, stranger_left, link_opened, link_closed, link_ended, beat_seen, beat_heard,
                news_heard, counts_heard>
     what;
 };

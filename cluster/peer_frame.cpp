@@ -23,6 +23,8 @@ constexpr uint64_t hears_nats_flag = 1;
 constexpr uint64_t leaving_flag = 2;
 /// Length, the array of two, the kind, and an array whose count takes four bytes.
 constexpr std::size_t messages_head_bytes = frame_length_bytes + 1 + 1 + 5;
+/// Of any frame: up to the end of its kind.
+constexpr std::size_t frame_kind_bytes_max = 5 + 9;
 /// When they were composed.
 constexpr std::size_t messages_tail_bytes_max = 9;
 constexpr unsigned char array_32 = 0xdd;
@@ -384,6 +386,11 @@ std::optional<std::size_t> frame_length(std::string_view bytes) {
   for (const char c : bytes.substr(0, frame_length_bytes))
     length = length << 8 | static_cast<unsigned char>(c);
   return length;
+}
+
+bool is_heartbeat(std::string_view payload) {
+  msgpack_reader in{payload.substr(0, frame_kind_bytes_max), frame_memory_bytes_max};
+  return in.array() > 0 && in.number(any) == static_cast<uint64_t>(frame_kind::heartbeat) && !in.failed();
 }
 
 decoded_frame decode(std::string_view payload, std::size_t shards) {

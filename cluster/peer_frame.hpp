@@ -154,6 +154,9 @@ private:
 /// How long the frame is that begins here, without its length; nothing if that cannot be told yet.
 std::optional<std::size_t> frame_length(std::string_view bytes);
 
+/// Whether it is one, by its kind alone; of what follows the length.
+bool is_heartbeat(std::string_view payload);
+
 struct decoded_frame {
   std::optional<peer_frame> frame;
   std::string error; ///< Why there is none.

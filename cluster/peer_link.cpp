@@ -194,7 +194,10 @@ public:
     : actor_{std::move(actor)}, node_{std::move(node)}, link_{link} {}
 
   void on_open() override { tell_node({link_opened{link_}}); }
+  /// That actor may have much to read, and waits for its turn among all shards: nobody is to be taken for dead for that.
   void on_frame(arrived_frame frame) override {
+    if (is_heartbeat(frame.payload))
+      tell_node({beat_seen{link_}});
     caf::anon_send(actor_, frame_arrived{std::make_shared<const arrived_frame>(std::move(frame))});
   }
   void on_closed(std::string reason) override {

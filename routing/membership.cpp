@@ -168,6 +168,11 @@ void membership::heard(peer_id id, const node_heartbeat& said, time_point now) {
   p->said.in_sync.resize(rules_.shards);
 }
 
+void membership::lives(peer_id id, time_point now) {
+  if (auto* const p = find(id); p != nullptr && p->linked)
+    hear(*p, now);
+}
+
 /// A word on a link of this node.
 void membership::hear(peer& p, time_point now) {
   p.heard_here = p.heard = now;

@@ -117,6 +117,8 @@ public:
   /// The last link to it closed.
   void disconnected(peer_id peer, time_point now);
   void heard(peer_id peer, const node_heartbeat& said, time_point now);
+  /// A heartbeat of it has arrived, and what it says is still to be read: behind much else, where this node has much to do.
+  void lives(peer_id peer, time_point now);
   void told(const node_news& news, time_point now);
   /// To be called several times in each `suspect_after`. A longer pause means that this node did not run: nobody is
   /// judged by it then before there was time to hear them.

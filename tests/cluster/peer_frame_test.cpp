@@ -146,6 +146,14 @@ TEST(PeerFrame, SaysWhenTheFirstOfItsMessagesWasComposed) {
   EXPECT_EQ(decoded<messages_frame>(before_that).composed_ms, std::nullopt);
 }
 
+TEST(PeerFrame, IsKnownForAHeartbeatByItsKind) {
+  EXPECT_TRUE(is_heartbeat(payload_of(encode(some_beat()))));
+  EXPECT_FALSE(is_heartbeat(payload_of(encode(table_counts{}))));
+  EXPECT_FALSE(is_heartbeat(payload_of(frame_with({{0, routing::lease_end{}}}))));
+  for (const std::string_view broken : {"", "\x95", "\x04", "\xdd\x00\x00", "\x90\x04"})
+    EXPECT_FALSE(is_heartbeat(broken));
+}
+
 TEST(PeerFrame, AddsNoMessageThatWouldMakeItTooLong) {
   message_packer packer;
   const routing::known_hosts half{std::string(frame_bytes_max / 2, 'x')};

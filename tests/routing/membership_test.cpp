@@ -127,6 +127,21 @@ TEST_F(Membership, WhoWasSilentIsAliveWithItsNextWord) {
   EXPECT_TRUE(world.agree());
 }
 
+TEST_F(Membership, WhoseWordsAreStillToBeReadIsAlive) {
+  start({"a", "b"});
+  const auto b = world.nodes.at("a").links.at("b");
+  for (int i = 0; i < 10; ++i) {
+    world.pass(800ms, {"b"});
+    world["a"].lives(b, world.now);
+    EXPECT_EQ(world.state("b", "a"), "alive") << i;
+  }
+  world.pass(1s, {"b"});
+  EXPECT_EQ(world.state("b", "a"), "suspect");
+  world.cut("a", "b");
+  world["a"].lives(b, world.now);
+  EXPECT_EQ(world.state("b", "a"), "suspect") << "over a link that is closed";
+}
+
 TEST_F(Membership, LeavingNeedsNoSuspicion) {
   start({"a", "b"});
   world["b"].set_leaving();
