@@ -186,19 +186,18 @@ void shard_replica::learn(const told_host& told, bool for_certain, time_point no
   kept_in_doubt_ = kept_in_doubt_ || keeps;
   if (keeps && !says_something)
     return;
-  told_host older;
-  const auto& said = as_old_as_it_is(told, older);
+  const auto then = now - late_;
   if (holds_) {
-    slice_.merge(said, now);
+    slice_.merge(told, then);
   } else if (for_certain) {
-    slice_.adopt(said, now);
+    slice_.adopt(told, then);
   } else { // What it does not name may be there all the same.
-    auto some = said;
+    auto some = told;
     some.whole = false;
     for (auto& path : some.paths)
       path.whole = path.members.empty();
     std::erase_if(some.paths, [](const told_path& path) { return !path.known; });
-    slice_.adopt(some, now);
+    slice_.adopt(some, then);
   }
 }
 

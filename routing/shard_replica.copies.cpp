@@ -75,23 +75,13 @@ void shard_replica::confirm_restored(const told_host& told) {
       restored_.erase(slice_history::digest_of_key(told.host, path.path, each.target->address()));
 }
 
-/// `told` itself, unless it waited.
-const told_host& shard_replica::as_old_as_it_is(const told_host& told, told_host& older) const {
-  if (late_.count() == 0)
-    return told;
-  older = told;
-  grow_older(older, late_);
-  return older;
-}
-
 /// A copy that would have heard them takes no endpoints whose age is over: whoever tells of them, perhaps after a long
 /// absence, has them pruned instead. Any other takes them, since it may not prune them either.
 void shard_replica::merge(const std::vector<told_host>& hosts, peer_id from, time_point now) {
   endpoints_pruned over;
   const bool hears = certain_ && may_prune(now);
-  told_host older;
   for (const auto& host : hosts) {
-    slice_.merge(as_old_as_it_is(host, older), now, hears, over.which);
+    slice_.merge(host, now - late_, hears, over.which);
     confirm_restored(host);
   }
   if (!over.which.empty())

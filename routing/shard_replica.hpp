@@ -264,7 +264,6 @@ private:
   void seek_transfer(time_point now);
   void lose_source();
   void take(const transfer_piece& m, peer_id from, time_point now);
-  const told_host& as_old_as_it_is(const told_host& told, told_host& older) const;
   void merge(const std::vector<told_host>& hosts, peer_id from, time_point now);
   void confirm_restored(const told_host& told);
   void send_digests();
