@@ -32,7 +32,7 @@ public:
 private:
   /// Sets `up_`, if there is one.
   bool take_idle();
-  /// What it is sent again by is the last time a new connection.
+  /// On connections that were not new; the last time it goes on a new one.
   static constexpr unsigned resent_at_most = 2;
 
   /// Sets `up_`: when it was `sent` before, not by a connection that had been idle, nor by the one that has just failed.
