@@ -182,7 +182,7 @@ private:
   supervisor_actor supervisor_;
 };
 
-acceptor_actor::behavior_type behave(acceptor_self* self, loop_context* here,
+acceptor_actor::behavior_type acceptor_behavior(acceptor_self* self, loop_context* here,
                                      const acceptor_directory* directory,
                                      supervisor_actor supervisor) {
   const doorkeeper keeper{self, here, directory, std::move(supervisor)};
@@ -200,7 +200,7 @@ acceptor_actor::behavior_type behave(acceptor_self* self, loop_context* here,
 
 acceptor_actor spawn_acceptor(loop_context& here, const acceptor_directory& directory,
                               supervisor_actor supervisor) {
-  return spawn_pinned<acceptor_actor, acceptor_state>(here.home, behave, &here, &directory,
+  return spawn_pinned<acceptor_actor, acceptor_state>(here.home, acceptor_behavior, &here, &directory,
                                                       std::move(supervisor));
 }
 

@@ -52,7 +52,7 @@ std::string reason_of(const std::exception_ptr& thrown) {
   }
 }
 
-connection_actor::behavior_type behave(connection_self* self, loop_context* here,
+connection_actor::behavior_type connection_behavior(connection_self* self, loop_context* here,
                                        adopt_connection accepted, acceptor_actor owner,
                                        std::uint64_t id) {
   net::tcp_socket socket{here->home.events().get_executor()};
@@ -83,7 +83,7 @@ connection_actor::behavior_type behave(connection_self* self, loop_context* here
 
 connection_actor spawn_connection(loop_context& here, const adopt_connection& accepted,
                                   acceptor_actor owner, std::uint64_t id) {
-  return spawn_pinned<connection_actor, connection_state>(here.home, behave, &here, accepted,
+  return spawn_pinned<connection_actor, connection_state>(here.home, connection_behavior, &here, accepted,
                                                           std::move(owner), id);
 }
 

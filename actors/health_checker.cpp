@@ -209,7 +209,7 @@ private:
   health_check_counters* counters_;
 };
 
-health_checker_actor::behavior_type behave(checker_self* self, loop_context* here,
+health_checker_actor::behavior_type health_checker_behavior(checker_self* self, loop_context* here,
                                            health_check_counters* counters) {
   self->state.plan.emplace(rules_of(here->rules->settings.health_checks), here->ids.random());
   const examiner it{self, here, counters};
@@ -225,7 +225,7 @@ health_checker_actor::behavior_type behave(checker_self* self, loop_context* her
 } // namespace
 
 health_checker_actor spawn_health_checker(loop_context& here, health_check_counters& counters) {
-  return spawn_pinned<health_checker_actor, health_checker_state>(here.home, behave, &here,
+  return spawn_pinned<health_checker_actor, health_checker_state>(here.home, health_checker_behavior, &here,
                                                                   &counters);
 }
 

@@ -20,7 +20,7 @@ struct lease_cache_state {
 };
 using lease_cache_self = pinned_actor<lease_cache_actor, lease_cache_state>;
 
-lease_cache_actor::behavior_type behave(lease_cache_self* self, lease_cache* cache) {
+lease_cache_actor::behavior_type lease_cache_behavior(lease_cache_self* self, lease_cache* cache) {
   self->delayed_send(self, expire_every, expire_leases{});
   return {
     [cache](const host_granted& message) { cache->granted(message); },
@@ -66,7 +66,7 @@ lease_cache_actor lease_cache::open(std::vector<route_shard_actor> shards) {
   for (auto& each : shards)
     shards_.emplace_back().actor = std::move(each);
   shards_in_doubt_ = shards_.size();
-  self_ = spawn_pinned<lease_cache_actor, lease_cache_state>(home_, behave, this);
+  self_ = spawn_pinned<lease_cache_actor, lease_cache_state>(home_, lease_cache_behavior, this);
   held_.open(self_);
   for (auto& each : shards_)
     await_word(each);

@@ -273,7 +273,7 @@ private:
   net::registry_metrics* metrics_;
 };
 
-registrar_actor::behavior_type behave(registrar_self self, std::vector<route_shard_actor> shards,
+registrar_actor::behavior_type registrar_behavior(registrar_self self, std::vector<route_shard_actor> shards,
                                       net::component_log* log, registrar_counters* counters,
                                       registrar_options options, net::registry_metrics* metrics) {
   self->state.batches.resize(shards.size());
@@ -299,7 +299,7 @@ registrar_options registrar_options_of(const config::settings& settings,
 registrar_actor spawn_registrar(caf::actor_system& system, std::vector<route_shard_actor> shards,
                                 net::component_log& log, registrar_counters& counters,
                                 registrar_options options, net::registry_metrics* metrics) {
-  return system.spawn(behave, std::move(shards), &log, &counters, options, metrics);
+  return system.spawn(registrar_behavior, std::move(shards), &log, &counters, options, metrics);
 }
 
 } // namespace shunt

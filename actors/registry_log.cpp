@@ -8,7 +8,7 @@ namespace shunt {
 
 namespace {
 
-constexpr std::string_view source = ".registry";
+constexpr std::string_view registry_source = ".registry";
 
 } // namespace
 
@@ -24,7 +24,7 @@ void registry_log::endpoint_line(net::log_level level, std::string_view message,
   net::append_json_string(tag, about.modification_guid());
   tag.append(R"(,"index":)").append(std::to_string(about.modification_index())).append("}");
   const auto segment = about.isolation_segment();
-  log_.write(level, source, message,
+  log_.write(level, registry_source, message,
              {{"uri", heard.uri},
               {"route_service_url", about.route_service_url()},
               {"backend", about.address()},
@@ -42,7 +42,7 @@ void registry_log::route_line(std::string_view message, std::string_view uri) {
   if (!log_.enabled(net::log_level::info))
     return;
   if (const auto suppressed = lines_.admit())
-    log_.info(source, message, {{"uri", uri}, {"suppressed", *suppressed}});
+    log_.info(registry_source, message, {{"uri", uri}, {"suppressed", *suppressed}});
 }
 
 void registry_log::registered(const routing::registration& heard, routing::register_result result) {
@@ -85,7 +85,7 @@ void registry_log::failed(const routing::endpoint& endpoint, routing::failure_re
   if (!suppressed)
     return;
   const auto summary = endpoint_summary_json(endpoint);
-  log_.error(source,
+  log_.error(registry_source,
              report == routing::failure_report::pruned ? "prune-failed-endpoint"
                                                        : "endpoint-marked-as-ineligible",
              {{"route-endpoint", net::raw_json{summary}}, {"suppressed", *suppressed}});
@@ -96,7 +96,7 @@ void registry_log::pruned(const routing::prune_result& result) {
     return;
   for (const auto& route : result.routes)
     if (const auto suppressed = lines_.admit())
-      log_.info(source, "pruned-route",
+      log_.info(registry_source, "pruned-route",
                 {{"uri", route.uri},
                  {"endpoints", route.addresses},
                  {"isolation_segment",

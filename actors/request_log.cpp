@@ -9,7 +9,7 @@ namespace shunt {
 
 namespace {
 
-constexpr std::string_view source = ".proxy";
+constexpr std::string_view proxy_source = ".proxy";
 
 /// gorouter's times are seconds; what did not happen took none.
 double seconds_of(std::chrono::nanoseconds time) {
@@ -50,7 +50,7 @@ void request_log::attempt_failed(const failed_attempt& attempt) {
   if (!suppressed)
     return;
   const auto endpoint = endpoint_summary_json(attempt.endpoint);
-  log_.error(source, "backend-endpoint-failed",
+  log_.error(proxy_source, "backend-endpoint-failed",
              {{"route-endpoint", net::raw_json{endpoint}},
               {"error", attempt.error},
               {"attempt", attempt.number},
@@ -73,7 +73,7 @@ void request_log::error_line(net::log_limiter& limiter, std::string_view message
                              const logged_request& request, std::string_view error) {
   const trace_names trace{request};
   if (const auto suppressed = limiter.admit())
-    log_.error(source, message,
+    log_.error(proxy_source, message,
                {{"error", error},
                 {"vcap_request_id", request.id},
                 {"trace-id", trace.id()},
@@ -111,7 +111,7 @@ void request_log::nothing_to_select(const logged_request& request, std::string_v
                                     std::string_view error) {
   const trace_names trace{request};
   if (const auto suppressed = selections_.admit())
-    log_.error(source, "select-endpoint-failed",
+    log_.error(proxy_source, "select-endpoint-failed",
                {{"host", host},
                 {"error", error},
                 {"trace-id", trace.id()},
@@ -125,7 +125,7 @@ void request_log::policy_denied(const logged_request& request, std::string_view 
   if (!log_.enabled(net::log_level::info))
     return;
   if (const auto suppressed = denials_.admit())
-    log_.info(source, "route-policy-denied",
+    log_.info(proxy_source, "route-policy-denied",
               {{"vcap_request_id", request.id},
                {"trace-id", trace.id()},
                {"span-id", trace.span()},
@@ -152,7 +152,7 @@ void request_log::route_service_unsupported(const logged_request& request) {
   if (!log_.enabled(net::log_level::info))
     return;
   if (const auto suppressed = unsupported_.admit())
-    log_.info(source, "route-service-unsupported",
+    log_.info(proxy_source, "route-service-unsupported",
               {{"vcap_request_id", request.id},
                {"trace-id", trace.id()},
                {"span-id", trace.span()},
@@ -163,7 +163,7 @@ void request_log::route_service_failed(const logged_request& request, std::strin
                                        std::string_view error) {
   const trace_names trace{request};
   if (const auto suppressed = service_failures_.admit())
-    log_.error(source, "route-service-connection-failed",
+    log_.error(proxy_source, "route-service-connection-failed",
                {{"route-service", service},
                 {"error", error},
                 {"vcap_request_id", request.id},
@@ -178,7 +178,7 @@ void request_log::route_service_answered(const logged_request& request, std::str
   if (!log_.enabled(net::log_level::info))
     return;
   if (const auto suppressed = service_answers_.admit())
-    log_.info(source, "route-service-response",
+    log_.info(proxy_source, "route-service-response",
               {{"route-service", service},
                {"status-code", status},
                {"vcap_request_id", request.id},
@@ -192,7 +192,7 @@ void request_log::connection_limit_reached(const logged_request& request) {
   if (!log_.enabled(net::log_level::info))
     return;
   if (const auto suppressed = connection_limits_.admit())
-    log_.info(source, "connection-limit-reached",
+    log_.info(proxy_source, "connection-limit-reached",
               {{"vcap_request_id", request.id},
                {"trace-id", trace.id()},
                {"span-id", trace.span()},
@@ -204,7 +204,7 @@ void request_log::answered_error(const logged_request& request, std::string_view
   if (!log_.enabled(net::log_level::info))
     return;
   if (const auto suppressed = errors_.admit())
-    log_.info(source, "status",
+    log_.info(proxy_source, "status",
               {{"body", body},
                {"trace-id", trace.id()},
                {"span-id", trace.span()},
@@ -215,7 +215,7 @@ void request_log::panicked(const logged_request& request, std::string_view host,
                            std::string_view error) {
   const trace_names trace{request};
   if (const auto suppressed = panics_.admit())
-    log_.error(source, "panic-check",
+    log_.error(proxy_source, "panic-check",
                {{"host", host},
                 {"error", error},
                 {"vcap_request_id", request.id},
@@ -234,7 +234,7 @@ void request_log::refused(std::string_view remote_address, const logged_request&
   if (!log_.enabled(net::log_level::info))
     return;
   if (const auto suppressed = refusals_.admit())
-    log_.info(source, "request-refused",
+    log_.info(proxy_source, "request-refused",
               {{"error", error},
                {"remote_address", remote_address},
                {"vcap_request_id", request.id},
@@ -246,7 +246,7 @@ void request_log::refused(std::string_view remote_address, const logged_request&
 void request_log::semicolon(const logged_request& request) {
   const trace_names trace{request};
   if (const auto suppressed = semicolons_.admit())
-    log_.warn(source, "deprecated-semicolon-params",
+    log_.warn(proxy_source, "deprecated-semicolon-params",
               {{"vcap_request_id", request.id},
                {"trace-id", trace.id()},
                {"span-id", trace.span()},
@@ -257,7 +257,7 @@ void request_log::not_held(const logged_request& request, std::string_view host,
                            std::string_view why, std::chrono::nanoseconds waited) {
   const trace_names trace{request};
   if (const auto suppressed = holds_.admit())
-    log_.info(source, "request-not-held",
+    log_.info(proxy_source, "request-not-held",
               {{"host", host},
                {"reason", why},
                {"waited_seconds", std::chrono::duration<double>(waited).count()},
@@ -269,7 +269,7 @@ void request_log::not_held(const logged_request& request, std::string_view host,
 
 void request_log::ejected(const routing::endpoint& endpoint) {
   if (const auto suppressed = ejections_.admit())
-    log_.warn(source, "endpoint-ejected",
+    log_.warn(proxy_source, "endpoint-ejected",
               {{"route-endpoint", net::raw_json{endpoint_summary_json(endpoint)}},
                {"suppressed", *suppressed}});
 }

@@ -11,7 +11,7 @@ struct session_state {
 };
 using session_self = pinned_actor<route_service_session_actor, session_state>;
 
-route_service_session_actor::behavior_type behave(session_self*, live_session_ptr session) {
+route_service_session_actor::behavior_type session_behavior(session_self*, live_session_ptr session) {
   return {
     [session](const signature_used& m) {
       caf::anon_send(m.asker, use_judged{m.question, session->use(m.comes_back, m.at)});
@@ -74,7 +74,7 @@ void live_session::use_ended(bool came_back, routing::time_point at) noexcept {
 /// Without a message from another loop it is never resumed, so it costs a request hardly more than its memory.
 route_service_session_actor spawn_route_service_session(loop& home, live_session_ptr session) {
   return spawn_pinned<route_service_session_actor, session_state, caf::hidden + caf::lazy_init>(
-    home, behave, std::move(session));
+    home, session_behavior, std::move(session));
 }
 
 } // namespace shunt

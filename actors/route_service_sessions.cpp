@@ -18,7 +18,7 @@ struct directory_state {
 };
 using directory_self = pinned_actor<session_directory_actor, directory_state>;
 
-session_directory_actor::behavior_type behave(directory_self*, route_service_sessions* sessions) {
+session_directory_actor::behavior_type directory_behavior(directory_self*, route_service_sessions* sessions) {
   return {
     [sessions](const signature_used& m) { sessions->hear(m); },
     [sessions](const signature_use_ended& m) { sessions->hear(m); },
@@ -29,7 +29,7 @@ session_directory_actor::behavior_type behave(directory_self*, route_service_ses
 } // namespace
 
 void route_service_sessions::open() {
-  self_ = spawn_pinned<session_directory_actor, directory_state>(home_, behave, this);
+  self_ = spawn_pinned<session_directory_actor, directory_state>(home_, directory_behavior, this);
   all_.by_loop[home_.events().index()] = self_;
 }
 

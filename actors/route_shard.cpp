@@ -265,7 +265,7 @@ auto on(std::shared_ptr<const shard_behaviour> it, void (shard_behaviour::*handl
   };
 }
 
-route_shard_actor::behavior_type behave(shard_self self, route_shard_options options,
+route_shard_actor::behavior_type shard_behavior(shard_self self, route_shard_options options,
                                         net::component_log* log, net::registry_metrics* metrics) {
   const auto it = std::make_shared<shard_behaviour>(self, std::move(options), *log, metrics);
   it->follow();
@@ -310,7 +310,7 @@ route_shard_actor::behavior_type behave(shard_self self, route_shard_options opt
 
 route_shard_actor spawn_route_shard(caf::actor_system& system, route_shard_options options,
                                     net::component_log& log, net::registry_metrics* metrics) {
-  return system.spawn(behave, std::move(options), &log, metrics);
+  return system.spawn(shard_behavior, std::move(options), &log, metrics);
 }
 
 } // namespace shunt

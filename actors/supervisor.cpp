@@ -373,7 +373,7 @@ private:
   supervisor_self self_;
 };
 
-supervisor_actor::behavior_type behave(supervisor_self self, phase first) {
+supervisor_actor::behavior_type supervisor_behavior(supervisor_self self, phase first) {
   self->state.now = first;
   const overseer it{self};
   self->set_down_handler([it](const caf::down_msg& lost) { it.down(lost); });
@@ -417,7 +417,7 @@ void router_parts::shut_down() {
 }
 
 supervisor_actor spawn_supervisor(caf::actor_system& system) {
-  return system.spawn(behave, idle);
+  return system.spawn(supervisor_behavior, idle);
 }
 
 } // namespace shunt

@@ -28,7 +28,7 @@ using tls_stream = beast::ssl_stream<stream>;
 
 constexpr std::size_t unwanted_bytes_max = 1 << 20;
 // Bodies are passed on, not kept. Not boost::none, which Beast 1.74 takes for no byte at all.
-constexpr auto body_bytes_max = std::numeric_limits<std::uint64_t>::max();
+constexpr auto any_body_bytes = std::numeric_limits<std::uint64_t>::max();
 constexpr std::string_view order_prefix = "X-Demo-";
 
 /// A connection to where requests are passed on.
@@ -192,7 +192,7 @@ private:
     visit v;
     v.orders = options_.orders;
     v.message.header_limit(head_bytes_max);
-    v.message.body_limit(body_bytes_max);
+    v.message.body_limit(any_body_bytes);
     error_code ec;
     here.wire.next_layer().expires_after(idle_timeout);
     co_await http::async_read_header(here.wire, here.buffer, v.message, into(ec));
@@ -369,7 +369,7 @@ private:
     for (;;) {
       answer.emplace();
       answer->header_limit(head_bytes_max);
-      answer->body_limit(body_bytes_max);
+      answer->body_limit(any_body_bytes);
       answer->skip(v.head.method() == http::verb::head);
       beast::get_lowest_layer(router).expires_after(message_patience);
       co_await http::async_read_header(router, to.buffer, *answer, into(ec));

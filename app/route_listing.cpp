@@ -86,16 +86,16 @@ private:
   }
 
   std::string take_text() {
-    std::string json;
+    std::string text;
     for (auto& [uri, endpoints] : routes_) {
       if (std::exchange(any_, true))
-        json.push_back(',');
-      append_html_safe_json(json, uri);
-      json.append(":").append(endpoints);
+        text.push_back(',');
+      append_html_safe_json(text, uri);
+      text.append(":").append(endpoints);
       std::string{}.swap(endpoints); // Do not hold it twice.
     }
     routes_.clear();
-    return json;
+    return text;
   }
 
   caf::actor_system& system_;

@@ -61,8 +61,8 @@ std::string_view path_of(const net::request_head& head) {
 }
 
 /// Nothing behind the head, if the request asks for no more (RFC 9110, section 9.3.2).
-std::string_view wanted_of(std::string_view answer, const net::request_head& by) {
-  return by.method == "HEAD" ? answer.substr(0, answer.find("\r\n\r\n") + 4) : answer;
+std::string_view wanted_of(std::string_view whole, const net::request_head& by) {
+  return by.method == "HEAD" ? whole.substr(0, whole.find("\r\n\r\n") + 4) : whole;
 }
 
 /// Of the names that Go takes for addresses.

@@ -184,7 +184,7 @@ private:
   confirmation_counters* counters_;
 };
 
-change_confirmer_actor::behavior_type behave(confirmer_self self, change_confirmer_options options,
+change_confirmer_actor::behavior_type confirmer_behavior(confirmer_self self, change_confirmer_options options,
                                              publish_function publish,
                                              confirmation_counters* counters) {
   const auto it = std::make_shared<confirmer>(self, std::move(options), std::move(publish), counters);
@@ -206,8 +206,8 @@ change_confirmer_actor spawn_change_confirmer(caf::actor_system& system,
                                               publish_function publish,
                                               confirmation_counters& counters) {
   if (options.own_thread)
-    return system.spawn<caf::detached>(behave, std::move(options), std::move(publish), &counters);
-  return system.spawn(behave, std::move(options), std::move(publish), &counters);
+    return system.spawn<caf::detached>(confirmer_behavior, std::move(options), std::move(publish), &counters);
+  return system.spawn(confirmer_behavior, std::move(options), std::move(publish), &counters);
 }
 
 } // namespace shunt

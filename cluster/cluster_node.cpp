@@ -503,7 +503,7 @@ private:
   std::shared_ptr<cluster_metrics> metrics_;
 };
 
-cluster_node_actor::behavior_type behave(node_self self, std::shared_ptr<const cluster_node_options> options,
+cluster_node_actor::behavior_type node_behavior(node_self self, std::shared_ptr<const cluster_node_options> options,
                                          int listening_socket, net::component_log* log,
                                          std::shared_ptr<cluster_metrics> metrics) {
   const node it{self, std::move(options), listening_socket, log, std::move(metrics)};
@@ -548,7 +548,7 @@ cluster_node_actor spawn_cluster_node(caf::actor_system& system, cluster_node_op
   const int socket = listen(options);
   options.hello.address = with_port(std::move(options.hello.address), net::port_of(socket));
   auto shared = std::make_shared<const cluster_node_options>(std::move(options));
-  return system.spawn<caf::detached>(behave, std::move(shared), socket, &log, std::move(metrics));
+  return system.spawn<caf::detached>(node_behavior, std::move(shared), socket, &log, std::move(metrics));
 }
 
 } // namespace shunt

@@ -113,12 +113,12 @@ std::uint64_t msgpack_reader::big_endian(int width) {
   return value;
 }
 
-msgpack_reader::head msgpack_reader::sized_head(kind what, int width, std::size_t more) {
+msgpack_reader::value_head msgpack_reader::sized_head(kind what, int width, std::size_t more) {
   return {what, big_endian(width) + more};
 }
 
 /// A negative number as two's complement.
-msgpack_reader::head msgpack_reader::number_head(kind what, int width) {
+msgpack_reader::value_head msgpack_reader::number_head(kind what, int width) {
   auto value = big_endian(width);
   if (what == kind::positive)
     return {what, value};
@@ -127,7 +127,7 @@ msgpack_reader::head msgpack_reader::number_head(kind what, int width) {
   return {extended < 0 ? kind::negative : kind::positive, static_cast<std::uint64_t>(extended)};
 }
 
-msgpack_reader::head msgpack_reader::next() {
+msgpack_reader::value_head msgpack_reader::next() {
   const auto tag = static_cast<unsigned>(big_endian(1));
   if (failed())
     return {};

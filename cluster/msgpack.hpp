@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <limits>
 #include <string_view>
 
 namespace shunt::cluster {
@@ -49,7 +50,7 @@ public:
 
   bool boolean();
   /// From 0 to `most`.
-  std::uint64_t number(std::uint64_t most);
+  std::uint64_t number(std::uint64_t most = std::numeric_limits<std::uint64_t>::max());
   std::int64_t signed_number();
   /// Finite.
   double real();
@@ -80,13 +81,13 @@ public:
 
 private:
   enum class kind : std::uint8_t { nothing, boolean, positive, negative, real, text, blob, array, map, other };
-  struct head {
+  struct value_head {
     kind what = kind::nothing;
     std::uint64_t value = 0; ///< The number itself, or how many bytes or values follow.
   };
-  head next();
-  head number_head(kind what, int width);
-  head sized_head(kind what, int width, std::size_t more = 0);
+  value_head next();
+  value_head number_head(kind what, int width);
+  value_head sized_head(kind what, int width, std::size_t more = 0);
   std::uint64_t big_endian(int width);
   std::string_view take(std::size_t bytes);
   bool expect(bool holds, const char* what);

@@ -18,7 +18,6 @@ using routing::node_heartbeat;
 using routing::node_hello;
 using std::uint64_t;
 
-constexpr auto any = std::numeric_limits<uint64_t>::max();
 constexpr uint64_t hears_nats_flag = 1;
 constexpr uint64_t leaving_flag = 2;
 /// Length, the array of two, the kind, and an array whose count takes four bytes.
@@ -71,17 +70,17 @@ node_hello read_node(msgpack_reader& in) {
     if (fields.next())
       *text = read_line(in, node_text_bytes_max);
   if (fields.next())
-    node.incarnation = in.number(any);
+    node.incarnation = in.number();
   if (fields.next())
     node.shards = static_cast<std::uint32_t>(in.number(shards_max));
   if (fields.next())
     node.holders = read_u32(in);
   if (fields.next())
-    node.suspect_after_ms = in.number(any);
+    node.suspect_after_ms = in.number();
   if (fields.next())
-    node.remove_after_ms = in.number(any);
+    node.remove_after_ms = in.number();
   if (fields.next())
-    node.rebalance_after_ms = in.number(any);
+    node.rebalance_after_ms = in.number();
   fields.end();
   if (node.node.empty())
     in.fail("expected the name of a node");
@@ -99,7 +98,7 @@ hello_frame read_hello(msgpack_reader& in, msgpack_record& fields) {
   if (fields.next())
     frame.lane = static_cast<link_lane>(in.number(static_cast<uint64_t>(link_lane::slices)));
   if (fields.next())
-    frame.token = in.number(any);
+    frame.token = in.number();
   if (fields.next())
     frame.node = read_node(in);
   if (frame.lowest > frame.highest || frame.node.node.empty())
@@ -112,7 +111,7 @@ welcome_frame read_welcome(msgpack_reader& in, msgpack_record& fields) {
   if (fields.next())
     frame.version = read_u32(in);
   if (fields.next())
-    frame.token = in.number(any);
+    frame.token = in.number();
   if (fields.next())
     frame.node = read_node(in);
   if (frame.node.node.empty())
@@ -123,7 +122,7 @@ welcome_frame read_welcome(msgpack_reader& in, msgpack_record& fields) {
 refusal_frame read_refusal(msgpack_reader& in, msgpack_record& fields) {
   refusal_frame frame;
   if (fields.next()) {
-    const auto code = in.number(any);
+    const auto code = in.number();
     const bool known = code <= static_cast<uint64_t>(refusal_code::busy);
     frame.code = known ? static_cast<refusal_code>(code) : refusal_code::unfit;
   }
@@ -158,11 +157,11 @@ std::vector<bool> read_bits(msgpack_reader& in, std::size_t count) {
 node_heartbeat read_heartbeat(msgpack_reader& in, msgpack_record& fields) {
   node_heartbeat beat;
   if (fields.next())
-    beat.sequence = in.number(any);
+    beat.sequence = in.number();
   if (fields.next())
-    beat.view = in.number(any);
+    beat.view = in.number();
   if (fields.next()) {
-    const auto flags = in.number(any);
+    const auto flags = in.number();
     beat.hears_nats = (flags & hears_nats_flag) != 0;
     beat.leaving = (flags & leaving_flag) != 0;
   }
@@ -180,9 +179,9 @@ void read_message(msgpack_reader& in, std::size_t shards, messages_frame& into) 
   std::optional<std::size_t> kind;
   std::optional<routing::replica_message> message;
   if (fields.next())
-    shard = in.number(any);
+    shard = in.number();
   if (fields.next())
-    kind = in.number(any);
+    kind = in.number();
   if (kind && fields.next())
     message = read_replica_message(in, *kind);
   else
@@ -217,9 +216,9 @@ routing::told_node read_told_node(msgpack_reader& in) {
     if (fields.next())
       *text = read_line(in, node_text_bytes_max);
   if (fields.next())
-    node.incarnation = in.number(any);
+    node.incarnation = in.number();
   if (fields.next())
-    node.sequence = in.number(any);
+    node.sequence = in.number();
   if (fields.next())
     node.age = read_age(in);
   if (fields.next())
@@ -244,9 +243,9 @@ routing::node_news read_news(msgpack_reader& in, msgpack_record& fields) {
 table_counts read_counts(msgpack_reader& in, msgpack_record& fields) {
   table_counts counts;
   if (fields.next())
-    counts.routes = in.number(any);
+    counts.routes = in.number();
   if (fields.next())
-    counts.endpoints = in.number(any);
+    counts.endpoints = in.number();
   return counts;
 }
 
@@ -390,7 +389,7 @@ std::optional<std::size_t> frame_length(std::string_view bytes) {
 
 bool is_heartbeat(std::string_view payload) {
   msgpack_reader in{payload.substr(0, frame_kind_bytes_max), frame_memory_bytes_max};
-  return in.array() > 0 && in.number(any) == static_cast<uint64_t>(frame_kind::heartbeat) && !in.failed();
+  return in.array() > 0 && in.number() == static_cast<uint64_t>(frame_kind::heartbeat) && !in.failed();
 }
 
 decoded_frame decode(std::string_view payload, std::size_t shards) {
@@ -400,7 +399,7 @@ decoded_frame decode(std::string_view payload, std::size_t shards) {
   msgpack_record fields{in};
   if (!fields.next())
     in.fail("expected the kind of a frame");
-  const auto kind = in.number(any);
+  const auto kind = in.number();
   auto frame = read_frame(in, fields, kind, shards);
   fields.end();
   if (!in.failed() && !in.left().empty())

@@ -12,7 +12,6 @@ namespace {
 using namespace routing;
 using std::uint64_t;
 
-constexpr auto any = std::numeric_limits<uint64_t>::max();
 /// More than any frame has room for.
 constexpr std::size_t blob_bytes_max = 1024 * 1024;
 
@@ -107,7 +106,7 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_start& m) {
     in.charge<std::string>();
   }
   if (fields.next())
-    m.lease = in.number(any);
+    m.lease = in.number();
 }
 
 void write_fields(msgpack_writer& out, const lease_end&) {
@@ -147,7 +146,7 @@ void write_fields(msgpack_writer& out, const lease_granted& m, std::uint32_t ver
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_granted& m) {
   if (fields.next())
-    m.sequence = in.number(any);
+    m.sequence = in.number();
   if (fields.next())
     m.in_sync = in.boolean();
   if (fields.next())
@@ -155,7 +154,7 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_granted& m) {
   if (fields.next())
     m.hosts = read_hosts(in);
   if (fields.next())
-    m.lease = in.number(any);
+    m.lease = in.number();
 }
 
 void write_fields(msgpack_writer& out, const lease_changed& m, std::uint32_t version) {
@@ -168,7 +167,7 @@ void write_fields(msgpack_writer& out, const lease_changed& m, std::uint32_t ver
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_changed& m) {
   if (fields.next())
-    m.sequence = in.number(any);
+    m.sequence = in.number();
   if (fields.next())
     m.in_sync = in.boolean();
   if (fields.next())
@@ -176,7 +175,7 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, lease_changed& m) {
   if (fields.next())
     m.appeared = read_packed<uint64_t>(in);
   if (fields.next())
-    m.lease = in.number(any);
+    m.lease = in.number();
 }
 
 void write_fields(msgpack_writer& out, const lease_applied& m) {
@@ -185,7 +184,7 @@ void write_fields(msgpack_writer& out, const lease_applied& m) {
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, lease_applied& m) {
   if (fields.next())
-    m.sequence = in.number(any);
+    m.sequence = in.number();
 }
 
 void write_fields(msgpack_writer& out, const known_hosts& m, std::uint32_t version) {
@@ -198,7 +197,7 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, known_hosts& m) {
     m.filter = in.blob(blob_bytes_max);
   in.charge(m.filter.size());
   if (fields.next())
-    m.lease = in.number(any);
+    m.lease = in.number();
 }
 
 void write_fields(msgpack_writer& out, const slice_digest& m) {
@@ -208,7 +207,7 @@ void write_fields(msgpack_writer& out, const slice_digest& m) {
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, slice_digest& m) {
   if (fields.next())
-    m.sum = in.number(any);
+    m.sum = in.number();
   if (fields.next())
     m.in_sync = in.boolean();
 }
@@ -272,7 +271,7 @@ void write_fields(msgpack_writer& out, const transfer_pull& m) {
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, transfer_pull& m) {
   if (fields.next())
-    m.cursor = in.number(any);
+    m.cursor = in.number();
 }
 
 void write_fields(msgpack_writer& out, const transfer_piece& m) {
@@ -284,9 +283,9 @@ void write_fields(msgpack_writer& out, const transfer_piece& m) {
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, transfer_piece& m) {
   if (fields.next())
-    m.cursor = in.number(any);
+    m.cursor = in.number();
   if (fields.next())
-    m.next = in.number(any);
+    m.next = in.number();
   if (fields.next())
     m.in_sync = in.boolean();
   if (fields.next())
@@ -305,7 +304,7 @@ void write_fields(msgpack_writer& out, const ages_asked& m) {
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, ages_asked& m) {
   if (fields.next())
-    m.round = in.number(any);
+    m.round = in.number();
   if (fields.next())
     m.of = read_keys(in);
   if (!fields.next())
@@ -325,7 +324,7 @@ void write_fields(msgpack_writer& out, const ages_told& m) {
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, ages_told& m) {
   if (fields.next())
-    m.round = in.number(any);
+    m.round = in.number();
   if (!fields.next())
     return;
   for (auto left = in.array(); left > 0 && !in.failed(); --left) {
@@ -353,14 +352,14 @@ void write_fields(msgpack_writer& out, const change_asked& m) {
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, change_asked& m) {
   if (fields.next())
-    m.change = in.number(any);
+    m.change = in.number();
   if (!fields.next())
     return in.fail("expected an endpoint that is asked about");
   m.which = read_key(in);
   if (fields.next())
     m.present = in.boolean();
   if (fields.next())
-    m.content = in.number(any);
+    m.content = in.number();
   if (fields.next())
     m.within = read_age(in);
 }
@@ -373,7 +372,7 @@ void write_fields(msgpack_writer& out, const change_told& m) {
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, change_told& m) {
   if (fields.next())
-    m.change = in.number(any);
+    m.change = in.number();
   if (fields.next())
     m.applied = in.boolean();
   if (fields.next())

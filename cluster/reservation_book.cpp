@@ -84,7 +84,7 @@ void reservation_book::note(std::string key) {
     rewrite();
 }
 
-document_changes reservation_book::changes(moment now) const {
+document_changes reservation_book::changes(clock_times now) const {
   document_changes all{.replace_all = rewrite_, .put = {}, .removed = {}};
   all.put.reserve(unwritten());
   if (rewrite_)

@@ -66,7 +66,7 @@ public:
   bool all_written() const noexcept { return !rewrite_ && unwritten_.empty(); }
   std::size_t unwritten() const noexcept { return rewrite_ ? kept_.size() : unwritten_.size(); }
   /// What would bring the store up to date.
-  document_changes changes(moment now) const;
+  document_changes changes(clock_times now) const;
   /// These changes were carried out, and nothing has changed since.
   void written();
   /// The store lost what it knew.

@@ -12,14 +12,14 @@ std::string reservation_key(std::string_view host, std::string_view path) {
   return key.append(host).append("/").append(path);
 }
 
-document to_document(const routing::reservation& made, moment now) {
+document to_document(const routing::reservation& made, clock_times now) {
   const auto left = std::chrono::ceil<milliseconds>(made.until - now.steady);
   return {.key = reservation_key(made.host, made.path),
           .text = net::to_json(made),
           .expires_at_ms = now.wall_ms + left.count()};
 }
 
-std::optional<routing::reservation> from_document(const document& stored, moment now,
+std::optional<routing::reservation> from_document(const document& stored, clock_times now,
                                                   net::reservation_reader& reader) {
   if (stored.expires_at_ms <= now.wall_ms)
     return std::nullopt;

@@ -144,7 +144,7 @@ public:
 private:
   keeper_state& state() const { return self_->state; }
   reservation_book& book() const { return *state().book; }
-  cluster::moment now() const { return {self_->clock().now(), options_.wall_clock_ms()}; }
+  cluster::clock_times now() const { return {self_->clock().now(), options_.wall_clock_ms()}; }
   void count() const { counters_->held.store(book().size(), std::memory_order_relaxed); }
   void look_again() const { self_->delayed_send(self_, look_every, end_reservations{}); }
 
@@ -369,7 +369,7 @@ private:
 };
 
 reservation_keeper_actor::behavior_type
-behave(keeper_self self, std::vector<route_shard_actor> shards, reservation_keeper_options options,
+reservation_keeper_behavior(keeper_self self, std::vector<route_shard_actor> shards, reservation_keeper_options options,
        net::component_log* log, reservation_counters* counters) {
   const auto it = std::make_shared<keeper>(self, std::move(options), *log, *counters);
   it->start(std::move(shards));
@@ -409,9 +409,9 @@ reservation_keeper_actor spawn_reservation_keeper(caf::actor_system& system,
                                                   net::component_log& log,
                                                   reservation_counters& counters) {
   if (options.own_thread)
-    return system.spawn<caf::detached>(behave, std::move(shards), std::move(options), &log,
+    return system.spawn<caf::detached>(reservation_keeper_behavior, std::move(shards), std::move(options), &log,
                                        &counters);
-  return system.spawn(behave, std::move(shards), std::move(options), &log, &counters);
+  return system.spawn(reservation_keeper_behavior, std::move(shards), std::move(options), &log, &counters);
 }
 
 } // namespace shunt

@@ -245,7 +245,7 @@ private:
   snapshot_counters* counters_;
 };
 
-snapshot_keeper_actor::behavior_type behave(keeper_self self, std::vector<route_shard_actor> shards,
+snapshot_keeper_actor::behavior_type snapshot_keeper_behavior(keeper_self self, std::vector<route_shard_actor> shards,
                                             snapshot_options options, net::component_log* log,
                                             snapshot_counters* counters) {
   self->state.shards = std::move(shards);
@@ -269,7 +269,7 @@ snapshot_keeper_actor spawn_snapshot_keeper(caf::actor_system& system,
     log.info(".snapshot", "snapshot-found", {{"file", kept.file->path()}, {"seconds", kept.age.count() / 1000}});
   for (std::size_t i = 0; i < shards.size(); ++i)
     hand_out(kept, i, shards[i], static_cast<double>(i) / static_cast<double>(shards.size()), log, counters);
-  return system.spawn<caf::detached>(behave, std::move(shards), std::move(options), &log, &counters);
+  return system.spawn<caf::detached>(snapshot_keeper_behavior, std::move(shards), std::move(options), &log, &counters);
 }
 
 } // namespace shunt

@@ -2,6 +2,7 @@
 // let in.
 #include "config/check.hpp"
 
+#include "config/ascii.hpp"
 #include "config/cat.hpp"
 #include "config/duration.hpp"
 #include "config/pem.hpp"
@@ -30,10 +31,6 @@ bool is_printable(std::string_view text, std::size_t bytes_max) {
          && all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= dns_label_bytes_max && label.front() != '-'
          && label.back() != '-'
@@ -58,8 +55,7 @@ bool is_node_name(std::string_view name) {
 bool is_host(std::string_view host) {
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     return all_of(host.substr(1, host.size() - 2), [](char c) {
-      return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':'
-             || c == '.';
+      return is_hex_digit(c) || c == ':' || c == '.';
     });
   return !host.empty() && host.size() <= dns_name_bytes_max && all_of(host, [](char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.'

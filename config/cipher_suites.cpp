@@ -7,7 +7,7 @@ namespace shunt::config {
 
 namespace {
 
-constexpr std::array<std::string_view, 49> names{
+constexpr std::array<std::string_view, 49> suite_names{
   "RC4-SHA",
   "DES-CBC3-SHA",
   "AES128-SHA",
@@ -62,7 +62,7 @@ constexpr std::array<std::string_view, 49> names{
 } // namespace
 
 std::span<const std::string_view> known_cipher_suites() {
-  return names;
+  return suite_names;
 }
 
 } // namespace shunt::config

@@ -2,6 +2,8 @@
 // library.
 #include "config/duration.hpp"
 
+#include "config/ascii.hpp"
+
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -30,10 +32,6 @@ constexpr std::array units{
   unit{"m", 60'000'000'000},
   unit{"h", 3'600'000'000'000},
 };
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// Takes the digits at the front of `text` into `value`; false when they do not fit.
 bool take_digits(std::string_view& text, std::uint64_t& value) {

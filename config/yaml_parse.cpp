@@ -23,7 +23,7 @@ namespace shunt::config {
 namespace {
 
 constexpr std::size_t depth_max = 32;
-constexpr std::size_t nodes_max = 200'000;
+constexpr std::size_t yaml_nodes_max = 200'000;
 /// Bytes that may each become a token. yaml-cpp reads a flow list that could turn out to be a key
 /// to its end before it tells us of its first element: 16 MiB of `[` took 4 GB and half a minute.
 constexpr std::ptrdiff_t indicators_max = 500'000;
@@ -188,7 +188,7 @@ private:
   }
 
   void count(const YAML::Mark& mark) {
-    if (++nodes_ > nodes_max)
+    if (++nodes_ > yaml_nodes_max)
       throw broken_bound{mark, "the file holds more than 200000 values"};
   }
 

@@ -10,7 +10,8 @@ namespace shunt::net {
 
 namespace {
 
-constexpr bool is_space(char c) {
+/// RFC 9110, 5.6.3
+constexpr bool is_bws(char c) {
   return c == ' ' || c == '\t';
 }
 
@@ -119,7 +120,7 @@ void chunked_decoder::take_size(char c) noexcept {
     step_ = step::size;
   } else if (step_ == step::size && c == '\r') {
     step_ = step::size_lf;
-  } else if (step_ == step::size && (c == ';' || is_space(c))) {
+  } else if (step_ == step::size && (c == ';' || is_bws(c))) {
     take_extension(c);
   } else {
     fail(c == '\n' ? chunked_error::malformed_line_end : chunked_error::malformed_size);
@@ -142,9 +143,9 @@ void chunked_decoder::take_extension(char c) noexcept {
 chunked_decoder::step chunked_decoder::after_extension_byte(char c) const noexcept {
   const bool token = is_token_byte(c);
   switch (step_) {
-    case step::name_first: return is_space(c) ? step_ : token ? step::name : step::failed;
+    case step::name_first: return is_bws(c) ? step_ : token ? step::name : step::failed;
     case step::value_first:
-      return is_space(c) ? step_ : token ? step::value : c == '"' ? step::quoted : step::failed;
+      return is_bws(c) ? step_ : token ? step::value : c == '"' ? step::quoted : step::failed;
     case step::quoted:
       return c == '"'     ? step::after_quoted
              : c == '\\'  ? step::quoted_pair
@@ -158,7 +159,7 @@ chunked_decoder::step chunked_decoder::after_extension_byte(char c) const noexce
   const bool named = step_ == step::name || step_ == step::after_name;
   if (named && c == '=')
     return step::value_first;
-  if (is_space(c))
+  if (is_bws(c))
     return named ? step::after_name : step::padding;
   const bool may_end = step_ == step::name || step_ == step::value || step_ == step::after_quoted;
   if (may_end && c == '\r')

@@ -2,6 +2,8 @@
 // the language but not of the subset is refused by its name.
 #include "net/error_template.lexer.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -13,14 +15,10 @@ using namespace std::string_view_literals;
 
 constexpr auto left = "{{"sv;
 constexpr auto right = "}}"sv;
-constexpr auto spaces = " \t\r\n"sv;
+constexpr auto blanks = " \t\r\n"sv;
 
-bool is_space(char c) {
-  return spaces.find(c) != spaces.npos;
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
+bool is_blank(char c) {
+  return blanks.find(c) != blanks.npos;
 }
 
 bool is_word_byte(char c) {
@@ -33,12 +31,12 @@ std::size_t word_length(std::string_view text) {
 }
 
 std::string_view trim_right(std::string_view text) {
-  return text.substr(0, text.find_last_not_of(spaces) + 1); // npos + 1 is 0.
+  return text.substr(0, text.find_last_not_of(blanks) + 1); // npos + 1 is 0.
 }
 
 /// A `-` that trims stands apart from what follows: `{{-3}}` is a number.
 bool trims_left(std::string_view action) {
-  return action.size() > 1 && action[0] == '-' && is_space(action[1]);
+  return action.size() > 1 && action[0] == '-' && is_blank(action[1]);
 }
 
 /// What a backslash and `c` stand for; false if that is not supported.
@@ -82,7 +80,7 @@ template_token template_lexer::next_text() {
   if (at_ == text_.size())
     return take(token_kind::end_of_template, 0);
   if (std::exchange(trim_, false))
-    at_ = std::min(text_.find_first_not_of(spaces, at_), text_.size());
+    at_ = std::min(text_.find_first_not_of(blanks, at_), text_.size());
   const auto end = std::min(text_.find(left, at_), text_.size());
   auto token = take(token_kind::text, end - at_);
   if (at_ == text_.size())
@@ -111,7 +109,7 @@ bool template_lexer::skip_comment(template_token& error) {
     return false;
   }
   at_ = end + 2;
-  trim_ = rest().size() > 1 && is_space(rest()[0]) && rest()[1] == '-';
+  trim_ = rest().size() > 1 && is_blank(rest()[0]) && rest()[1] == '-';
   at_ += trim_ ? 2 : 0;
   if (!rest().starts_with(right)) {
     error = fail(at_, "a comment is followed by something else than }}");
@@ -126,7 +124,7 @@ bool template_lexer::at_end_of_action() const {
 }
 
 template_token template_lexer::next_in_action() {
-  const auto begin = std::min(text_.find_first_not_of(spaces, at_), text_.size());
+  const auto begin = std::min(text_.find_first_not_of(blanks, at_), text_.size());
   spaced_ = begin > at_;
   at_ = begin;
   if (at_ == text_.size())

@@ -216,7 +216,7 @@ ca_names names_to_announce(std::initializer_list<const certificate_list*> truste
   return names;
 }
 
-void trust(SSL_CTX* context, std::initializer_list<const certificate_list*> trusted) {
+void trust_clients_of(SSL_CTX* context, std::initializer_list<const certificate_list*> trusted) {
   SSL_CTX_set1_cert_store(context, make_trust_store(trusted).get());
   SSL_CTX_set_client_CA_list(context, names_to_announce(trusted).release());
 }
@@ -231,9 +231,9 @@ void set_client_verification(SSL_CTX* context, front_state& state, const config:
       && s.client_cert_validation != client_cert_validation::require)
     return;
   if (s.only_trust_client_ca_certs)
-    trust(context, {&cas});
+    trust_clients_of(context, {&cas});
   else
-    trust(context, {&cas, &system_cas});
+    trust_clients_of(context, {&cas, &system_cas});
   const bool required = s.client_cert_validation == client_cert_validation::require;
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                      nullptr);
@@ -412,7 +412,7 @@ std::shared_ptr<const front_tls> front_tls::for_prometheus(const config::setting
     throw std::runtime_error{"prometheus.ca_path: holds no certificate that can be read"};
   use_certified_key(context.get(), read_prometheus_key(files), "prometheus");
   set_server_habits(context.get());
-  trust(context.get(), {&cas});
+  trust_clients_of(context.get(), {&cas});
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   return std::shared_ptr<const front_tls>{new front_tls{std::move(context)}};
 }
@@ -422,7 +422,7 @@ std::shared_ptr<const front_tls> front_tls::for_loopback(const loopback_certific
   auto context = make_tls_context(TLS_server_method(), {tls_version::tls_1_3, tls_version::tls_1_3, {}});
   use_certified_key(context.get(), own.server, "loopback");
   set_server_habits(context.get());
-  trust(context.get(), {&own.cas});
+  trust_clients_of(context.get(), {&own.cas});
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   return std::shared_ptr<const front_tls>{new front_tls{std::move(context)}};

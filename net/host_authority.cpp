@@ -2,6 +2,7 @@
 // literals by the C library's parser.
 #include "net/host_authority.hpp"
 
+#include "config/ascii.hpp"
 #include "net/http_fields.hpp"
 
 #include <arpa/inet.h>
@@ -13,14 +14,6 @@ namespace shunt::net {
 namespace {
 
 using namespace std::string_view_literals;
-
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-constexpr bool is_hex_digit(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 /// unreserved and sub-delims, but for the comma: some hops take it as the end of a list's element.
 constexpr std::array<bool, 256> make_reg_name_bytes() {

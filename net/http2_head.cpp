@@ -306,7 +306,7 @@ std::uint8_t flags_for(field_id id) {
 constexpr std::uint8_t constant = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
 
 std::uint8_t copying_of(http2_fields::head_bytes bytes) {
-  return bytes == http2_fields::head_bytes::kept ? constant : NGHTTP2_NV_FLAG_NONE;
+  return bytes == http2_fields::head_bytes::kept ? constant : std::uint8_t{NGHTTP2_NV_FLAG_NONE};
 }
 
 } // namespace
@@ -364,7 +364,7 @@ void http2_fields::put_request(const request_head& head, std::string_view scheme
   const bool rooted = head.path_and_query.starts_with('/') || head.form == target_form::asterisk;
   if (!rooted) // `http://host?query`
     (path_ = '/').append(head.path_and_query);
-  add(":path", rooted ? head.path_and_query : path_, rooted ? copying : NGHTTP2_NV_FLAG_NO_COPY_NAME);
+  add(":path", rooted ? head.path_and_query : path_, rooted ? copying : std::uint8_t{NGHTTP2_NV_FLAG_NO_COPY_NAME});
   for (const auto& each : head.fields) {
     const bool dropped = of_connection(each.id) || each.id == host || each.id == te
                          || each.id == http2_settings || (websocket && of_handshake(each.name))

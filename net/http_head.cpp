@@ -14,8 +14,6 @@ namespace shunt::net {
 
 namespace {
 
-constexpr parse_status complete{parse_outcome::complete, parse_error::none};
-
 std::size_t fields_max(const head_limits& limits) {
   return limits.fields_max == 0 ? fields_cap : std::min(limits.fields_max, fields_cap);
 }
@@ -262,7 +260,7 @@ parse_error read_response(const head_scanner& scanner, bool request_was_head,
 }
 
 parse_status status_of(parse_error error) {
-  return error == parse_error::none ? complete : parse_status{parse_outcome::error, error};
+  return error == parse_error::none ? head_complete : parse_status{parse_outcome::error, error};
 }
 
 /// Runs the first pass, and `read` over the head when it is complete.

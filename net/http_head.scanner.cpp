@@ -1,5 +1,6 @@
 #include "net/http_head.scanner.hpp"
 
+#include "config/ascii.hpp"
 #include "net/host_authority.hpp"
 
 #include <algorithm>
@@ -14,11 +15,6 @@ namespace shunt::net {
 namespace {
 
 constexpr parse_status need_more{parse_outcome::need_more, parse_error::none};
-constexpr parse_status complete{parse_outcome::complete, parse_error::none};
-
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 constexpr bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -147,7 +143,7 @@ parse_status head_scanner::end_line() {
 
 parse_status head_scanner::end_empty_line() {
   if (start_line_done())
-    return complete;
+    return head_complete;
   if (kind_ != head_kind::request || at_.begin_ != 0)
     return fail(parse_error::malformed_start_line);
   at_.begin_ = at_.scanned_;

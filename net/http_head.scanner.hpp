@@ -9,6 +9,8 @@ namespace shunt::net {
 
 inline constexpr std::size_t reasonless_status_line_bytes = 12; ///< `HTTP/1.1 200`
 
+inline constexpr parse_status head_complete{parse_outcome::complete, parse_error::none};
+
 enum class head_kind : std::uint8_t { request, response, trailers };
 
 /// Moves a scratch forward over the bytes that are new. Every verdict depends only on the bytes up

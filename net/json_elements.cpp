@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view null_text = "null";
 
-bool is_space(char c) {
+bool is_json_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
@@ -33,7 +33,7 @@ std::optional<std::string_view> json_elements::next(std::string_view& bytes) {
 /// Reads up to the next object; returns how much that was.
 std::size_t json_elements::outside(std::string_view bytes) {
   for (std::size_t at = 0; at < bytes.size(); ++at) {
-    if (is_space(bytes[at]) && state_ != state::null)
+    if (is_json_space(bytes[at]) && state_ != state::null)
       continue;
     state_ = step(bytes[at]);
     if (state_ == state::inside || state_ == state::failed)

@@ -15,7 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view log_source = ".nats";
 constexpr auto look_every = 200ms; // Also how soon stop() is noticed.
 
 /// Tries once. Who starts without a connection does not wait for rounds, and comes again anyway.

@@ -18,7 +18,6 @@ using namespace std::chrono_literals;
 
 constexpr auto pull_patience = 200ms; // Also how soon stop() and a disconnection are noticed.
 constexpr auto gather_time = 4ms; // Handing over wakes the registrar, and it all shards.
-constexpr std::string_view log_source = ".nats";
 constexpr std::string_view marker_subject = "router.marker"; // Comes back to who sent it, behind what waited.
 constexpr char short_pause = 's'; // Before the number of such a marker: of any pause, however short.
 constexpr std::size_t reservation_batches_max = 4; // Alive; whoever takes them waits for a disk.

@@ -94,6 +94,8 @@ private:
   void link_ended(nats_link& which, const std::string& error) noexcept override;
   void link_failed(nats_link& which, natsStatus status, const std::string& error) noexcept override;
 
+  static constexpr std::string_view log_source = ".nats";
+
   nats_options options_; // The bus's thread alone, once there is one.
   const std::string marker_prefix_; // Of the payloads of this router's own markers.
   registry_handler& handler_; // Both only while not stopping_, with the lock held

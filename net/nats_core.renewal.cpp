@@ -14,7 +14,6 @@ namespace shunt::net {
 
 namespace {
 
-constexpr std::string_view log_source = ".nats";
 constexpr std::chrono::milliseconds flush_patience{500};
 
 /// What a router says of itself needs no other connection.

@@ -119,13 +119,13 @@ bool read_tags(reading& r, std::string_view name, dom::element value) {
   return true;
 }
 
-struct field {
+struct registry_field {
   std::string_view name;
   bool (*read)(reading&, std::string_view name, dom::element);
 };
 
 template <std::string_view endpoint_spec::*Member>
-constexpr field text_field(std::string_view name) {
+constexpr registry_field text_field(std::string_view name) {
   return {name, [](reading& r, std::string_view called, dom::element value) {
             return read_text(r, called, value, r.spec.*Member);
           }};
@@ -133,14 +133,14 @@ constexpr field text_field(std::string_view name) {
 
 /// For what finds its way into header fields: a line break in it would begin another field.
 template <std::string_view endpoint_spec::*Member>
-constexpr field line_field(std::string_view name) {
+constexpr registry_field line_field(std::string_view name) {
   return {name, [](reading& r, std::string_view called, dom::element value) {
             return read_line(r, called, value, r.spec.*Member);
           }};
 }
 
 template <auto Member>
-constexpr field integer_field(std::string_view name) {
+constexpr registry_field integer_field(std::string_view name) {
   return {name, [](reading& r, std::string_view called, dom::element value) {
             if constexpr (std::is_same_v<decltype(Member), std::uint16_t reading::*>)
               return read_integer(r, called, value, r.*Member);
@@ -167,11 +167,11 @@ bool read_check_interval(reading& r, std::string_view name, dom::element value) 
 constexpr std::array option_fields{
   text_field<&endpoint_spec::loadbalancing>("loadbalancing"),
   text_field<&endpoint_spec::hash_header>("hash_header"),
-  field{"hash_balance", read_hash_balance},
+  registry_field{"hash_balance", read_hash_balance},
   text_field<&endpoint_spec::policy_scope>("route_policy_scope"),
   text_field<&endpoint_spec::policy_sources>("route_policy_sources"),
   text_field<&endpoint_spec::health_check_path>("health_check_path"),
-  field{"health_check_interval", read_check_interval},
+  registry_field{"health_check_interval", read_check_interval},
 };
 
 bool read_options(reading& r, std::string_view name, dom::element value);
@@ -181,19 +181,19 @@ constexpr std::array message_fields{
   line_field<&endpoint_spec::host>("host"),
   integer_field<&reading::port>("port"),
   integer_field<&reading::tls_port>("tls_port"),
-  field{"uris", read_uris},
+  registry_field{"uris", read_uris},
   line_field<&endpoint_spec::app>("app"),
   line_field<&endpoint_spec::instance_id>("private_instance_id"),
   line_field<&endpoint_spec::instance_index>("private_instance_index"),
   line_field<&endpoint_spec::server_cert_domain_san>("server_cert_domain_san"),
-  field{"tags", read_tags},
+  registry_field{"tags", read_tags},
   text_field<&endpoint_spec::protocol>("protocol"),
   text_field<&endpoint_spec::isolation_segment>("isolation_segment"),
   text_field<&endpoint_spec::availability_zone>("availability_zone"),
   text_field<&endpoint_spec::route_service_url>("route_service_url"),
   integer_field<&endpoint_spec::updated_at_ns>("endpoint_updated_at_ns"),
   integer_field<&endpoint_spec::stale_threshold_seconds>("stale_threshold_in_seconds"),
-  field{"options", read_options},
+  registry_field{"options", read_options},
 };
 
 /// Null leaves a text or a number as it was, but empties a list or a map; so it is with Go.
@@ -204,10 +204,10 @@ void read_null(reading& r, std::string_view name) {
     r.scratch.tags.clear();
 }
 
-bool read_fields(reading& r, dom::object members, std::span<const field> known) {
+bool read_fields(reading& r, dom::object members, std::span<const registry_field> known) {
   for (const auto member : members) {
     const auto match = std::ranges::find_if(
-      known, [&](const field& candidate) { return json::is_named(member.key, candidate.name); });
+      known, [&](const registry_field& candidate) { return json::is_named(member.key, candidate.name); });
     if (match == known.end())
       continue;
     if (member.value.is_null())

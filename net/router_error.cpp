@@ -30,7 +30,7 @@ error_response plain(int status, std::string_view name, std::string message,
 }
 
 /// Of a request that says no place to go, or one that is not there.
-error_response rejection(int status, std::string_view name, std::string message,
+error_response rejected(int status, std::string_view name, std::string message,
                          std::string_view cache_control) {
   auto made = plain(status, name, std::move(message), cache_control);
   made.rejected = true;
@@ -61,15 +61,15 @@ error_response describe(router_error error, std::string_view host) {
   using enum router_error;
   switch (error) {
     case empty_host:
-      return rejection(400, "empty_host", "Request had empty Host header", two_seconds);
+      return rejected(400, "empty_host", "Request had empty Host header", two_seconds);
     case invalid_app_instance:
-      return rejection(400, "invalid_cf_app_instance_header", "Invalid X-CF-App-Instance Header",
+      return rejected(400, "invalid_cf_app_instance_header", "Invalid X-CF-App-Instance Header",
                        no_store);
     case invalid_process_instance:
-      return rejection(400, "invalid_cf_process_instance_header",
+      return rejected(400, "invalid_cf_process_instance_header",
                        "Invalid X-CF-Process-Instance Header", no_store);
     case unknown_instance: // The caller knows the instance and writes the message.
-      return rejection(400, "unknown_route", {}, no_store);
+      return rejected(400, "unknown_route", {}, no_store);
     case header_too_large: return empty(431, "max-request-size-exceeded");
     case misdirected: return empty(421, "");
     case policy_denied:
@@ -78,7 +78,7 @@ error_response describe(router_error error, std::string_view host) {
     case malformed_body:
       return plain(400, "malformed_body", "The body breaks the chunked coding", no_store);
     case unknown_route:
-      return rejection(404, "unknown_route", quoted_route(host, "does not exist."), no_store);
+      return rejected(404, "unknown_route", quoted_route(host, "does not exist."), no_store);
     case no_endpoints:
       return plain(503, "no_endpoints", quoted_route(host, "has no available endpoints."),
                    two_seconds);

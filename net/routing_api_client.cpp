@@ -17,7 +17,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::string_view log_source = ".route-fetcher";
 constexpr auto credit_patience = 100ms;  ///< How soon stop() is noticed while shards are busy.
 constexpr auto first_list_patience = 5s; ///< For the stream, which is to be there before the list.
 

@@ -11,7 +11,6 @@ namespace shunt::net {
 
 namespace {
 
-constexpr std::string_view log_source = ".route-fetcher";
 constexpr std::size_t shown_bytes_max = 1024; ///< Of an event in the log.
 
 } // namespace

@@ -110,6 +110,8 @@ private:
   void hand_over();
   void set_certain(bool certain);
 
+  static constexpr std::string_view log_source = ".route-fetcher";
+
   routing_api_options options_; ///< Of the one thread below.
   routing_api_handler& handler_;
   component_log& log_;

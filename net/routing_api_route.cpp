@@ -29,7 +29,7 @@ routing_api_reader::~routing_api_reader() = default;
 
 namespace {
 
-constexpr std::size_t depth_max = 32; ///< Of nested arrays and objects.
+constexpr std::size_t route_depth_max = 32; ///< Of nested arrays and objects.
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
@@ -50,7 +50,7 @@ bool is_control(char c) {
 using complaint = std::string_view;
 using field_reader = complaint (*)(routing_api_route&, dom::element);
 
-struct field {
+struct route_field {
   std::string_view name;
   field_reader read;
 };
@@ -84,10 +84,10 @@ complaint read_integer(routing_api_route& into, dom::element value) {
 
 /// Empty, or a reason that names the field.
 std::string read_fields(routing_api_route& into, dom::object members,
-                        std::span<const field> known) {
+                        std::span<const route_field> known) {
   for (const auto member : members) {
     const auto match =
-      std::ranges::find_if(known, [&](const field& f) { return is_named(member.key, f.name); });
+      std::ranges::find_if(known, [&](const route_field& f) { return is_named(member.key, f.name); });
     if (match == known.end() || member.value.is_null())
       continue;
     if (const auto wrong = match->read(into, member.value); !wrong.empty())
@@ -97,8 +97,8 @@ std::string read_fields(routing_api_route& into, dom::object members,
 }
 
 constexpr std::array tag_fields{
-  field{"guid", read_line<&routing_api_route::modification_guid>},
-  field{"index", read_integer<&routing_api_route::modification_index>},
+  route_field{"guid", read_line<&routing_api_route::modification_guid>},
+  route_field{"index", read_integer<&routing_api_route::modification_index>},
 };
 
 complaint read_tag(routing_api_route& into, dom::element value) {
@@ -111,13 +111,13 @@ complaint read_tag(routing_api_route& into, dom::element value) {
 }
 
 constexpr std::array route_fields{
-  field{"route", read_line<&routing_api_route::route>},
-  field{"ip", read_line<&routing_api_route::ip>},
-  field{"port", read_integer<&routing_api_route::port>},
-  field{"ttl", read_integer<&routing_api_route::ttl_seconds>},
-  field{"log_guid", read_line<&routing_api_route::log_guid>},
-  field{"route_service_url", read_line<&routing_api_route::route_service_url>},
-  field{"modification_tag", read_tag},
+  route_field{"route", read_line<&routing_api_route::route>},
+  route_field{"ip", read_line<&routing_api_route::ip>},
+  route_field{"port", read_integer<&routing_api_route::port>},
+  route_field{"ttl", read_integer<&routing_api_route::ttl_seconds>},
+  route_field{"log_guid", read_line<&routing_api_route::log_guid>},
+  route_field{"route_service_url", read_line<&routing_api_route::route_service_url>},
+  route_field{"modification_tag", read_tag},
 };
 
 } // namespace
@@ -132,7 +132,7 @@ routing_api_reader::object routing_api_reader::parse(std::string_view json) {
   if (json.size() > routing_api_route_bytes_max)
     return {{}, "larger than 1 MiB"};
   auto& [parser, padded] = *memory_;
-  if (parser.max_depth() != depth_max && parser.allocate(4096, depth_max) != simdjson::SUCCESS)
+  if (parser.max_depth() != route_depth_max && parser.allocate(4096, depth_max) != simdjson::SUCCESS)
     throw std::bad_alloc{};
   padded.resize(std::max(padded.size(), json.size() + simdjson::SIMDJSON_PADDING));
   if (!json.empty())

@@ -2,6 +2,7 @@
 // would pass over must not pin anyone here, and the other way round.
 #include "net/stickiness.hpp"
 
+#include "config/ascii.hpp"
 #include "net/http_date.hpp"
 
 #include <algorithm>
@@ -107,10 +108,6 @@ constexpr std::array<std::string_view, 7> day_names{"Mon", "Tue", "Wed", "Thu",
                                                     "Fri", "Sat", "Sun"};
 constexpr std::array<std::string_view, 12> month_names{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 constexpr bool is_upper(char c) {
   return c >= 'A' && c <= 'Z';

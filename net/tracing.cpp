@@ -1,5 +1,6 @@
 #include "net/tracing.hpp"
 
+#include "config/ascii.hpp"
 #include "config/tracestate_tenant.hpp"
 
 namespace shunt::net {
@@ -13,10 +14,6 @@ constexpr std::size_t tracestate_bytes_max = 2048;
 constexpr std::size_t tracestate_members_max = 32;
 
 constexpr std::size_t no_limit = std::string_view::npos;
-
-bool is_hex_digit(char c) noexcept {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
 
 bool is_hex(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), is_hex_digit);

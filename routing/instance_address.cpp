@@ -1,6 +1,8 @@
 // See instance_address.hpp.
 #include "routing/instance_address.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <optional>
@@ -13,10 +15,6 @@ struct guid_and_index {
   std::string_view guid;
   std::string_view index; ///< Empty = none.
 };
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 /// 8-4-4-4-12 lower-case hexadecimal digits.
 bool is_guid(std::string_view text) {

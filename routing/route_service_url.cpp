@@ -1,5 +1,7 @@
 #include "routing/route_service_url.hpp"
 
+#include "config/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -29,8 +31,7 @@ bool is_host(std::string_view host) {
 
 bool is_address(std::string_view inside) {
   return !inside.empty() && std::all_of(inside.begin(), inside.end(), [](char c) {
-    return (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || (c >= '0' && c <= '9') || c == ':'
-           || c == '.';
+    return is_hex_digit(c) || c == ':' || c == '.';
   });
 }
 

@@ -1,5 +1,7 @@
 #include "routing/signature_json.hpp"
 
+#include "config/ascii.hpp"
+
 #include <array>
 #include <cstdint>
 
@@ -83,9 +85,6 @@ void append_quoted(std::string& out, char c) {
 
 constexpr bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-constexpr bool is_digit(char c) {
-  return c >= '0' && c <= '9';
 }
 constexpr int hex_value(char c) {
   const char lower = static_cast<char>(c | 0x20);

@@ -97,10 +97,10 @@ void slice::remove_stale(slice_route& r, const std::vector<endpoint_ptr>& stale,
 
 bool slice::prune_empty(time_point now, std::size_t budget, prune_result& result) {
   for (std::size_t spent = 0; spent < budget; spent += 8) {
-    slice_route* oldest = ages_.oldest_empty();
-    if (oldest == nullptr || !is_over(*oldest, now))
+    slice_route* first = ages_.oldest_empty();
+    if (first == nullptr || !is_over(*first, now))
       return true;
-    forget(*oldest);
+    forget(*first);
     ++result.routes_gone;
   }
   return false;

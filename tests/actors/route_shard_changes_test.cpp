@@ -11,10 +11,6 @@ using namespace test;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-shard_outlet_actor::behavior_type deaf_cluster() {
-  return {[](const to_peer&) {}, [](const shard_sync&) {}, [](const registrations_wished&) {}};
-}
-
 class RouteShardAsked : public route_shard_fixture {
 protected:
   RouteShardAsked() { options.confirmer = own(spawn_recording_confirmer(system, heard)); }

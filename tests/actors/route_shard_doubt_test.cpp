@@ -16,10 +16,6 @@ using testing::SizeIs;
 
 class RouteShardInDoubt : public route_shard_fixture {};
 
-shard_outlet_actor::behavior_type deaf_cluster() {
-  return {[](const to_peer&) {}, [](const shard_sync&) {}, [](const registrations_wished&) {}};
-}
-
 TEST_F(RouteShardInDoubt, DatesBackWhatWaitedWhileTheProcessStoodStill) {
   options.rules.stale_threshold = 120s;
   options.prune_interval = 1s;

@@ -46,10 +46,6 @@ public:
   std::map<std::string, routing::told_host> left;
 };
 
-shard_outlet_actor::behavior_type deaf_cluster() {
-  return {[](const to_peer&) {}, [](const shard_sync&) {}, [](const registrations_wished&) {}};
-}
-
 class RouteShardRestored : public route_shard_fixture {
 protected:
   explicit RouteShardRestored(std::chrono::nanoseconds register_interval = 60s) {

@@ -12,7 +12,7 @@ using outcome = reservation_book::outcome;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-constexpr moment now{routing::time_point{1000h}, 1'700'000'000'000};
+constexpr clock_times now{routing::time_point{1000h}, 1'700'000'000'000};
 
 routing::reservation reserved(std::string host, std::string app = {},
                               std::chrono::seconds ttl = 60s) {
@@ -142,7 +142,7 @@ TEST_F(ReservationDocument, BringsBackWhatWasStoredWithTheTimeThatIsLeft) {
   auto made = reserved("a.com", "guid", 3600s);
   made.route_service_url = "https://rs.example.com";
   const auto stored = to_document(made, now);
-  const moment later{routing::time_point{5h}, now.wall_ms + 600'000}; // After a restart.
+  const clock_times later{routing::time_point{5h}, now.wall_ms + 600'000}; // After a restart.
   const auto again = from_document(stored, later, reader);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->until, later.steady + 3000s);

@@ -226,8 +226,9 @@ TEST(Frames, AreUsedAgainForTheSameSize) {
     auto* first = allocate_frame(bytes);
     release_frame(first, bytes);
     auto* second = allocate_frame(bytes);
-    if (!under_address_sanitizer) // Which is to see all of them.
+    if (!under_address_sanitizer) { // Which is to see all of them.
       EXPECT_EQ(first, second) << bytes;
+    }
     release_frame(second, bytes);
   }
 }
@@ -237,8 +238,9 @@ TEST(Frames, OfOneClassHoldTheLargestOfIt) {
   auto* small = allocate_frame(65);
   release_frame(small, 65);
   auto* large = static_cast<char*>(allocate_frame(128));
-  if (!under_address_sanitizer)
+  if (!under_address_sanitizer) {
     EXPECT_EQ(static_cast<void*>(large), small);
+  }
   large[0] = large[127] = 'x';
   release_frame(large, 128);
 }

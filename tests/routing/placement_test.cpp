@@ -180,9 +180,10 @@ TEST(PlacementZones, EachZoneSendsItsHeaviestNode) {
     for (std::size_t i = 0; i < 3; ++i)
       for (const auto& other : nodes) {
         const auto& first = nodes[ranked[i]];
-        if (other.zone == first.zone && other.name != first.name)
+        if (other.zone == first.zone && other.name != first.name) {
           EXPECT_GT(placement_weight("prod", first.name, shard),
                     placement_weight("prod", other.name, shard));
+        }
       }
   }
 }

@@ -36,6 +36,11 @@ inline addresses hosts_of(const hosts_changed& pushed) {
   return found;
 }
 
+/// A cluster that answers nothing.
+inline shard_outlet_actor::behavior_type deaf_cluster() {
+  return {[](const to_peer&) {}, [](const shard_sync&) {}, [](const registrations_wished&) {}};
+}
+
 /// One shard with two holders of its leases.
 class route_shard_fixture : public actors_by_hand {
 protected:
