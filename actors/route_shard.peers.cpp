@@ -1,4 +1,5 @@
 // What a shard has to do with other nodes, and with who waits for a change everywhere.
+#include "actors/heap_room.hpp"
 #include "actors/route_shard.work.hpp"
 
 #include <algorithm>
@@ -39,8 +40,11 @@ void shard_behaviour::heed(const from_peer& m) const {
   else if (const auto* piece = std::get_if<routing::transfer_piece>(m.what.get());
            piece != nullptr && state().lists.show(m.from, *piece, options_.rules, now()))
     return;
-  else
+  else {
+    if (piece != nullptr)
+      make_heap_room();
     state().replica->receive(m.from, *m.what, now(), m.composed ? now() - *m.composed : routing::nanoseconds{0});
+  }
   changed_by_peers();
 }
 

@@ -153,7 +153,6 @@ void read_sparse(msgpack_reader& in, Read read) {
 struct endpoint_reading {
   msgpack_reader& in;
   endpoint_spec spec{};
-  std::array<endpoint_spec::tag_view, endpoint::tags_max> tags;
   route_options options{};
 
   std::string_view text() { return in.text(endpoint::text_bytes_max); }
@@ -161,6 +160,7 @@ struct endpoint_reading {
   std::string_view line() { return read_line(in, endpoint::text_bytes_max); }
 
   void read_tags() {
+    thread_local std::array<endpoint_spec::tag_view, endpoint::tags_max> tags; // Rarely so many: not to be cleared.
     const auto count = in.map();
     if (count > tags.size())
       in.fail("expected at most 256 tags");

@@ -1,5 +1,6 @@
 #include "cluster/peer_link.hpp"
 
+#include "actors/heap_room.hpp"
 #include "cluster/replica_codec.hpp"
 #include "cluster/told_codec.hpp"
 #include "routing/message_transit.hpp"
@@ -15,6 +16,9 @@ using routing::replica_message;
 
 /// Of collected messages: then they go out although more may follow at once.
 constexpr std::size_t full_frame_bytes = 64 * 1024;
+
+/// Pieces of slices are.
+constexpr std::size_t large_frame_bytes = 4 * 1024;
 
 struct link_state {
   static constexpr const char* name = "peer-link";
@@ -73,6 +77,8 @@ public:
   void read(const arrived_frame& arrived) const {
     if (state().over)
       return;
+    if (arrived.payload.size() >= large_frame_bytes)
+      make_heap_room();
     auto decoded = decode(arrived.payload, state().shards.size());
     if (!decoded.frame) {
       options_.metrics->frames_refused.add();
@@ -177,7 +183,7 @@ private:
   peer_link_options options_;
 };
 
-peer_link_actor::behavior_type behave(link_self self, peer_link_options options) {
+peer_link_actor::behavior_type link_behavior(link_self self, peer_link_options options) {
   const peer_link it{self, std::move(options)};
   return {
     [it](const to_peer& m) { it.send(m); },
@@ -235,7 +241,7 @@ private:
 } // namespace
 
 peer_link_actor spawn_peer_link(caf::actor_system& system, peer_link_options options) {
-  return system.spawn(behave, std::move(options));
+  return system.spawn(link_behavior, std::move(options));
 }
 
 std::shared_ptr<link_listener> listener_for(peer_link_actor actor, cluster_node_actor node, link_name link) {

@@ -32,10 +32,15 @@ void write_all(msgpack_writer& out, const std::vector<T>& values) {
     write(out, each);
 }
 
+/// Of values whose number somebody else tells.
+constexpr std::size_t reserved_max = 64;
+
 template <class T, class Read>
 std::vector<T> read_all(msgpack_reader& in, Read read) {
+  auto left = in.array();
   std::vector<T> all;
-  for (auto left = in.array(); left > 0 && !in.failed(); --left) {
+  all.reserve(std::min<std::size_t>(left, reserved_max));
+  for (; left > 0 && !in.failed(); --left) {
     all.push_back(read());
     in.charge<T>();
   }

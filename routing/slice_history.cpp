@@ -16,16 +16,25 @@ constexpr std::uint64_t path_seed = 0x8ebc6af09c88c6e3;
 constexpr std::uint64_t address_seed = 0x589965cc75374cc3;
 constexpr std::uint64_t grave_mark = 0x1d8e4e27c47d124f;
 
+/// `host_hash` of the host.
+std::uint64_t key_digest(std::uint64_t host, std::string_view path, std::string_view address) {
+  return fold(host ^ text_hash(path, path_seed), text_hash(address, address_seed));
+}
+
+std::uint64_t digest_with(std::uint64_t key, const endpoint& e) {
+  return fold(key ^ path_seed, e.content_hash() ^ address_seed);
+}
+
 } // namespace
 
 std::uint64_t slice_history::digest_of_key(std::string_view host, std::string_view path,
                                            std::string_view address) {
-  return fold(host_hash(host) ^ text_hash(path, path_seed), text_hash(address, address_seed));
+  return key_digest(host_hash(host), path, address);
 }
 
 std::uint64_t slice_history::digest_of(std::string_view host, std::string_view path,
                                        const endpoint& e) {
-  return fold(digest_of_key(host, path, e.address()) ^ path_seed, e.content_hash() ^ address_seed);
+  return digest_with(digest_of_key(host, path, e.address()), e);
 }
 
 std::uint64_t slice_history::digest_of_grave(const endpoint_key& key) {
@@ -34,9 +43,10 @@ std::uint64_t slice_history::digest_of_grave(const endpoint_key& key) {
 
 void slice_history::joined(std::string_view host, std::string_view path, const endpoint& e) {
   const auto hash = host_hash(host);
-  sums_[bucket_of(hash)] += digest_of(host, path, e);
+  const auto key = key_digest(hash, path, e.address());
+  sums_[bucket_of(hash)] += digest_with(key, e);
   if (!pruned_.empty())
-    forget_pruned(digest_of_key(host, path, e.address()));
+    forget_pruned(key);
   if (graves_.empty())
     return;
   const auto grave = graves_.find(
@@ -46,7 +56,8 @@ void slice_history::joined(std::string_view host, std::string_view path, const e
 }
 
 void slice_history::left(std::string_view host, std::string_view path, const endpoint& e) {
-  sums_[bucket_of(host_hash(host))] -= digest_of(host, path, e);
+  const auto hash = host_hash(host);
+  sums_[bucket_of(hash)] -= digest_with(key_digest(hash, path, e.address()), e);
 }
 
 void slice_history::bury(std::string_view host, std::string_view path, std::string_view address,

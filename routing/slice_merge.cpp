@@ -111,7 +111,8 @@ void slice::merge_end(slice_host& h, const told_path& of, const told_end& end, t
 /// other for ever, if they did not know what has been judged.
 bool slice::is_refused(slice_host& h, const told_path& of, const told_member& told, time_point now, bool hears) const {
   const auto address = told.target->address();
-  if (find(h.text(), of.path, address).member != nullptr)
+  const slice_route* r = h.find(of.path);
+  if (r != nullptr && r->members.find(address, told.target->address_hash()) != nullptr)
     return false;
   if (hears && is_too_old(told))
     return true;
