@@ -36,12 +36,12 @@ bool began_in_order(const request& asked, const history& all) {
 
 using mappings_of_route = std::vector<const mapping*>;
 
-/// When it had to be over for that node. One that stood still can hear of an end only when it goes on.
+/// When it had to be over for that node. One that stood still before that can hear of an end only when it goes on.
 nanoseconds over_at(const mapping& each, int node, const history& all, const expectations& wanted) {
-  const auto settled = later(each.to, wanted.settle);
-  auto end = each.gone.value_or(settled);
+  const auto due = each.gone.value_or(later(each.to, wanted.settle));
+  auto end = due;
   for (const auto& still : all.outages)
-    if (still.node == node && still.went_on && settled >= still.from && each.to <= *still.went_on)
+    if (still.node == node && still.went_on && due >= still.from && each.to <= *still.went_on)
       end = std::max(end, *still.went_on + wanted.settle);
   return end;
 }

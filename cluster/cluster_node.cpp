@@ -1,512 +1,274 @@
-#include "cluster/cluster_node.hpp"
-
-#include "cluster/lease_ages.hpp"
-#include "cluster/link_table.hpp"
-#include "cluster/peer_link.hpp"
-#include "cluster/peers_seen.hpp"
-#include "cluster/table_tally.hpp"
+#include "cluster/cluster_node.work.hpp"
 #include "net/listener.hpp"
-#include "net/log_limiter.hpp"
-
-#include <caf/all.hpp>
-
-#include <unistd.h>
 
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
-#include <map>
-#include <optional>
 
 namespace shunt {
+
+namespace cluster {
+
+cluster_node_behaviour::cluster_node_behaviour(cluster_node_self self, std::shared_ptr<const cluster_node_options> options, int listening_socket,
+                                              net::component_log* log, std::shared_ptr<cluster_metrics> metrics)
+  : self_{self}, options_{std::move(options)}, log_{log}, metrics_{std::move(metrics)} {
+  auto& s = state();
+  s.listening_socket = listening_socket;
+  s.members.emplace(options_->rules, options_->hello);
+  s.links.emplace(options_->hello.node, options_->rules.suspect_after);
+  s.in_sync.resize(options_->rules.shards);
+  s.ready.resize(options_->rules.shards);
+  s.book.emplace(options_->delays, routing_seed());
+  s.leases.emplace(options_->rules.shards);
+  for (const auto& each : options_->peers)
+    s.book->add(each, true);
+}
+
+// -- What it is told.
+
+void cluster_node_behaviour::start(const start_cluster& m) const {
+  auto& s = state();
+  if (s.transport)
+    return;
+  s.shards = m.shards;
+  transport_options how;
+  how.self = s.members->self();
+  how.listening_socket = std::exchange(s.listening_socket, -1);
+  how.tls = options_->tls;
+  how.shards = options_->rules.shards;
+  how.silence_limit = options_->rules.remove_after;
+  how.queue_bytes_max = options_->queue_bytes_max;
+  how.version_highest = options_->frame_version;
+  s.transport =
+    std::make_shared<peer_transport>(how, transport_listener_for(handle()), metrics_);
+  for (std::size_t shard = 0; shard < s.shards.size(); ++shard)
+    self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
+  tend();
+}
+
+void cluster_node_behaviour::send(const to_peer& m) const {
+  if (const auto* link = state().links->find(m.to); link != nullptr && !link->ending)
+    self_->send(link->actor, m);
+}
+
+void cluster_node_behaviour::sync(const shard_sync& m) const {
+  if (m.shard >= state().in_sync.size())
+    return;
+  if (state().in_sync[m.shard] != m.in_sync)
+    metrics_->shards_in_sync.fetch_add(m.in_sync ? 1 : std::uint64_t(-1), std::memory_order_relaxed);
+  state().in_sync[m.shard] = m.in_sync;
+  state().members->set_in_sync(m.shard, m.in_sync);
+  note_ready(m.shard, m.ready);
+  follow();
+}
+
+void cluster_node_behaviour::note_ready(std::size_t shard, bool ready) const {
+  auto& s = state();
+  if (s.ready[shard] == ready)
+    return;
+  s.ready[shard] = ready;
+  ready ? ++s.ready_count : --s.ready_count;
+  metrics_->shards_ready.store(s.ready_count, std::memory_order_relaxed);
+  if (s.ready_count < s.ready.size() || std::exchange(s.was_ready, true))
+    return;
+  metrics_->shards_asked_for.store(0, std::memory_order_relaxed);
+  log_->info(cluster_log_source, s.hears_nats ? "table-in-sync" : "table-taken-over", {{"node", self_hello().node}});
+  if (options_->supervisor)
+    self_->send(options_->supervisor, table_ready{});
+}
+
+void cluster_node_behaviour::note_asked_for() const {
+  const auto& s = state();
+  if (s.was_ready)
+    return;
+  std::size_t asked = 0;
+  for (std::size_t shard = 0; shard < s.ready.size(); ++shard) {
+    const auto others = s.members->view_of(shard).others;
+    asked += !s.ready[shard] && std::ranges::any_of(others, [](const auto& each) { return each.in_sync; });
+  }
+  metrics_->shards_asked_for.store(asked, std::memory_order_relaxed);
+}
+
+void cluster_node_behaviour::nats(const nats_changed& m) const {
+  if (m.dropped)
+    return; // Of drops one may hear late: they say nothing of the connection.
+  state().hears_nats = m.connected;
+  state().members->set_hears_nats(m.connected);
+  follow();
+}
+
+void cluster_node_behaviour::wish() const {
+  if (!options_->ask_for_registrations || now() - state().asked_at < std::chrono::seconds{1})
+    return;
+  state().asked_at = now();
+  options_->ask_for_registrations();
+}
+
+void cluster_node_behaviour::replace(const shard_replaced& m) const {
+  auto& s = state();
+  if (m.shard >= s.shards.size())
+    return;
+  s.shards[m.shard] = m.successor;
+  for (const auto& [id, link] : s.links->all()) {
+    self_->send(link.actor, m);
+    // Its leases and transfers died with it, and no peer hears of that otherwise.
+    send({id, m.shard, std::make_shared<const routing::replica_message>(routing::lease_end{})});
+  }
+  sync({m.shard, false, false});
+  self_->send(m.successor, shard_view_changed{s.members->view_of(m.shard)});
+}
+
+void cluster_node_behaviour::leave() const {
+  state().leaving = true;
+  state().members->set_leaving();
+  log_->info(cluster_log_source, "node-leaving", {{"node", self_hello().node}});
+  follow();
+}
+
+void cluster_node_behaviour::find(const peers_found& m) const {
+  for (const auto& each : m.addresses)
+    state().book->add(each, false);
+}
+
+void cluster_node_behaviour::use_tls(const use_cluster_tls& m) const {
+  if (state().transport)
+    state().transport->use_tls(m.tls);
+}
+
+// -- What time brings.
+
+void cluster_node_behaviour::tend() const {
+  auto& s = state();
+  self_->delayed_send(self_, interval(), tend_cluster{});
+  beat();
+  s.members->tick(now());
+  note_leases();
+  tell_counts();
+  for (auto& address : s.book->due(now(), [&](const std::string& name) { return s.links->find(name) != nullptr; }))
+    s.transport->dial(std::move(address));
+  if (options_->beacon && !s.leaving && now() >= s.next_beacon) {
+    s.next_beacon = now() + options_->beacon_interval;
+    options_->beacon(self_hello().address);
+  }
+  follow();
+}
+
+// -- What is shown of it.
+
+cluster_status cluster_node_behaviour::status() const {
+  const auto& s = state();
+  cluster_status all;
+  all.self = self_hello();
+  all.view = s.members->view_hash();
+  all.hears_nats = s.hears_nats;
+  all.leaving = s.leaving;
+  all.isolated = s.members->isolated(now());
+  all.shards_in_sync = static_cast<std::size_t>(std::ranges::count(s.in_sync, true));
+  for (std::size_t shard = 0; shard < options_->rules.shards; ++shard)
+    all.shards_held += s.members->view_of(shard).held ? 1 : 0;
+  all.nodes = peers_to_show(*s.members, *s.links);
+  return all;
+}
+
+// -- What follows.
+
+void cluster_node_behaviour::beat() const {
+  const auto said = state().members->heartbeat();
+  state().view_said = said.view;
+  const auto frame = encode(said);
+  for (const auto& [id, link] : state().links->all())
+    if (link.open)
+      beat_to(link, frame);
+}
+
+void cluster_node_behaviour::beat_to(const linked_peer& link, const std::string& frame) const {
+  if (state().transport->send(link.met.link, send_queue::heartbeats, frame))
+    metrics_->heartbeats_out.add();
+}
+
+void cluster_node_behaviour::follow() const {
+  auto& s = state();
+  if (!s.transport)
+    return;
+  const auto changes = s.members->take_log();
+  for (const auto& each : changes)
+    log_->info(cluster_log_source, each.what, {{"node", each.node}});
+  const bool view_changed = s.members->view_hash() != s.view_said;
+  if (view_changed) {
+    beat(); // Goes before whatever is said by the new view.
+    for (auto& [id, link] : s.links->all())
+      link.agrees = false; // Until it is heard again.
+  }
+  if (view_changed || !changes.empty() || std::exchange(s.peers_moved, false))
+    tell_of_peers(); // Before a shard hears that it is its turn to answer for all.
+  for (const auto shard : s.members->take_changed())
+    self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
+  note_asked_for();
+  if (const bool isolated = s.members->isolated(now()); std::exchange(s.was_isolated, isolated) != isolated) {
+    if (isolated)
+      log_->error(cluster_log_source, "node-isolated", {{"node", self_hello().node}});
+    if (options_->isolated)
+      options_->isolated(isolated);
+  }
+  for (const auto& [id, link] : s.links->all())
+    if (link.open)
+      if (const auto news = s.members->news_for(id, now()))
+        s.transport->send(link.met.link, send_queue::heartbeats, encode(*news));
+}
+
+void cluster_node_behaviour::note_leases() const {
+  if (!options_->board)
+    return;
+  auto& s = state();
+  for (std::size_t shard = 0; shard < s.shards.size(); ++shard) {
+    if (options_->board->is_held(shard)) {
+      s.leases->held(shard);
+      continue;
+    }
+    const auto* lender = s.links->find(options_->board->lender(shard));
+    s.leases->borrowed(shard, lender == nullptr ? std::nullopt : std::optional{lender->heard}, now());
+  }
+  const auto oldest = s.leases->oldest();
+  metrics_->lenders_heard.store(oldest ? oldest->time_since_epoch().count() : 0, std::memory_order_relaxed);
+}
+
+void cluster_node_behaviour::tell_counts() const {
+  auto& s = state();
+  if (!options_->board)
+    return;
+  s.tally.count(*s.members, s.in_sync, [this](std::size_t shard) {
+    const auto size = options_->board->size_of(shard);
+    return table_counts{size.routes, size.endpoints};
+  });
+  for (const auto& [id, link] : s.links->all())
+    if (link.open && s.tally.is_news_to(id))
+      s.transport->send(link.met.link, send_queue::heartbeats, encode(s.tally.own()));
+  const auto whole = s.tally.whole(*s.members);
+  metrics_->table_routes.store(whole.routes, std::memory_order_relaxed);
+  metrics_->table_endpoints.store(whole.endpoints, std::memory_order_relaxed);
+}
+
+void cluster_node_behaviour::tell_of_peers() const {
+  auto& s = state();
+  if (!options_->confirmer)
+    return;
+  auto now_there = peers_to_ask(*s.members, *s.links, now());
+  if (now_there.peers == s.peers_told)
+    return;
+  s.peers_told = now_there.peers;
+  self_->send(options_->confirmer, std::move(now_there));
+}
+
+} // namespace cluster
 
 namespace {
 
 using namespace cluster;
-using routing::peer_id;
-using routing::time_point;
 
-constexpr std::string_view source = ".cluster";
-
-struct node_state {
-  static constexpr const char* name = "cluster-node";
-  std::optional<routing::membership> members;
-  std::shared_ptr<peer_transport> transport;
-  std::vector<route_shard_actor> shards;
-  std::vector<bool> in_sync;
-  std::optional<link_table> links;
-  std::optional<dial_book> book;
-  std::optional<lease_ages> leases;
-  table_tally tally;
-  std::vector<bool> ready; ///< Shards of which this node knows all that there is to know.
-  std::size_t ready_count = 0;
-  bool was_ready = false; ///< All of them, some time.
-  bool was_isolated = false;
-  std::vector<peers_changed::peer> peers_told; ///< To the confirmer.
-  std::uint64_t view_said = 0; ///< In the last heartbeat.
-  bool peers_moved = false; ///< What the confirmer was told of them may not hold any more.
-  time_point asked_at{}; ///< Everybody, to register.
-  bool hears_nats = false;
-  bool leaving = false;
-  time_point next_beacon{};
-  int listening_socket = -1; ///< Until the transport has it.
-  net::log_limiter lines{50};
-
-  ~node_state() {
-    if (transport)
-      transport->stop();
-    if (listening_socket >= 0)
-      ::close(listening_socket);
-  }
-};
-
-using node_self = cluster_node_actor::stateful_pointer<node_state>;
-
-class node {
-public:
-  node(node_self self, std::shared_ptr<const cluster_node_options> options, int listening_socket,
-       net::component_log* log, std::shared_ptr<cluster_metrics> metrics)
-    : self_{self}, options_{std::move(options)}, log_{log}, metrics_{std::move(metrics)} {
-    auto& s = state();
-    s.listening_socket = listening_socket;
-    s.members.emplace(options_->rules, options_->hello);
-    s.links.emplace(options_->hello.node, options_->rules.suspect_after);
-    s.in_sync.resize(options_->rules.shards);
-    s.ready.resize(options_->rules.shards);
-    s.book.emplace(options_->delays, routing_seed());
-    s.leases.emplace(options_->rules.shards);
-    for (const auto& each : options_->peers)
-      s.book->add(each, true);
-  }
-
-  // -- What it is told.
-
-  void start(const start_cluster& m) const {
-    auto& s = state();
-    if (s.transport)
-      return;
-    s.shards = m.shards;
-    transport_options how;
-    how.self = s.members->self();
-    how.listening_socket = std::exchange(s.listening_socket, -1);
-    how.tls = options_->tls;
-    how.shards = options_->rules.shards;
-    how.silence_limit = options_->rules.remove_after;
-    how.queue_bytes_max = options_->queue_bytes_max;
-    how.version_highest = options_->frame_version;
-    s.transport =
-      std::make_shared<peer_transport>(how, transport_listener_for(handle()), metrics_);
-    for (std::size_t shard = 0; shard < s.shards.size(); ++shard)
-      self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
-    tend();
-  }
-
-  void send(const to_peer& m) const {
-    if (const auto* link = state().links->find(m.to); link != nullptr && !link->ending)
-      self_->send(link->actor, m);
-  }
-
-  void sync(const shard_sync& m) const {
-    if (m.shard >= state().in_sync.size())
-      return;
-    if (state().in_sync[m.shard] != m.in_sync)
-      metrics_->shards_in_sync.fetch_add(m.in_sync ? 1 : std::uint64_t(-1), std::memory_order_relaxed);
-    state().in_sync[m.shard] = m.in_sync;
-    state().members->set_in_sync(m.shard, m.in_sync);
-    note_ready(m.shard, m.ready);
-    follow();
-  }
-
-  void note_ready(std::size_t shard, bool ready) const {
-    auto& s = state();
-    if (s.ready[shard] == ready)
-      return;
-    s.ready[shard] = ready;
-    ready ? ++s.ready_count : --s.ready_count;
-    metrics_->shards_ready.store(s.ready_count, std::memory_order_relaxed);
-    if (s.ready_count < s.ready.size() || std::exchange(s.was_ready, true))
-      return;
-    metrics_->shards_asked_for.store(0, std::memory_order_relaxed);
-    log_->info(source, s.hears_nats ? "table-in-sync" : "table-taken-over", {{"node", self_hello().node}});
-    if (options_->supervisor)
-      self_->send(options_->supervisor, table_ready{});
-  }
-
-  void note_asked_for() const {
-    const auto& s = state();
-    if (s.was_ready)
-      return;
-    std::size_t asked = 0;
-    for (std::size_t shard = 0; shard < s.ready.size(); ++shard) {
-      const auto others = s.members->view_of(shard).others;
-      asked += !s.ready[shard] && std::ranges::any_of(others, [](const auto& each) { return each.in_sync; });
-    }
-    metrics_->shards_asked_for.store(asked, std::memory_order_relaxed);
-  }
-
-  void nats(const nats_changed& m) const {
-    if (m.dropped)
-      return; // Of drops one may hear late: they say nothing of the connection.
-    state().hears_nats = m.connected;
-    state().members->set_hears_nats(m.connected);
-    follow();
-  }
-
-  /// Many shards may wish it at once.
-  void wish() const {
-    if (!options_->ask_for_registrations || now() - state().asked_at < std::chrono::seconds{1})
-      return;
-    state().asked_at = now();
-    options_->ask_for_registrations();
-  }
-
-  void replace(const shard_replaced& m) const {
-    auto& s = state();
-    if (m.shard >= s.shards.size())
-      return;
-    s.shards[m.shard] = m.successor;
-    for (const auto& [id, link] : s.links->all()) {
-      self_->send(link.actor, m);
-      // Its leases and transfers died with it, and no peer hears of that otherwise.
-      send({id, m.shard, std::make_shared<const routing::replica_message>(routing::lease_end{})});
-    }
-    sync({m.shard, false, false});
-    self_->send(m.successor, shard_view_changed{s.members->view_of(m.shard)});
-  }
-
-  void leave() const {
-    state().leaving = true;
-    state().members->set_leaving();
-    log_->info(source, "node-leaving", {{"node", self_hello().node}});
-    follow();
-  }
-
-  void find(const peers_found& m) const {
-    for (const auto& each : m.addresses)
-      state().book->add(each, false);
-  }
-
-  void use_tls(const use_cluster_tls& m) const {
-    if (state().transport)
-      state().transport->use_tls(m.tls);
-  }
-
-  // -- What time brings.
-
-  void tend() const {
-    auto& s = state();
-    self_->delayed_send(self_, interval(), tend_cluster{});
-    beat();
-    s.members->tick(now());
-    note_leases();
-    tell_counts();
-    for (auto& address : s.book->due(now(), [&](const std::string& name) { return s.links->find(name) != nullptr; }))
-      s.transport->dial(std::move(address));
-    if (options_->beacon && !s.leaving && now() >= s.next_beacon) {
-      s.next_beacon = now() + options_->beacon_interval;
-      options_->beacon(self_hello().address);
-    }
-    follow();
-  }
-
-  // -- What it hears of links.
-
-  void hear(const link_news& m) const {
-    std::visit([this](const auto& event) { happen(event); }, m.what->what);
-    follow();
-  }
-
-  cluster_status status() const {
-    const auto& s = state();
-    cluster_status all;
-    all.self = self_hello();
-    all.view = s.members->view_hash();
-    all.hears_nats = s.hears_nats;
-    all.leaving = s.leaving;
-    all.isolated = s.members->isolated(now());
-    all.shards_in_sync = static_cast<std::size_t>(std::ranges::count(s.in_sync, true));
-    for (std::size_t shard = 0; shard < options_->rules.shards; ++shard)
-      all.shards_held += s.members->view_of(shard).held ? 1 : 0;
-    all.nodes = peers_to_show(*s.members, *s.links);
-    return all;
-  }
-
-private:
-  node_state& state() const { return self_->state; }
-  cluster_node_actor handle() const { return caf::actor_cast<cluster_node_actor>(self_); }
-  time_point now() const { return self_->clock().now(); }
-  const routing::node_hello& self_hello() const { return state().members->self(); }
-  std::uint64_t routing_seed() const {
-    return std::hash<std::string>{}(options_->hello.node) ^ options_->hello.incarnation;
-  }
-  routing::nanoseconds interval() const {
-    return options_->heartbeat_interval.count() > 0 ? options_->heartbeat_interval
-                                                    : options_->rules.suspect_after / 4;
-  }
-
-  // -- Who may link.
-
-  void refuse(const greeting& g, refusal_code code, const std::string& reason) const {
-    state().transport->refuse(g.link, code, reason);
-    if (g.dialled)
-      state().book->failed(g.address, g.node.node, now());
-  }
-
-  void drop(linked_peer& link, std::string reason) const {
-    state().transport->close(link.met.link, std::move(reason));
-  }
-
-  void happen(const greeting& g) const {
-    if (g.node.node == self_hello().node && g.node.incarnation == self_hello().incarnation) {
-      state().transport->refuse(g.link, refusal_code::itself, "this is the node itself");
-      if (g.dialled)
-        state().book->is_itself(g.address);
-      return;
-    }
-    switch (state().links->judge(g, now())) {
-      case link_table::verdict::link: return link(g);
-      case link_table::verdict::wait: return wait(g);
-      case link_table::verdict::duplicate:
-        return refuse(g, refusal_code::duplicate, "the two nodes are linked already");
-    }
-  }
-
-  void wait(const greeting& g) const {
-    if (auto& before = *state().links->find(g.node.node); !before.ending)
-      drop(before, "another link to the same node takes its place");
-    state().links->wait(g);
-  }
-
-  void link(const greeting& g) const {
-    auto& s = state();
-    const auto welcome = s.members->connected(g.node, now());
-    if (!welcome.peer) {
-      log_->error(source, "peer-refused",
-                  {{"node", g.node.node}, {"address", g.address}, {"reason", welcome.refusal}});
-      refuse(g, refusal_code::unfit, welcome.refusal);
-      return;
-    }
-    if (!welcome.warning.empty())
-      log_->warn(source, "peer-differs", {{"node", g.node.node}, {"difference", welcome.warning}});
-    peer_link_options how{s.transport, g.link, g.version, *welcome.peer, s.shards, handle(), metrics_};
-    auto actor = spawn_peer_link(self_->system(), std::move(how));
-    self_->monitor(actor);
-    s.links->add(*welcome.peer, linked_peer{g, actor, false, false, now()});
-    s.transport->accept(g.link, listener_for(actor, handle(), {g.link->number(), *welcome.peer}));
-  }
-
-  // -- Events.
-
-  void happen(const dial_failure& failure) const {
-    if (failure.refused == refusal_code::itself) {
-      state().book->is_itself(failure.address);
-      return;
-    }
-    state().book->failed(failure.address, failure.node, now());
-    if (failure.refused == refusal_code::duplicate || failure.refused == refusal_code::busy)
-      return;
-    const bool by_a_node = failure.refused.has_value();
-    if (const auto suppressed = state().lines.admit())
-      log_->write(by_a_node ? net::log_level::error : net::log_level::warn, source,
-                  by_a_node ? "peer-refused-this-node" : "peer-unreachable",
-                  {{"address", failure.address}, {"reason", failure.reason}, {"suppressed", *suppressed}});
-  }
-
-  void happen(const stranger_left& m) const {
-    if (const auto suppressed = state().lines.admit())
-      log_->warn(source, "connection-refused",
-                 {{"address", m.address}, {"reason", m.reason}, {"suppressed", *suppressed}});
-  }
-
-  void happen(const link_opened& m) const {
-    auto* const link = state().links->find(m.link);
-    if (link == nullptr)
-      return;
-    link->open = true;
-    link->heard = now();
-    state().peers_moved = true;
-    state().book->linked(link->met.address, link->met.node.node);
-    state().book->leads_to(link->met.node.address, link->met.node.node);
-    log_->info(source, "link-opened",
-               {{"node", link->met.node.node},
-                {"address", link->met.address},
-                {"dialled", link->met.dialled},
-                {"frame_version", link->met.version}});
-    beat_to(*link, encode(state().members->heartbeat()));
-  }
-
-  void happen(const link_closed& m) const {
-    auto* const link = state().links->find(m.link);
-    if (link == nullptr)
-      return;
-    link->open = false;
-    link->ending = true;
-    state().peers_moved = true; // If it was drained, no state of a peer says so.
-    log_->warn(source, "link-closed", {{"node", link->met.node.node}, {"reason", m.reason}});
-    state().members->disconnected(m.link.peer, now());
-    if (link->met.dialled)
-      state().book->failed(link->met.address, link->met.node.node, now());
-  }
-
-  void happen(const link_ended& m) const {
-    auto* const link = state().links->find(m.link);
-    if (link == nullptr)
-      return;
-    state().book->lost(link->met.node.node, now());
-    state().tally.forget(m.link.peer);
-    state().links->remove(m.link.peer);
-    for (const auto& each : state().links->take_waiting())
-      happen(each);
-  }
-
-  void happen(const beat_seen& m) const {
-    auto* const link = state().links->find(m.link);
-    if (link == nullptr || link->ending)
-      return;
-    link->heard = now();
-    state().members->lives(m.link.peer, now());
-  }
-
-  void happen(const beat_heard& m) const {
-    auto* const link = state().links->find(m.link);
-    if (link == nullptr || link->ending)
-      return;
-    link->heard = now();
-    state().members->heard(m.link.peer, m.beat, now());
-    const bool agrees = m.beat.view == state().members->view_hash();
-    if (std::exchange(link->agrees, agrees) != agrees)
-      state().peers_moved = true;
-  }
-
-  void happen(const news_heard& m) const {
-    if (const auto* link = state().links->find(m.link); link == nullptr || link->ending)
-      return;
-    state().members->told(m.news, now());
-    for (const auto& each : m.news.nodes)
-      if (!each.left && !each.address.empty() && each.node != self_hello().node)
-        state().book->add(each.address, false);
-  }
-
-  void happen(const counts_heard& m) const {
-    if (const auto* link = state().links->find(m.link); link != nullptr && !link->ending)
-      state().tally.told(m.link.peer, m.counts);
-  }
-
-public:
-  /// The actor of a link died: for want of memory, say.
-  void bury(const caf::down_msg& m) const {
-    for (auto& [id, link] : state().links->all())
-      if (link.actor.address() == m.source) {
-        drop(link, "its actor ended");
-        for (const auto& shard : state().shards)
-          self_->send(shard, peer_gone{id});
-        const link_name name{link.met.link->number(), id};
-        happen(link_closed{name, "its actor ended"});
-        happen(link_ended{name});
-        break;
-      }
-    follow();
-  }
-
-private:
-  // -- What follows.
-
-  void beat() const {
-    const auto said = state().members->heartbeat();
-    state().view_said = said.view;
-    const auto frame = encode(said);
-    for (const auto& [id, link] : state().links->all())
-      if (link.open)
-        beat_to(link, frame);
-  }
-  void beat_to(const linked_peer& link, const std::string& frame) const {
-    if (state().transport->send(link.met.link, send_queue::heartbeats, frame))
-      metrics_->heartbeats_out.add();
-  }
-
-  void follow() const {
-    auto& s = state();
-    if (!s.transport)
-      return;
-    const auto changes = s.members->take_log();
-    for (const auto& each : changes)
-      log_->info(source, each.what, {{"node", each.node}});
-    const bool view_changed = s.members->view_hash() != s.view_said;
-    if (view_changed) {
-      beat(); // Goes before whatever is said by the new view.
-      for (auto& [id, link] : s.links->all())
-        link.agrees = false; // Until it is heard again.
-    }
-    if (view_changed || !changes.empty() || std::exchange(s.peers_moved, false))
-      tell_of_peers(); // Before a shard hears that it is its turn to answer for all.
-    for (const auto shard : s.members->take_changed())
-      self_->send(s.shards[shard], shard_view_changed{s.members->view_of(shard)});
-    note_asked_for();
-    if (const bool isolated = s.members->isolated(now()); std::exchange(s.was_isolated, isolated) != isolated) {
-      if (isolated)
-        log_->error(source, "node-isolated", {{"node", self_hello().node}});
-      if (options_->isolated)
-        options_->isolated(isolated);
-    }
-    for (const auto& [id, link] : s.links->all())
-      if (link.open)
-        if (const auto news = s.members->news_for(id, now()))
-          s.transport->send(link.met.link, send_queue::heartbeats, encode(*news));
-  }
-
-  void note_leases() const {
-    if (!options_->board)
-      return;
-    auto& s = state();
-    for (std::size_t shard = 0; shard < s.shards.size(); ++shard) {
-      if (options_->board->is_held(shard)) {
-        s.leases->held(shard);
-        continue;
-      }
-      const auto* lender = s.links->find(options_->board->lender(shard));
-      s.leases->borrowed(shard, lender == nullptr ? std::nullopt : std::optional{lender->heard}, now());
-    }
-    const auto oldest = s.leases->oldest();
-    metrics_->lenders_heard.store(oldest ? oldest->time_since_epoch().count() : 0, std::memory_order_relaxed);
-  }
-
-  void tell_counts() const {
-    auto& s = state();
-    if (!options_->board)
-      return;
-    s.tally.count(*s.members, s.in_sync, [this](std::size_t shard) {
-      const auto size = options_->board->size_of(shard);
-      return table_counts{size.routes, size.endpoints};
-    });
-    for (const auto& [id, link] : s.links->all())
-      if (link.open && s.tally.is_news_to(id))
-        s.transport->send(link.met.link, send_queue::heartbeats, encode(s.tally.own()));
-    const auto whole = s.tally.whole(*s.members);
-    metrics_->table_routes.store(whole.routes, std::memory_order_relaxed);
-    metrics_->table_endpoints.store(whole.endpoints, std::memory_order_relaxed);
-  }
-
-  void tell_of_peers() const {
-    auto& s = state();
-    if (!options_->confirmer)
-      return;
-    auto now_there = peers_to_ask(*s.members, *s.links, now());
-    if (now_there.peers == s.peers_told)
-      return;
-    s.peers_told = now_there.peers;
-    self_->send(options_->confirmer, std::move(now_there));
-  }
-
-  node_self self_;
-  std::shared_ptr<const cluster_node_options> options_;
-  net::component_log* log_;
-  std::shared_ptr<cluster_metrics> metrics_;
-};
-
-cluster_node_actor::behavior_type node_behavior(node_self self, std::shared_ptr<const cluster_node_options> options,
+cluster_node_actor::behavior_type node_behavior(cluster_node_self self, std::shared_ptr<const cluster_node_options> options,
                                          int listening_socket, net::component_log* log,
                                          std::shared_ptr<cluster_metrics> metrics) {
-  const node it{self, std::move(options), listening_socket, log, std::move(metrics)};
+  const cluster_node_behaviour it{self, std::move(options), listening_socket, log, std::move(metrics)};
   self->set_down_handler([it](const caf::down_msg& m) { it.bury(m); });
   return {
     [it](const to_peer& m) { it.send(m); },

@@ -4,7 +4,9 @@
 #include "cluster/peer_transport.hpp"
 #include "routing/membership.hpp"
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 
@@ -35,6 +37,7 @@ struct link_ended {
 /// A heartbeat is here. What it says comes by way of the link's actor, in the order of all that is said.
 struct beat_seen {
   link_name link;
+  std::shared_ptr<std::atomic<bool>> told; ///< Cleared before it is heeded: one of a link is enough.
 };
 struct beat_heard {
   link_name link;

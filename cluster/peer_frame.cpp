@@ -220,7 +220,7 @@ routing::told_node read_told_node(msgpack_reader& in) {
   if (fields.next())
     node.sequence = in.number();
   if (fields.next())
-    node.age = read_age(in);
+    node.age = std::min(read_age(in), routing::oldest);
   if (fields.next())
     node.left = in.boolean();
   fields.end();
@@ -389,7 +389,8 @@ std::optional<std::size_t> frame_length(std::string_view bytes) {
 
 bool is_heartbeat(std::string_view payload) {
   msgpack_reader in{payload.substr(0, frame_kind_bytes_max), frame_memory_bytes_max};
-  return in.array() > 0 && in.number() == static_cast<uint64_t>(frame_kind::heartbeat) && !in.failed();
+  return in.array() > 0 && in.number() == static_cast<uint64_t>(frame_kind::heartbeat) && !in.failed()
+         && decode(payload, 0).frame; // One that cannot be read changes nothing.
 }
 
 decoded_frame decode(std::string_view payload, std::size_t shards) {

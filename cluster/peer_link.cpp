@@ -41,6 +41,12 @@ link_lane lane_of(const replica_message& message) {
   return piece ? link_lane::slices : link_lane::main;
 }
 
+/// What a frame says to the node, which counts as not consumed until it is heeded.
+struct arrived_event {
+  link_event event;
+  std::shared_ptr<const void> credit;
+};
+
 /// The messages of one frame, which share its memory, and with it count as not consumed.
 struct arrived_messages {
   messages_frame frame;
@@ -107,8 +113,9 @@ private:
 
   void end(std::string reason) const { options_.transport->close(options_.link, std::move(reason)); }
 
-  void tell_node(link_event event) const {
-    self_->send(options_.node, link_news{std::make_shared<const link_event>(std::move(event))});
+  void tell_node(link_event event, std::shared_ptr<const void> credit = {}) const {
+    const auto all = std::make_shared<const arrived_event>(std::move(event), std::move(credit));
+    self_->send(options_.node, link_news{std::shared_ptr<const link_event>{all, &all->event}});
   }
 
   void heard_the_end() const {
@@ -163,14 +170,16 @@ private:
     }
   }
 
-  void take(routing::node_heartbeat& beat, const arrived_frame&) const {
+  void take(routing::node_heartbeat& beat, const arrived_frame& arrived) const {
     options_.metrics->heartbeats_in.add();
-    tell_node({beat_heard{name(), std::move(beat)}});
+    tell_node({beat_heard{name(), std::move(beat)}}, arrived.credit);
   }
-  void take(routing::node_news& news, const arrived_frame&) const {
-    tell_node({news_heard{name(), std::move(news)}});
+  void take(routing::node_news& news, const arrived_frame& arrived) const {
+    tell_node({news_heard{name(), std::move(news)}}, arrived.credit);
   }
-  void take(table_counts& counts, const arrived_frame&) const { tell_node({counts_heard{name(), counts}}); }
+  void take(table_counts& counts, const arrived_frame& arrived) const {
+    tell_node({counts_heard{name(), counts}}, arrived.credit);
+  }
   void take(unknown_frame&, const arrived_frame&) const { options_.metrics->unknown_skipped.add(); }
 
   template <class Greeting>
@@ -202,8 +211,8 @@ public:
   void on_open() override { tell_node({link_opened{link_}}); }
   /// That actor may have much to read, and waits for its turn among all shards: nobody is to be taken for dead for that.
   void on_frame(arrived_frame frame) override {
-    if (is_heartbeat(frame.payload))
-      tell_node({beat_seen{link_}});
+    if (is_heartbeat(frame.payload) && !seen_->exchange(true))
+      tell_node({beat_seen{link_, seen_}});
     caf::anon_send(actor_, frame_arrived{std::make_shared<const arrived_frame>(std::move(frame))});
   }
   void on_closed(std::string reason) override {
@@ -219,6 +228,7 @@ private:
   peer_link_actor actor_;
   cluster_node_actor node_;
   link_name link_;
+  std::shared_ptr<std::atomic<bool>> seen_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 class transport_outlet final : public transport_listener {

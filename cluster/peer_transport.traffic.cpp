@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t write_bytes = 256 * 1024; ///< At a time; heartbeats wait behind no more than that.
 constexpr std::size_t write_frames_max = 64;
+constexpr std::size_t frame_memory_bytes_least = 512; ///< Of an empty one that arrived, and of the messages about it.
 /// Between two looks whether what arrived has been let go of.
 constexpr std::chrono::milliseconds pause{16};
 
@@ -113,12 +114,12 @@ net::task<void> transport_core::read_frames(link_owner from, link_lane lane) {
       close_link(from->handle->number(), std::move(frame.error));
       break;
     }
-    const auto bytes = frame.value->size();
     metrics_.frames_in.add();
-    metrics_.bytes_in.add(frame_length_bytes + bytes);
-    unconsumed.fetch_add(bytes, std::memory_order_relaxed);
+    metrics_.bytes_in.add(frame_length_bytes + frame.value->size());
+    const auto memory = frame.value->size() + frame_memory_bytes_least;
+    unconsumed.fetch_add(memory, std::memory_order_relaxed);
     arrived_frame arrived{std::move(*frame.value), lane,
-                          std::make_shared<consumption>(from->handle, unconsumed, bytes)};
+                          std::make_shared<consumption>(from->handle, unconsumed, memory)};
     from->listener->on_frame(std::move(arrived));
     wire->receive_within(nanoseconds{0});
     while (!from->closed && unconsumed.load(std::memory_order_relaxed) > options_.unconsumed_bytes_max)

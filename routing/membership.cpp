@@ -135,6 +135,7 @@ membership::welcome membership::connected(const node_hello& theirs, time_point n
   p->linked_incarnation = theirs.incarnation;
   if (!std::exchange(p->linked, true))
     p->told.reset();
+  read(*p, now);
   hear(*p, now);
   return {numbers_.find(theirs.node)->second, {}, p->warning, renewed};
 }
@@ -154,6 +155,7 @@ void membership::heard(peer_id id, const node_heartbeat& said, time_point now) {
     return;
   p->left = said.leaving;
   p->sequence = std::max(p->sequence, said.sequence);
+  read(*p, now);
   hear(*p, now);
   if (p->said.hears_nats != said.hears_nats || p->said.sequence == 0)
     touch_all();
@@ -181,6 +183,16 @@ void membership::hear(peer& p, time_point now) {
   note_others(now);
   put(p, true);
   turn(p, p.left ? peer_state::left : peer_state::alive);
+}
+
+void membership::read(peer& p, time_point now) {
+  p.read = now;
+  set_behind(p, false);
+}
+
+void membership::set_behind(peer& p, bool behind) {
+  if (std::exchange(p.behind, behind) != behind)
+    touch_all();
 }
 
 // -- What others tell.
@@ -319,6 +331,7 @@ void membership::forget_copies(peer& p) {
 
 /// By the time that passed since it was heard.
 void membership::judge(peer& p, time_point now) {
+  set_behind(p, p.linked && now - p.read >= rules_.suspect_after);
   if (p.linked && !p.left && now - p.heard_here < rules_.suspect_after)
     return turn(p, peer_state::alive);
   if (!p.linked || now - p.heard_here >= rules_.suspect_after)

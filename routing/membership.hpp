@@ -118,6 +118,7 @@ public:
   void disconnected(peer_id peer, time_point now);
   void heard(peer_id peer, const node_heartbeat& said, time_point now);
   /// A heartbeat of it has arrived, and what it says is still to be read: behind much else, where this node has much to do.
+  /// For as long as none is read it is alive, but views say that this node is `behind`.
   void lives(peer_id peer, time_point now);
   void told(const node_news& news, time_point now);
   /// To be called several times in each `suspect_after`. A longer pause means that this node did not run: nobody is
@@ -179,6 +180,8 @@ private:
     peer_state state = peer_state::suspect;
     time_point heard_here{}; ///< On a link of this node.
     time_point heard{};      ///< By anybody.
+    time_point read{};       ///< What it said, here.
+    bool behind = false;     ///< That is long ago, for a node that is heard.
     std::uint64_t sequence = 0;
     node_heartbeat said; ///< Its latest, while it is alive.
     std::optional<time_point> told; ///< When it was last told news, since its link opened.
@@ -192,6 +195,8 @@ private:
   void put(peer& p, bool placed);
   void renew(peer& p, std::uint64_t incarnation);
   void hear(peer& p, time_point now);
+  void read(peer& p, time_point now);
+  void set_behind(peer& p, bool behind);
   void hear_of(const told_node& news, time_point now);
   static void correct(peer& p, const told_node& news, time_point heard);
   void set_zone(peer& p, const std::string& zone);

@@ -99,9 +99,9 @@ shard_view membership::view_of(std::size_t shard) const {
     if (id == this_node)
       view.held = placed;
     else if (is_here && (placed || in_sync))
-      view.others.push_back({id, in_sync, peers_[id].said.hears_nats, placed});
+      view.others.push_back({id, in_sync, peers_[id].said.hears_nats, placed, peers_[id].behind});
     else if (peers_[id].left && in_sync)
-      leaving.push_back({id, in_sync, peers_[id].said.hears_nats, false});
+      leaving.push_back({id, in_sync, peers_[id].said.hears_nats, false, peers_[id].behind});
   }
   view.others.insert(view.others.end(), leaving.begin(), leaving.end()); // To be asked last.
   // Who has only just met the others knows of none that it is in sync, and is not the one to answer for them.

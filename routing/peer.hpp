@@ -23,6 +23,8 @@ struct shard_view {
     /// False: it is not placed there (any more), but has a copy in sync, and keeps it until those who are placed have
     /// theirs, or, if it is leaving, until its end.
     bool placed = true;
+    /// Its heartbeats arrive but are read late, and so is what it says of this shard.
+    bool behind = false;
 
     bool operator==(const holder&) const = default;
   };

@@ -331,6 +331,7 @@ TEST_F(ClusterNode, CarriesWhatShardsSayInItsOrder) {
     for (std::size_t i = 0; i < count; ++i) {
       ASSERT_EQ(std::get<routing::lease_applied>(*e.messages[i].what).sequence, i);
       ASSERT_EQ(e.messages[i].shard, 1);
+      ASSERT_TRUE(e.messages[i].composed) << "or nobody knows how long it waited";
     }
   });
   EXPECT_EQ(b->heard(0), 0);

@@ -152,6 +152,17 @@ TEST(PeerFrame, IsKnownForAHeartbeatByItsKind) {
   EXPECT_FALSE(is_heartbeat(payload_of(frame_with({{0, routing::lease_end{}}}))));
   for (const std::string_view broken : {"", "\x95", "\x04", "\xdd\x00\x00", "\x90\x04"})
     EXPECT_FALSE(is_heartbeat(broken));
+  auto cut_off = payload_of(encode(some_beat()));
+  cut_off.pop_back();
+  EXPECT_FALSE(is_heartbeat(cut_off)) << "what cannot be read is no sign of life";
+}
+
+TEST(PeerFrame, TellsOfNoNodeThatWasHeardBeforeTheWorldBegan) {
+  routing::node_news news;
+  news.nodes.emplace_back();
+  news.nodes.back().node = "old";
+  news.nodes.back().age = routing::nanoseconds::max();
+  EXPECT_EQ(decoded<routing::node_news>(payload_of(encode(news))).nodes.at(0).age, routing::oldest);
 }
 
 TEST(PeerFrame, AddsNoMessageThatWouldMakeItTooLong) {

@@ -75,6 +75,8 @@ TEST_F(ResponseHead, KeepsStatusAndReason) {
   const std::pair<const char*, const char*> rows[] = {
     {"HTTP/1.1 404 Not Here", "HTTP/1.1 404 Not Here\r\n"},
     {"HTTP/1.0 200 OK", "HTTP/1.1 200 OK\r\n"},
+    {"HTTP/1.1 201 ", "HTTP/1.1 201 Created\r\n"}, // As HTTP/2 has none.
+    {"HTTP/1.1 302 ", "HTTP/1.1 302 Found\r\n"},
     {"HTTP/1.1 299 ", "HTTP/1.1 299 status code 299\r\n"}, // As Go words it.
     {"HTTP/1.1 999 Odd", "HTTP/1.1 999 Odd\r\n"},
   };

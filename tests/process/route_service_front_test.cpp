@@ -26,15 +26,19 @@ const tls_kit::minted& front_certificate() {
   return own;
 }
 
+nlohmann::json front_settings(const nlohmann::json& more = nlohmann::json::object()) {
+  nlohmann::json all{{"enable_http2", true},
+                     {"route_services_secret", "the-secret"},
+                     {"route_services_recommend_https", true},
+                     {"route_services_hairpinning", false},
+                     {"ca_certs", {front_certificate().pem()}}};
+  all.merge_patch(more);
+  return tls_front({&front_certificate()}, all);
+}
+
 class RouteServicesBehindTheFront : public SharedStage<RouteServicesBehindTheFront> {
 public:
-  static nlohmann::json configuration() {
-    return tls_front({&front_certificate()}, {{"enable_http2", true},
-                                              {"route_services_secret", "the-secret"},
-                                              {"route_services_recommend_https", true},
-                                              {"route_services_hairpinning", false},
-                                              {"ca_certs", {front_certificate().pem()}}});
-  }
+  static nlohmann::json configuration() { return front_settings(); }
 
 protected:
   void SetUp() override {
@@ -135,6 +139,27 @@ TEST_F(RouteServicesBehindTheFront, ThatAreNoRouteGetTheAnswerOfTheFront) {
   for (int i = 0; i < 5; ++i)
     EXPECT_EQ(here().get("unmapped.apps.test").status, 503);
   EXPECT_EQ(app.request_count(), before) << "an app is not open because its service is gone";
+}
+
+/// What a service says of the client's certificate, over TLS and signed, where the app's route is bound to it.
+TEST(ClientCertificatesByRouteServices, AreBelievedAsConfigured) {
+  for (const auto& [mode, believed] : {std::pair{"always_forward", true}, {"forward", false}, {"sanitize_set", true}}) {
+    stage here{front_settings({{"forwarded_client_cert", mode}})};
+    const auto port = here.under_test.tls_port();
+    const backend app;
+    const backend service{[port](backend_session& session) {
+      const auto& asked = session.request;
+      const auto fields = fields_back(asked) + "X-Forwarded-Client-Cert: of-the-client\r\n";
+      tls_client back{port};
+      answers::ok(back->send(get_request(host_back(asked), "/", fields)).response().body)(session);
+    }};
+    here.map("localhost", service);
+    here.map("bound.apps.test", app,
+             {{"route_service_url", "https://localhost:" + std::to_string(port) + "/"}});
+    ASSERT_TRUE(here.eventually_answers("bound.apps.test", "/", 200)) << mode;
+    const auto seen = app.last_request();
+    EXPECT_EQ(seen.all("X-Forwarded-Client-Cert").size(), believed ? 1u : 0u) << mode;
+  }
 }
 
 } // namespace

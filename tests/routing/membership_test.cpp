@@ -130,11 +130,16 @@ TEST_F(Membership, WhoWasSilentIsAliveWithItsNextWord) {
 TEST_F(Membership, WhoseWordsAreStillToBeReadIsAlive) {
   start({"a", "b"});
   const auto b = world.nodes.at("a").links.at("b");
+  const auto is_behind = [&] { return world["a"].view_of(0).others.at(0).behind; };
+  EXPECT_FALSE(is_behind());
   for (int i = 0; i < 10; ++i) {
     world.pass(800ms, {"b"});
     world["a"].lives(b, world.now);
     EXPECT_EQ(world.state("b", "a"), "alive") << i;
   }
+  EXPECT_TRUE(is_behind()) << "what it says of its shards is still to be read, too";
+  world.speak("b");
+  EXPECT_FALSE(is_behind());
   world.pass(1s, {"b"});
   EXPECT_EQ(world.state("b", "a"), "suspect");
   world.cut("a", "b");

@@ -154,6 +154,21 @@ TEST_F(Replicas, AskNobodyForWhatTheFilterDenies) {
   EXPECT_LT(messages - before, 20u); // A few the filter takes for existing.
 }
 
+TEST_F(Replicas, DenyNothingWhileWhatTheirLenderSaysIsReadLate) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  ASSERT_EQ(ask(1, "a.com"), "1");
+  ASSERT_TRUE(at(1).in_sync());
+  auto view = view_of(1);
+  view.others.at(0).behind = true;
+  at(1).see(view, now);
+  EXPECT_FALSE(at(1).in_sync()) << "a host that has appeared may be among it";
+  EXPECT_EQ(pool(1, "a.com"), "1") << "and nothing else changes";
+  at(1).see(view_of(1), now);
+  EXPECT_TRUE(at(1).in_sync());
+}
+
 TEST_F(Replicas, HearOfAHostThatWasDeniedBefore) {
   make(1, 1);
   advance(interval + 1s);
