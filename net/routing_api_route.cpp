@@ -132,7 +132,7 @@ routing_api_reader::object routing_api_reader::parse(std::string_view json) {
   if (json.size() > routing_api_route_bytes_max)
     return {{}, "larger than 1 MiB"};
   auto& [parser, padded] = *memory_;
-  if (parser.max_depth() != route_depth_max && parser.allocate(4096, depth_max) != simdjson::SUCCESS)
+  if (parser.max_depth() != route_depth_max && parser.allocate(4096, route_depth_max) != simdjson::SUCCESS)
     throw std::bad_alloc{};
   padded.resize(std::max(padded.size(), json.size() + simdjson::SIMDJSON_PADDING));
   if (!json.empty())
