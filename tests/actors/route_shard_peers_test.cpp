@@ -67,21 +67,5 @@ TEST_F(RouteShardAmongPeers, ForgetsWhatAPeerWaitedForWhenItIsGone) {
   EXPECT_EQ(count<routing::transfer_piece>(), told);
 }
 
-TEST_F(RouteShardAmongPeers, TakesWhatWaitedAsOfWhenItWasSaid) {
-  routing::endpoint_spec spec;
-  spec.host = "10.0.0.1";
-  spec.port = 80;
-  const auto told_of = [&](const std::string& host) {
-    routing::slice_told told;
-    told.hosts.push_back({.host = host});
-    told.hosts.back().paths.emplace_back().members.push_back({routing::endpoint::make(spec), {}, 1s, false});
-    return std::make_shared<const routing::replica_message>(std::move(told));
-  };
-  const auto now = scheduler().clock().now();
-  tell(shard, from_peer{peer, options.index, told_of("fresh.example"), now});
-  tell(shard, from_peer{peer, options.index, told_of("old.example"), now - options.rules.stale_threshold});
-  EXPECT_EQ(list().routes.size(), 1u) << "nobody heard the other one for too long";
-}
-
 } // namespace
 } // namespace shunt
