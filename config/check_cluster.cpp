@@ -2,7 +2,6 @@
 // let in.
 #include "config/check.hpp"
 
-#include "config/ascii.hpp"
 #include "config/cat.hpp"
 #include "config/duration.hpp"
 #include "config/pem.hpp"
@@ -55,7 +54,7 @@ bool is_node_name(std::string_view name) {
 bool is_host(std::string_view host) {
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     return all_of(host.substr(1, host.size() - 2), [](char c) {
-      return is_hex_digit(c) || c == ':' || c == '.';
+      return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
     });
   return !host.empty() && host.size() <= dns_name_bytes_max && all_of(host, [](char c) {
     return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.'

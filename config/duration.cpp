@@ -2,8 +2,6 @@
 // library.
 #include "config/duration.hpp"
 
-#include "config/ascii.hpp"
-
 #include <array>
 #include <cstdint>
 #include <limits>

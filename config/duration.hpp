@@ -13,6 +13,11 @@ namespace shunt::config {
 /// when `text` is anything else or does not fit 64 bits of nanoseconds.
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
+/// Whatever the locale says.
+constexpr bool is_digit(char c) noexcept {
+  return c >= '0' && c <= '9';
+}
+
 /// Writes `value` as Go prints it: `-5s`, `1m30s`, `1.5s`, `250ms`, `0s`.
 std::string to_text(std::chrono::nanoseconds value);
 

@@ -2,7 +2,7 @@
 // the language but not of the subset is refused by its name.
 #include "net/error_template.lexer.hpp"
 
-#include "config/ascii.hpp"
+#include "routing/ascii.hpp"
 
 #include <algorithm>
 #include <utility>

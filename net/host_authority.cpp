@@ -2,8 +2,8 @@
 // literals by the C library's parser.
 #include "net/host_authority.hpp"
 
-#include "config/ascii.hpp"
 #include "net/http_fields.hpp"
+#include "routing/ascii.hpp"
 
 #include <arpa/inet.h>
 

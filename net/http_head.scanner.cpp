@@ -1,7 +1,7 @@
 #include "net/http_head.scanner.hpp"
 
-#include "config/ascii.hpp"
 #include "net/host_authority.hpp"
+#include "routing/ascii.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -2,8 +2,8 @@
 // would pass over must not pin anyone here, and the other way round.
 #include "net/stickiness.hpp"
 
-#include "config/ascii.hpp"
 #include "net/http_date.hpp"
+#include "routing/ascii.hpp"
 
 #include <algorithm>
 #include <array>

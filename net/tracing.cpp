@@ -1,7 +1,7 @@
 #include "net/tracing.hpp"
 
-#include "config/ascii.hpp"
 #include "config/tracestate_tenant.hpp"
+#include "routing/ascii.hpp"
 
 namespace shunt::net {
 

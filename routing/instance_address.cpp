@@ -1,7 +1,7 @@
 // See instance_address.hpp.
 #include "routing/instance_address.hpp"
 
-#include "config/ascii.hpp"
+#include "routing/ascii.hpp"
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "routing/route_service_url.hpp"
 
-#include "config/ascii.hpp"
+#include "routing/ascii.hpp"
 
 #include <algorithm>
 #include <charconv>

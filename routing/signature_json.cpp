@@ -1,6 +1,6 @@
 #include "routing/signature_json.hpp"
 
-#include "config/ascii.hpp"
+#include "routing/ascii.hpp"
 
 #include <array>
 #include <cstdint>
