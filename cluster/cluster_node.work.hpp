@@ -62,8 +62,8 @@ using cluster_node_self = cluster_node_actor::stateful_pointer<cluster_node_stat
 /// What a node says to shards and peers, and what it makes of what they say.
 class cluster_node_behaviour {
 public:
-  cluster_node_behaviour(cluster_node_self self, std::shared_ptr<const cluster_node_options> options, int listening_socket,
-       net::component_log* log, std::shared_ptr<cluster_metrics> metrics);
+  cluster_node_behaviour(cluster_node_self self, std::shared_ptr<const cluster_node_options> options,
+                         int listening_socket, net::component_log* log, std::shared_ptr<cluster_metrics> metrics);
 
   // -- What it is told.
   void start(const start_cluster& m) const;
@@ -122,7 +122,6 @@ public:
   void bury(const caf::down_msg& m) const;
 
 private:
-
   // -- What follows.
   void beat() const;
   void beat_to(const linked_peer& link, const std::string& frame) const;
