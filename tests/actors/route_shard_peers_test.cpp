@@ -67,5 +67,29 @@ TEST_F(RouteShardAmongPeers, ForgetsWhatAPeerWaitedForWhenItIsGone) {
   EXPECT_EQ(count<routing::transfer_piece>(), told);
 }
 
+TEST_F(RouteShardAmongPeers, TakesWhatWaitedAsOfWhenItWasSaid) {
+  routing::endpoint_spec spec;
+  spec.host = "10.0.0.1";
+  spec.port = 80;
+  const auto told_of = [&](const std::string& host) {
+    routing::slice_told told;
+    told.hosts.push_back({.host = host});
+    told.hosts.back().paths.emplace_back().members.push_back({routing::endpoint::make(spec), {}, 1s, false});
+    return std::make_shared<const routing::replica_message>(std::move(told));
+  };
+  const auto now = scheduler().clock().now();
+  tell(shard, from_peer{peer, options.index, told_of("fresh.example"), now});
+  tell(shard, from_peer{peer, options.index, told_of("late.example"), now - 20s});
+  said.clear();
+  say(routing::transfer_pull{0});
+  std::map<std::string, routing::nanoseconds> ages;
+  for (const auto& each : said)
+    if (const auto* piece = std::get_if<routing::transfer_piece>(each.what.get()))
+      for (const auto& host : piece->hosts)
+        ages[host.host] = host.paths.at(0).members.at(0).age;
+  EXPECT_GE(ages.at("late.example"), 21s);
+  EXPECT_LT(ages.at("fresh.example"), 2s);
+}
+
 } // namespace
 } // namespace shunt
