@@ -25,7 +25,7 @@ using testing::HasSubstr;
 using testing::Not;
 namespace answers = test::answers;
 
-constexpr auto host = "bound.example";
+constexpr auto bound_host = "bound.example";
 constexpr auto bypassed = "x_cf_route_service_bypassed:\"true\"";
 
 std::string at_port(std::uint16_t port) {
@@ -55,14 +55,14 @@ protected:
   /// What a shard would grant the loop.
   void bind(const std::string& url, bool open, std::optional<std::uint16_t> app_port) {
     auto grant = std::make_shared<routing::host_grant>();
-    grant->host = host;
+    grant->host = bound_host;
     auto& root = grant->paths.emplace_back();
     root.traits.route_service_url = url;
     if (open)
       root.traits.options =
         std::make_shared<const routing::route_options>(routing::route_options{.open_without_service = true});
     if (app_port)
-      root.endpoints.push_back({test::registered(host, *app_port).target, {}});
+      root.endpoints.push_back({test::registered(bound_host, *app_port).target, {}});
     router->run_on_loop(0, [&](loop_context& here) {
       here.leases.granted({.shard = 0, .incarnation = 1000, .sequence = 1, .in_sync = true, .grant = grant});
     });
@@ -85,11 +85,11 @@ protected:
 TEST_F(RouteServiceFailure, ClosesTheRouteUnlessItSaysOtherwise) {
   start();
   bind(at_port(down.port()), false, app.port());
-  const auto answer = ask(get_request(host));
+  const auto answer = ask(get_request(bound_host));
   EXPECT_EQ(answer.status, 502);
   EXPECT_THAT(answer.one("X-Cf-RouterError"), HasSubstr("endpoint_failure (dial tcp"));
   EXPECT_EQ(app.request_count(), 0u);
-  const auto line = router->access_log().await({host, " 502 "});
+  const auto line = router->access_log().await({bound_host, " 502 "});
   EXPECT_THAT(line, Not(HasSubstr("bypassed")));
   EXPECT_EQ(bypasses(), 0u);
 }
@@ -97,7 +97,7 @@ TEST_F(RouteServiceFailure, ClosesTheRouteUnlessItSaysOtherwise) {
 TEST_F(RouteServiceFailure, OpensARouteThatSaysSo) {
   start();
   bind(at_port(down.port()), true, app.port());
-  const auto answer = ask(post_request(host, "the body",
+  const auto answer = ask(post_request(bound_host, "the body",
                                        "X-CF-Forwarded-Url: forged\r\nX-CF-Proxy-Metadata: forged\r\n"
                                        "X-CF-ApplicationID: forged\r\nX-Other: kept\r\n"),
                           "POST");
@@ -110,9 +110,9 @@ TEST_F(RouteServiceFailure, OpensARouteThatSaysSo) {
   EXPECT_EQ(seen.one("X-CF-ApplicationID"), "");
   EXPECT_EQ(seen.one("X-Other"), "kept");
   EXPECT_EQ(seen.one("X-Forwarded-Proto"), "http");
-  EXPECT_EQ(seen.one("Host"), host);
+  EXPECT_EQ(seen.one("Host"), bound_host);
   EXPECT_FALSE(seen.has("X-CF-Route-Service-Bypassed"));
-  const auto line = router->access_log().await({host, " 200 "});
+  const auto line = router->access_log().await({bound_host, " 200 "});
   EXPECT_TRUE(line.ends_with(bypassed)) << line;
   EXPECT_EQ(bypasses(), 1u);
   EXPECT_EQ(router->log.lines("route-service-connection-failed").size(), 2u) << "all attempts were made";
@@ -122,9 +122,9 @@ TEST_F(RouteServiceFailure, OpensARouteWhoseServiceTakesTooLong) {
   start(timed(100ms));
   const test::stuck_port stuck;
   bind(at_port(stuck.port()), true, app.port());
-  const auto answer = ask(get_request(host));
+  const auto answer = ask(get_request(bound_host));
   EXPECT_EQ(answer.status, 200);
-  EXPECT_THAT(router->access_log().await({host, " 200 "}), HasSubstr(bypassed));
+  EXPECT_THAT(router->access_log().await({bound_host, " 200 "}), HasSubstr(bypassed));
   const auto lines = router->log.lines("route-service-connection-failed");
   ASSERT_EQ(lines.size(), 1u) << "no time is left for another attempt";
   EXPECT_EQ(lines[0]["data"]["error"], "route service took too long");
@@ -134,7 +134,7 @@ TEST_F(RouteServiceFailure, GivesUpAServiceThatTakesTooLong) {
   start(timed(100ms));
   const test::stuck_port stuck;
   bind(at_port(stuck.port()), false, app.port());
-  const auto answer = ask(get_request(host));
+  const auto answer = ask(get_request(bound_host));
   EXPECT_EQ(answer.status, 504);
   EXPECT_EQ(answer.one("X-Cf-RouterError"), "route_service_timeout");
   EXPECT_EQ(answer.body, "504 Gateway Timeout: Route service did not answer in time.\n");
@@ -144,7 +144,7 @@ TEST_F(RouteServiceFailure, GivesUpAServiceThatTakesTooLong) {
 TEST_F(RouteServiceFailure, OpensNothingForARouteWithoutApp) {
   start();
   bind(at_port(down.port()), true, std::nullopt);
-  const auto answer = ask(get_request(host));
+  const auto answer = ask(get_request(bound_host));
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.one("X-Cf-RouterError"), "no_endpoints");
 }
@@ -152,7 +152,7 @@ TEST_F(RouteServiceFailure, OpensNothingForARouteWithoutApp) {
 TEST_F(RouteServiceFailure, OpensNothingWhenTheUrlIsNone) {
   start();
   bind("https://user@127.0.0.1/", true, app.port());
-  EXPECT_EQ(ask(get_request(host)).status, 500) << "nothing is down";
+  EXPECT_EQ(ask(get_request(bound_host)).status, 500) << "nothing is down";
   EXPECT_EQ(app.request_count(), 0u);
 }
 
@@ -161,7 +161,7 @@ TEST_F(RouteServiceFailure, LeavesTheNextRequestOfTheConnectionAlone) {
   bind(at_port(down.port()), true, app.port());
   router->add_route("free.example", app.port());
   client visitor{router->port()};
-  EXPECT_EQ(visitor.send(get_request(host)).response().status, 200);
+  EXPECT_EQ(visitor.send(get_request(bound_host)).response().status, 200);
   EXPECT_EQ(visitor.send(get_request("free.example", "/", "X-CF-Forwarded-Url: own\r\n")).response().status, 200);
   EXPECT_EQ(app.last_request().one("X-CF-Forwarded-Url"), "own");
   EXPECT_THAT(router->access_log().await({"free.example"}), Not(HasSubstr("bypassed")));

@@ -26,12 +26,12 @@ TEST(ProcessFacts, TellMemoryAndTime) {
 }
 
 TEST(CpuShare, IsThatOfTheLatestSecondOrMore) {
-  constexpr std::chrono::steady_clock::time_point start{100s};
+  constexpr std::chrono::steady_clock::time_point began{100s};
   cpu_share share;
-  EXPECT_EQ(share.at(start, 10s), 0) << "nothing to compare with";
-  EXPECT_EQ(share.at(start + 2s, 11s), 0.5);
-  EXPECT_EQ(share.at(start + 2500ms, 20s), 0.5) << "too soon to tell";
-  EXPECT_EQ(share.at(start + 4s, 15s), 2) << "on more than one CPU";
+  EXPECT_EQ(share.at(began, 10s), 0) << "nothing to compare with";
+  EXPECT_EQ(share.at(began + 2s, 11s), 0.5);
+  EXPECT_EQ(share.at(began + 2500ms, 20s), 0.5) << "too soon to tell";
+  EXPECT_EQ(share.at(began + 4s, 15s), 2) << "on more than one CPU";
 }
 
 } // namespace

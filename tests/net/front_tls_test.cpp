@@ -277,10 +277,10 @@ TEST(FrontTls, ChoosesHttp1OverASuiteThatHttp2Forbids) {
   const auto own = certificate_for("own", {}, key_kind::rsa);
   auto s = settings_with({&own});
   s.cipher_suites = {"ECDHE-RSA-AES128-SHA", "AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"};
-  const std::string both = "\x02h2\x08http/1.1";
-  EXPECT_EQ(protocol_of(s, {.ciphers = "ECDHE-RSA-AES128-SHA", .alpn = both}), "http/1.1");
-  EXPECT_EQ(protocol_of(s, {.ciphers = "AES128-GCM-SHA256", .alpn = both}), "http/1.1");
-  EXPECT_EQ(protocol_of(s, {.ciphers = "ECDHE-RSA-AES128-GCM-SHA256", .alpn = both}), "h2");
+  const std::string two_protocols = "\x02h2\x08http/1.1";
+  EXPECT_EQ(protocol_of(s, {.ciphers = "ECDHE-RSA-AES128-SHA", .alpn = two_protocols}), "http/1.1");
+  EXPECT_EQ(protocol_of(s, {.ciphers = "AES128-GCM-SHA256", .alpn = two_protocols}), "http/1.1");
+  EXPECT_EQ(protocol_of(s, {.ciphers = "ECDHE-RSA-AES128-GCM-SHA256", .alpn = two_protocols}), "h2");
 }
 
 // -- Sessions

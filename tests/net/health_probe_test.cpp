@@ -15,8 +15,8 @@ namespace {
 using testing::HasSubstr;
 using acceptor = asio::basic_socket_acceptor<tcp, executor>;
 
-constexpr auto request = "GET /h HTTP/1.1\r\nHost: a.com\r\n\r\n";
-constexpr auto ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+constexpr auto probe_request = "GET /h HTTP/1.1\r\nHost: a.com\r\n\r\n";
+constexpr auto ok_answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 class HealthProbe : public loop_fixture {
 protected:
@@ -38,7 +38,7 @@ protected:
     health_probe::terms on;
     on.timeout = timeout;
     on.keep = keep;
-    return running<probe_result>{health_probe::check(probe, request, on)};
+    return running<probe_result>{health_probe::check(probe, probe_request, on)};
   }
   peer_socket accept() {
     acceptor::protocol_type::socket::native_handle_type descriptor = -1;
@@ -62,7 +62,7 @@ protected:
     probe = make();
     const auto check = start_check();
     auto far = accept();
-    EXPECT_EQ(take_until(far, std::string_view{request}.size()), request);
+    EXPECT_EQ(take_until(far, std::string_view{probe_request}.size()), probe_request);
     far.send(answer);
     far.shutdown_send();
     return end_of(check);
@@ -109,8 +109,8 @@ TEST_F(HealthProbe, KeepsItsConnection) {
   auto check = start_check();
   auto far = accept();
   for (int i = 0; i < 3; ++i) {
-    EXPECT_EQ(take_until(far, std::string_view{request}.size()), request);
-    far.send(ok);
+    EXPECT_EQ(take_until(far, std::string_view{probe_request}.size()), probe_request);
+    far.send(ok_answer);
     EXPECT_EQ(end_of(check).outcome, probe_outcome::success);
     EXPECT_TRUE(probe->is_connected());
     if (i < 2)
@@ -123,15 +123,15 @@ TEST_F(HealthProbe, KeepsItsConnection) {
 TEST_F(HealthProbe, OpensAnotherWhereTheOldOneEndsUnderIt) {
   auto check = start_check();
   auto far = accept();
-  take_until(far, std::string_view{request}.size());
-  far.send(ok);
+  take_until(far, std::string_view{probe_request}.size());
+  far.send(ok_answer);
   EXPECT_EQ(end_of(check).outcome, probe_outcome::success);
   check = start_check();
-  take_until(far, std::string_view{request}.size());
+  take_until(far, std::string_view{probe_request}.size());
   far.shutdown_send(); // Before a word of the answer.
   auto fresh = accept();
-  EXPECT_EQ(take_until(fresh, std::string_view{request}.size()), request);
-  fresh.send(ok);
+  EXPECT_EQ(take_until(fresh, std::string_view{probe_request}.size()), probe_request);
+  fresh.send(ok_answer);
   EXPECT_EQ(end_of(check).outcome, probe_outcome::success);
 }
 
@@ -151,7 +151,7 @@ TEST_F(HealthProbe, KeepsNoConnectionThatMayNotBeKept) {
   probe = make();
   const auto check = start_check(20s, 0s);
   auto far = accept();
-  far.send(ok);
+  far.send(ok_answer);
   EXPECT_EQ(end_of(check).outcome, probe_outcome::success);
   EXPECT_FALSE(probe->is_connected()) << "the router keeps none";
 }
@@ -175,7 +175,7 @@ TEST_F(HealthProbe, EndsInTimeWhateverTheEndpointDoes) {
 TEST_F(HealthProbe, EndsWhenItIsClosed) {
   const auto check = start_check();
   auto far = accept();
-  take_until(far, std::string_view{request}.size());
+  take_until(far, std::string_view{probe_request}.size());
   probe->close();
   EXPECT_EQ(end_of(check).outcome, probe_outcome::error);
   EXPECT_EQ(take_to_end(far), "");
@@ -191,7 +191,7 @@ TEST_F(HealthProbe, SpeaksHttp2WhereTheEndpointDoes) {
   http2_link_ptr server{new http2_link{adopt(::dup(far.descriptor())), http2_role::server, {}, 1,
                                        [&](wire_ptr stream) { served.push_back(std::move(stream)); }}};
   net::start(server->run({}), [&](const std::exception_ptr&) { over = true; });
-  for (const auto& [answer, outcome] : {std::pair{ok, probe_outcome::success},
+  for (const auto& [answer, outcome] : {std::pair{ok_answer, probe_outcome::success},
                                         {"HTTP/1.1 500 Ill\r\nContent-Length: 0\r\n\r\n",
                                          probe_outcome::bad_status}}) {
     ASSERT_TRUE(drive_until([&] { return !served.empty(); }));

@@ -28,7 +28,7 @@ protected:
   parse_scratch scratch;
 };
 
-constexpr std::string_view full = R"({
+constexpr std::string_view full_message = R"({
   "host":"10.0.1.11","port":61002,"tls_port":61006,"uris":["a.example.com","A.example.com/v2"],
   "app":"the-app","private_instance_id":"ins-1","private_instance_index":"3",
   "server_cert_domain_san":"san-1","protocol":"http2","tags":{"component":"route-emitter","x":""},
@@ -39,7 +39,7 @@ constexpr std::string_view full = R"({
     "route_policy_scope":"org","route_policy_sources":"cf:app:a,cf:any"}})";
 
 TEST_F(RegistryMessage, ReadsEveryField) {
-  const auto message = read(full);
+  const auto message = read(full_message);
   ASSERT_TRUE(message) << message.reason();
   EXPECT_FALSE(message->unregister);
   EXPECT_THAT(message->uris, ElementsAre("a.example.com", "A.example.com/v2"));
@@ -305,7 +305,7 @@ TEST_F(RegistryMessage, BoundsTheDepth) {
 }
 
 TEST_F(RegistryMessage, IsNotConfusedByTheMessageBefore) {
-  ASSERT_TRUE(read(full));
+  ASSERT_TRUE(read(full_message));
   ASSERT_FALSE(read(R"({"uris":["a"],"tags":{"a":"b"},"port":)"));
   const auto next = read(R"({"host":"h"})");
   ASSERT_TRUE(next);
@@ -315,7 +315,7 @@ TEST_F(RegistryMessage, IsNotConfusedByTheMessageBefore) {
 }
 
 TEST_F(RegistryMessage, MakesOneRegistrationPerUriOfOneEndpoint) {
-  const auto message = read(full);
+  const auto message = read(full_message);
   std::vector<routing::registration> made(3);
   ASSERT_TRUE(make_registrations(*message, made));
   ASSERT_EQ(made.size(), 2u);

@@ -17,8 +17,8 @@ constexpr std::string_view full =
 class RoutingApiRoute : public testing::Test {
 protected:
   /// Good until the next call.
-  routing_api_route route(std::string_view json) {
-    latest = std::make_unique<routing_api_result>(reader.read(json));
+  routing_api_route route(std::string_view text) {
+    latest = std::make_unique<routing_api_result>(reader.read(text));
     EXPECT_TRUE(*latest) << latest->reason();
     return **latest;
   }
@@ -26,7 +26,7 @@ protected:
   std::string with(std::string_view member) {
     return R"({"route":"a.com","ip":"1.2.3.4",)" + std::string{member} + "}";
   }
-  std::string reason(std::string_view json) { return reader.read(json).reason(); }
+  std::string reason(std::string_view text) { return reader.read(text).reason(); }
 
   routing_api_reader reader;
   std::unique_ptr<routing_api_result> latest;
@@ -147,8 +147,8 @@ TEST_F(RoutingApiRoute, IsNoRegistrationBeyondTheBounds) {
   const std::string long_host(300, 'a');
   EXPECT_FALSE(make_registration(route(R"({"route":")" + long_host + R"(","ip":"i"})"), false));
   const std::string long_guid(70'000, 'g');
-  const auto json = with(R"("log_guid":")" + long_guid + '"');
-  EXPECT_FALSE(make_registration(route(json), false));
+  const auto text = with(R"("log_guid":")" + long_guid + '"');
+  EXPECT_FALSE(make_registration(route(text), false));
 }
 
 } // namespace

@@ -9,7 +9,7 @@
 namespace shunt::net {
 namespace {
 
-constexpr auto small = buffer_store::block_bytes;
+constexpr auto one_block = buffer_store::block_bytes;
 
 /// Counts what a wire says to nobody in particular.
 struct watching {
@@ -78,7 +78,7 @@ TEST_F(Wire, ReceivesAStreamOfAnyLengthThroughOneBuffer) {
     const auto part = near->bytes().substr(0, near->bytes().size() / 2 + 1); // Never all of it.
     got += part;
     near->consume(part.size());
-    ASSERT_EQ(near->buffer_bytes(), small);
+    ASSERT_EQ(near->buffer_bytes(), one_block);
     if (given == sent.size() && got.size() + near->bytes().size() == sent.size()) {
       got += near->bytes();
       break;
@@ -89,31 +89,31 @@ TEST_F(Wire, ReceivesAStreamOfAnyLengthThroughOneBuffer) {
 
 TEST_F(Wire, TakesNoMoreThanItsBufferHolds) {
   auto [near, far] = connect();
-  const auto sent = pattern(3 * small);
+  const auto sent = pattern(3 * one_block);
   far.send(sent);
-  ASSERT_TRUE(receive_until(near, small));
-  EXPECT_EQ(near->bytes(), std::string_view{sent}.substr(0, small));
-  EXPECT_EQ(near->buffer_bytes(), small);
+  ASSERT_TRUE(receive_until(near, one_block));
+  EXPECT_EQ(near->bytes(), std::string_view{sent}.substr(0, one_block));
+  EXPECT_EQ(near->buffer_bytes(), one_block);
 }
 
 TEST_F(Wire, SaysThatItIsFullRatherThanWaitForNothing) {
   auto [near, far] = connect();
-  far.send(pattern(2 * small));
-  ASSERT_TRUE(receive_until(near, small));
+  far.send(pattern(2 * one_block));
+  ASSERT_TRUE(receive_until(near, one_block));
   EXPECT_EQ(finish(receive(near)), asio::error::no_buffer_space);
   EXPECT_FALSE(near->ended()); // The caller's mistake, not the connection's end.
   near->consume(1'024);
   EXPECT_FALSE(finish(receive(near)));
-  EXPECT_EQ(near->bytes().size(), small);
+  EXPECT_EQ(near->bytes().size(), one_block);
 }
 
 TEST_F(Wire, GrowsItsBufferWhenAskedAndKeepsWhatIsThere) {
   auto [near, far] = connect();
   const auto sent = pattern(100'000);
   far.send(sent);
-  ASSERT_TRUE(receive_until(near, small));
+  ASSERT_TRUE(receive_until(near, one_block));
   near->consume(100);
-  for (std::size_t wanted = 2 * small; wanted <= 128 * 1024; wanted *= 2) {
+  for (std::size_t wanted = 2 * one_block; wanted <= 128 * 1024; wanted *= 2) {
     near->want_buffer(wanted);
     ASSERT_FALSE(finish(receive(near)));
     EXPECT_GE(near->buffer_bytes(), wanted);
@@ -128,11 +128,11 @@ TEST_F(Wire, HoldsOneBufferAtMostAndGivesItBackWhenItDies) {
   EXPECT_EQ(budget.used(), 0u);
   far.send("x");
   ASSERT_TRUE(receive_until(near, 1));
-  EXPECT_EQ(budget.used(), small);
-  near->want_buffer(4 * small);
+  EXPECT_EQ(budget.used(), one_block);
+  near->want_buffer(4 * one_block);
   far.send("y");
   ASSERT_TRUE(receive_until(near, 2));
-  EXPECT_EQ(budget.used(), 4 * small);
+  EXPECT_EQ(budget.used(), 4 * one_block);
   near->close();
   near = nullptr;
   settle();
@@ -143,7 +143,7 @@ TEST_F(Wire, HoldsOneBufferAtMostAndGivesItBackWhenItDies) {
 
 TEST_F(Wire, LeavesAPinnedHeadWhereItIsWhileMoreArrives) {
   for (const std::size_t head_bytes :
-       {std::size_t{10}, small - 1'500, small - 500, small - 1, small}) {
+       {std::size_t{10}, one_block - 1'500, one_block - 500, one_block - 1, one_block}) {
     auto [near, far] = connect();
     const auto head = pattern(head_bytes, 2);
     const auto body = pattern(200'000, 3);
@@ -160,24 +160,24 @@ TEST_F(Wire, LeavesAPinnedHeadWhereItIsWhileMoreArrives) {
       got += near->bytes();
       near->consume(near->bytes().size());
       ASSERT_EQ(kept, head) << "moved or overwritten after " << got.size();
-      ASSERT_LE(budget.used(), 2 * small);
+      ASSERT_LE(budget.used(), 2 * one_block);
     }
     EXPECT_EQ(got, body);
     near->unpin();
-    EXPECT_LE(budget.used(), small);
+    EXPECT_LE(budget.used(), one_block);
     near->close();
   }
 }
 
 TEST_F(Wire, KeepsUnconsumedBytesTogetherWhenAPinMakesThemMove) {
   auto [near, far] = connect();
-  const auto sent = pattern(small + 5'000);
+  const auto sent = pattern(one_block + 5'000);
   far.send(sent);
-  ASSERT_TRUE(receive_until(near, small));
+  ASSERT_TRUE(receive_until(near, one_block));
   const auto head = near->bytes().substr(0, 100);
   near->pin();
   near->consume(100);
-  near->want_buffer(2 * small);
+  near->want_buffer(2 * one_block);
   ASSERT_TRUE(receive_until(near, sent.size() - 100));
   EXPECT_EQ(near->bytes(), std::string_view{sent}.substr(100));
   EXPECT_EQ(head, std::string_view{sent}.substr(0, 100));
@@ -236,7 +236,7 @@ TEST_F(Wire, MovesItsLimitWithEveryCall) {
 TEST_F(Wire, GivesItsBufferBackWhileItIsIdle) {
   auto [near, far] = connect();
   running<error_code> waiting{receive_idle(near, 1h)};
-  EXPECT_EQ(budget.used(), small);
+  EXPECT_EQ(budget.used(), one_block);
   pass(2s);
   EXPECT_EQ(budget.used(), 0u);
   EXPECT_FALSE(waiting.done());
@@ -471,7 +471,7 @@ TEST_F(Wire, LivesUntilItsReadHasEndedWhenItsOwnerLetsGo) {
   near->listen();
   near->close();
   near = nullptr;
-  EXPECT_EQ(budget.used(), small); // The kernel may still write into it.
+  EXPECT_EQ(budget.used(), one_block); // The kernel may still write into it.
   settle();
   EXPECT_EQ(budget.used(), 0u);
 }

@@ -169,9 +169,9 @@ TEST_F(ReloadSettings, BeginsAndEndsToSendTheAccessLogToSyslog) {
 
 TEST_F(ReloadSettings, ChangesTheCredentialsOfTheStatusPorts) {
   start_busy();
-  const auto asked_as = [&](const char* credentials) {
+  const auto asked_as = [&](const char* encoded) {
     return client{under_test().routes_port()}
-      .send(get_request("localhost", "/routes", std::string{"Authorization: Basic "} + credentials + "\r\n"))
+      .send(get_request("localhost", "/routes", std::string{"Authorization: Basic "} + encoded + "\r\n"))
       .response()
       .status;
   };

@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr message_hash first{1, 2};
-constexpr message_hash second{3, 4};
+constexpr message_hash first_hash{1, 2};
+constexpr message_hash second_hash{3, 4};
 
 endpoint_ptr endpoint_at(std::uint16_t port, std::string_view app = "app") {
   endpoint_spec spec;
@@ -49,14 +49,14 @@ protected:
 };
 
 TEST_F(KnownMessages, AreNotHeardAgainBeforeTheyWereHeard) {
-  EXPECT_FALSE(known.hear_again(first, now));
+  EXPECT_FALSE(known.hear_again(first_hash, now));
 }
 
 TEST_F(KnownMessages, KeepARouteFromAgeingWhenTheyAreHeardAgain) {
-  hear(first, 1, {"a.example.com"});
+  hear(first_hash, 1, {"a.example.com"});
   for (int heartbeat = 0; heartbeat < 20; ++heartbeat) {
     now += 60s;
-    EXPECT_TRUE(known.hear_again(first, now));
+    EXPECT_TRUE(known.hear_again(first_hash, now));
     EXPECT_EQ(table.prune(now).endpoints, 0u);
   }
   now += 121s;
@@ -64,63 +64,63 @@ TEST_F(KnownMessages, KeepARouteFromAgeingWhenTheyAreHeardAgain) {
 }
 
 TEST_F(KnownMessages, MakeNothingOlderThatWasHeardLater) {
-  const auto target = hear(first, 80, {"a.com"});
+  const auto target = hear(first_hash, 80, {"a.com"});
   known.settle();
-  ASSERT_TRUE(known.hear_again(first, now));
+  ASSERT_TRUE(known.hear_again(first_hash, now));
   const auto heard = target->heard();
-  ASSERT_TRUE(known.hear_again(first, now - 20s));
+  ASSERT_TRUE(known.hear_again(first_hash, now - 20s));
   EXPECT_EQ(target->heard(), heard);
 }
 
 TEST_F(KnownMessages, AreReadAnewOnceAnyOfTheirRoutesLetGoOfTheEndpoint) {
-  const auto target = hear(first, 1, {"a.example.com", "b.example.com"});
-  EXPECT_TRUE(known.hear_again(first, now));
+  const auto target = hear(first_hash, 1, {"a.example.com", "b.example.com"});
+  EXPECT_TRUE(known.hear_again(first_hash, now));
   table.unregister_endpoint(unregisters(target, "b.example.com"), now);
-  EXPECT_FALSE(known.hear_again(first, now));
+  EXPECT_FALSE(known.hear_again(first_hash, now));
 }
 
 TEST_F(KnownMessages, AreReadAnewOnceTheEndpointWasPruned) {
-  hear(first, 1, {"a.example.com"});
+  hear(first_hash, 1, {"a.example.com"});
   now += 121s;
   EXPECT_EQ(table.prune(now).endpoints, 1u);
-  EXPECT_FALSE(known.hear_again(first, now));
+  EXPECT_FALSE(known.hear_again(first_hash, now));
 }
 
 TEST_F(KnownMessages, AreReadAnewOnceAnotherRegistrationChangedTheEndpoint) {
-  hear(first, 1, {"a.example.com"});
+  hear(first_hash, 1, {"a.example.com"});
   table.register_endpoint(registers(endpoint_at(1, "other-app"), "a.example.com"), now, 0);
-  EXPECT_FALSE(known.hear_again(first, now));
+  EXPECT_FALSE(known.hear_again(first_hash, now));
 }
 
 TEST_F(KnownMessages, AreReadAnewWhileSomethingAboutTheAddressIsOnItsWay) {
-  const auto target = hear(first, 1, {"a.example.com"});
+  const auto target = hear(first_hash, 1, {"a.example.com"});
   known.doubt(*target); // An unregister that the shard has not seen yet, say.
-  EXPECT_FALSE(known.hear_again(first, now));
+  EXPECT_FALSE(known.hear_again(first_hash, now));
   known.settle();
-  EXPECT_TRUE(known.hear_again(first, now));
+  EXPECT_TRUE(known.hear_again(first_hash, now));
 }
 
 TEST_F(KnownMessages, AreRecognisedAfterTheSameEndpointCameInAnotherMessage) {
-  hear(first, 1, {"a.example.com"});
-  const auto again = hear(second, 1, {"a.example.com"}); // Equal, but an object of its own.
-  EXPECT_TRUE(known.hear_again(second, now));
+  hear(first_hash, 1, {"a.example.com"});
+  const auto again = hear(second_hash, 1, {"a.example.com"}); // Equal, but an object of its own.
+  EXPECT_TRUE(known.hear_again(second_hash, now));
   EXPECT_EQ(again->placed(), 1u);
 }
 
 TEST_F(KnownMessages, AreForgottenWhenNoRouteHoldsTheirEndpoint) {
-  const auto gone = hear(first, 1, {"a.example.com"});
-  hear(second, 2, {"b.example.com"});
+  const auto gone = hear(first_hash, 1, {"a.example.com"});
+  hear(second_hash, 2, {"b.example.com"});
   table.unregister_endpoint(unregisters(gone, "a.example.com"), now);
   known.sweep(10);
   EXPECT_EQ(known.size(), 1u);
-  EXPECT_TRUE(known.hear_again(second, now));
-  hear(first, 1, {"a.example.com"}); // In the place of the old one.
-  EXPECT_TRUE(known.hear_again(first, now));
+  EXPECT_TRUE(known.hear_again(second_hash, now));
+  hear(first_hash, 1, {"a.example.com"}); // In the place of the old one.
+  EXPECT_TRUE(known.hear_again(first_hash, now));
 }
 
 TEST_F(KnownMessages, AreNotForgottenBeforeTheShardsSawThem) {
   const auto target = endpoint_at(1);
-  known.remember(first, target, 1);
+  known.remember(first_hash, target, 1);
   known.doubt(*target);
   known.sweep(10);
   EXPECT_EQ(known.size(), 1u);

@@ -13,11 +13,11 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-registration tagged(std::string uri, std::uint16_t port, std::string_view guid,
+registration tagged(std::string uri, std::uint16_t port, std::string_view of,
                     std::uint32_t index) {
   return routing::testing::heard(std::move(uri),
                                  routing::testing::make_endpoint(port, [&](endpoint_spec& s) {
-                                   s.modification_guid = guid;
+                                   s.modification_guid = of;
                                    s.modification_index = index;
                                  }));
 }

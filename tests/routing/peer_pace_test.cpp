@@ -10,7 +10,7 @@ namespace {
 
 using namespace testing;
 
-constexpr peer_id peer = 2, other = 3;
+constexpr peer_id peer = 2, other_peer = 3;
 
 replica_message large_answer() {
   told_host host{.host = "a.com"};
@@ -31,7 +31,7 @@ TEST(PeerPace, LetsWhoAsksForMuchWaitForAMoment) {
   peer_pace pace;
   pace.said(peer, large_answer(), start);
   EXPECT_TRUE(pace.is_enough(peer, start));
-  EXPECT_FALSE(pace.is_enough(other, start));
+  EXPECT_FALSE(pace.is_enough(other_peer, start));
   EXPECT_TRUE(pace.is_enough(peer, start + peer_pace::window - 1ns));
   EXPECT_FALSE(pace.is_enough(peer, start + peer_pace::window));
   pace.said(peer, large_answer(), start + 1h);

@@ -115,8 +115,8 @@ TEST(RoutePolicy, RefusesWhoeverIsNotKnown) {
 }
 
 TEST(RoutePolicy, TakesSourcesWithoutScopeForThoseOfAny) {
-  const auto elsewhere = endpoint_in("space-9", "org-9");
-  EXPECT_EQ(decided_at({{"", "cf:app:app-a"}}, *elsewhere), "+route:cf:app:app-a");
+  const auto in_other_space = endpoint_in("space-9", "org-9");
+  EXPECT_EQ(decided_at({{"", "cf:app:app-a"}}, *in_other_space), "+route:cf:app:app-a");
   EXPECT_EQ(decided({{"", "cf:app:app-b"}}), "-route:route_policies");
 }
 
@@ -189,9 +189,9 @@ TEST(RoutePolicy, AsksForTheConsentOfAllThatTheEndpointsCarry) {
   EXPECT_EQ(decided({wide}, bob), "+route:cf:app:app-b");
   EXPECT_EQ(decided({narrow, {"any", ""}}), "-route:no_route_policies");
   EXPECT_EQ(decided({narrow, {"any", "nonsense"}}), "-route:malformed_policy");
-  const auto elsewhere = endpoint_in("space-9", "org-1");
-  EXPECT_EQ(decided_at({{"any", "cf:any"}, {"space", "cf:any"}}, *elsewhere), "-domain:scope=space");
-  EXPECT_EQ(decided_at({{"any", "cf:any"}, {"org", "cf:any"}}, *elsewhere), "+route:cf:any");
+  const auto in_other_space = endpoint_in("space-9", "org-1");
+  EXPECT_EQ(decided_at({{"any", "cf:any"}, {"space", "cf:any"}}, *in_other_space), "-domain:scope=space");
+  EXPECT_EQ(decided_at({{"any", "cf:any"}, {"org", "cf:any"}}, *in_other_space), "+route:cf:any");
 }
 
 TEST(RoutePolicy, RefusesAllWhenTooManyDiffer) {
