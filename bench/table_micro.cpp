@@ -2,6 +2,7 @@
 // bytes per route. Every route has one endpoint with all the data a Cloud Foundry registration
 // carries. One thread; the hosts are taken in random order, so caches help no more than they would
 // in production.
+#include "bench/sample_routes.hpp"
 #include "routing/lease_table.hpp"
 #include "routing/random.hpp"
 #include "routing/slice.hpp"
@@ -24,49 +25,12 @@
 
 namespace {
 
+using namespace shunt::bench;
 using namespace shunt::routing;
 using namespace std::chrono_literals;
 
 constexpr time_point start{1000s};
 constexpr std::int64_t wall_ns = 1'700'000'000'000'000'000;
-
-std::string guid(std::uint64_t kind, std::uint64_t n) {
-  rng random{kind * 0x9e3779b97f4a7c15 + n};
-  const auto a = random(), b = random();
-  char text[40];
-  std::snprintf(text, sizeof text, "%08x-%04x-%04x-%04x-%012llx", static_cast<unsigned>(a),
-                static_cast<unsigned>(a >> 32 & 0xffff), static_cast<unsigned>(a >> 48),
-                static_cast<unsigned>(b & 0xffff), static_cast<unsigned long long>(b >> 16));
-  return text;
-}
-
-std::string host_of(std::uint64_t n) {
-  std::string host{"app-"};
-  return host.append(std::to_string(n)).append(".apps.example.com");
-}
-
-endpoint_ptr endpoint_of(std::uint64_t n, std::uint64_t generation = 0) {
-  std::string address = "10";
-  for (const int shift : {16, 8, 0})
-    address.append(1, '.').append(std::to_string(n >> shift & 255));
-  const std::string app = guid(1, n), instance = guid(2, n), zone{static_cast<char>('x' + n % 3)};
-  const std::array values{guid(3, n), guid(4, n), guid(5, n), guid(6, n), guid(7, n + generation)};
-  const std::array<endpoint_spec::tag_view, 5> tags{{{"organization_id", values[0]},
-                                                     {"process_id", values[1]},
-                                                     {"process_instance_id", values[2]},
-                                                     {"source_id", values[3]},
-                                                     {"space_id", values[4]}}};
-  endpoint_spec spec;
-  spec.host = address;
-  spec.port = static_cast<std::uint16_t>(61'000 + (n >> 24));
-  spec.tls = true;
-  spec.app = app;
-  spec.instance_id = spec.server_cert_domain_san = instance;
-  spec.instance_index = "0";
-  spec.availability_zone = zone;
-  spec.tags = tags;
-  return endpoint::make(spec);
-}
 
 registration hear(std::string uri, std::uint64_t n, std::uint64_t generation = 0) {
   return registration::make(false, endpoint_of(n, generation), std::move(uri));
