@@ -56,11 +56,13 @@ enum class option : std::uint8_t {
 constexpr std::size_t content_type_bytes_max = 256;
 constexpr std::int64_t retry_after_s_max = 365 * 24 * 3600;
 
-/// Writes a map of what is not as it would be without being told; first without a writer, to count it.
+/// Writes a map of what is not as it would be without being told.
 template <class Key>
 class sparse_map {
 public:
-  explicit sparse_map(msgpack_writer* out) : out_{out} {}
+  explicit sparse_map(msgpack_writer& out) : out_{out}, begin_{out.begin_map()} {}
+  sparse_map(const sparse_map&) = delete;
+  sparse_map& operator=(const sparse_map&) = delete;
 
   template <class T>
   void add(Key key, const T& value, const T& absent = {}) {
@@ -70,26 +72,22 @@ public:
   template <class Write>
   void add_always(Key key, Write write) {
     ++count_;
-    if (out_ == nullptr)
-      return;
-    out_->put(static_cast<uint64_t>(key));
-    write(*out_);
+    out_.put(static_cast<uint64_t>(key));
+    write(out_);
   }
-  std::size_t count() const { return count_; }
+  void end() { out_.end_map(begin_, count_); }
 
 private:
-  msgpack_writer* out_;
+  msgpack_writer& out_;
+  std::size_t begin_;
   std::size_t count_ = 0;
 };
 
-/// `add_fields(sparse_map&)` is called twice.
 template <class Key, class AddFields>
 void write_sparse(msgpack_writer& out, AddFields add_fields) {
-  sparse_map<Key> counted{nullptr};
-  add_fields(counted);
-  out.map(counted.count());
-  sparse_map<Key> written{&out};
-  add_fields(written);
+  sparse_map<Key> all{out};
+  add_fields(all);
+  all.end();
 }
 
 void write_tags(msgpack_writer& out, const endpoint& e) {

@@ -75,6 +75,21 @@ void msgpack_writer::map(std::size_t count) {
   pack([=](auto& out) { out.pack_map(static_cast<std::uint32_t>(count)); });
 }
 
+std::size_t msgpack_writer::begin_map() {
+  const auto begin = to_ == nullptr ? 0 : to_->size();
+  map(0);
+  return begin;
+}
+
+/// Up to 15 pairs take no byte more than none does.
+void msgpack_writer::end_map(std::size_t begin, std::size_t count) {
+  std::string head;
+  msgpack_writer{&head}.map(count);
+  bytes_ += head.size() - 1;
+  if (to_ != nullptr)
+    to_->replace(begin, 1, head);
+}
+
 // -- Reading.
 
 void msgpack_reader::fail(const char* why) {

@@ -30,6 +30,10 @@ public:
   void array(std::size_t count);
   /// So many keys and values follow.
   void map(std::size_t count);
+  /// Keys and values follow whose number is not known yet. What `end_map` has to be told.
+  std::size_t begin_map();
+  /// Nothing that was begun before may have been ended between.
+  void end_map(std::size_t begin, std::size_t count);
 
   std::size_t bytes() const { return bytes_; }
 

@@ -26,6 +26,8 @@ constexpr std::size_t messages_head_bytes = frame_length_bytes + 1 + 1 + 5;
 constexpr std::size_t frame_kind_bytes_max = 5 + 9;
 /// When they were composed.
 constexpr std::size_t messages_tail_bytes_max = 9;
+/// Of memory that a packer keeps.
+constexpr std::size_t kept_bytes_max = 64 * 1024;
 constexpr unsigned char array_32 = 0xdd;
 
 void put_length(std::string& frame, std::size_t at, std::size_t value) {
@@ -345,7 +347,8 @@ void message_packer::begin() {
   frame_.append(4, '\0');
 }
 
-bool message_packer::add(std::size_t shard, const routing::replica_message& message, routing::time_point composed) {
+bool message_packer::add(std::size_t shard, const routing::replica_message& message, routing::time_point composed,
+                         std::size_t bytes_max) {
   if (empty()) {
     begin();
     composed_ = composed;
@@ -356,7 +359,8 @@ bool message_packer::add(std::size_t shard, const routing::replica_message& mess
   out.put(uint64_t{shard});
   out.put(uint64_t{kind_of(message)});
   write(out, message, version_);
-  if (frame_.size() - frame_length_bytes > frame_bytes_max - messages_tail_bytes_max) {
+  const bool has_room = frame_.size() - frame_length_bytes <= frame_bytes_max - messages_tail_bytes_max;
+  if (!has_room || frame_.size() - before > bytes_max) {
     frame_.resize(before);
     return false;
   }
@@ -373,7 +377,11 @@ std::string message_packer::take() {
   put_length(frame_, messages_head_bytes - 4, count_);
   put_length(frame_, 0, frame_.size() - frame_length_bytes);
   count_ = 0;
-  return std::exchange(frame_, {});
+  if (frame_.capacity() > kept_bytes_max)
+    return std::exchange(frame_, {});
+  auto frame = frame_; // No longer than it has to be, since it may wait.
+  frame_.clear();
+  return frame;
 }
 
 // -- Reading.

@@ -132,8 +132,10 @@ std::string encode(const table_counts& frame);
 class message_packer {
 public:
   explicit message_packer(std::uint32_t version = frame_version) : version_{version} {}
-  /// False: there is no room for it besides those that were added. In an empty one: in no frame at all.
-  bool add(std::size_t shard, const routing::replica_message& message, routing::time_point composed);
+  /// False: it is longer than `bytes_max` by itself, or there is no room for it besides those that were added. In an empty
+  /// one, with all that a frame may have: in no frame at all.
+  bool add(std::size_t shard, const routing::replica_message& message, routing::time_point composed,
+           std::size_t bytes_max = frame_bytes_max);
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
   std::size_t bytes() const { return frame_.size(); }
@@ -144,7 +146,7 @@ private:
   void begin();
 
   std::uint32_t version_;
-  std::string frame_;
+  std::string frame_; ///< Its memory is kept for the next one.
   std::size_t count_ = 0;
   routing::time_point composed_{}; ///< The first.
 };

@@ -14,8 +14,9 @@ namespace {
 using namespace cluster;
 using routing::replica_message;
 
-/// Of collected messages: then they go out although more may follow at once.
-constexpr std::size_t full_frame_bytes = 64 * 1024;
+/// Of collected messages: then they go out although more may follow at once. With another piece of a slice a frame still
+/// has room in the buffer that a connection reads into, or it would take one of its own.
+constexpr std::size_t full_frame_bytes = 32 * 1024;
 
 /// Pieces of slices are.
 constexpr std::size_t large_frame_bytes = 4 * 1024;
@@ -65,11 +66,10 @@ public:
   void send(const to_peer& m) const {
     if (state().over)
       return;
-    if (encoded_bytes(*m.what) <= piece_bytes_max)
-      collect(m, *m.what);
-    else
+    if (!collect(m, *m.what, piece_bytes_max))
       for (const auto& part : in_parts(*m.what))
-        collect(m, part);
+        if (!collect(m, part))
+          end("a message of kind " + std::to_string(kind_of(part)) + " is larger than a frame");
   }
 
   void flush() const {
@@ -127,18 +127,16 @@ private:
     self_->quit();
   }
 
-  /// What already waits in the mailbox joins the same frame.
-  void collect(const to_peer& whole, const replica_message& message) const {
+  /// What already waits in the mailbox joins the same frame. False: it is longer than that.
+  bool collect(const to_peer& whole, const replica_message& message, std::size_t bytes_max = frame_bytes_max) const {
     const auto lane = lane_of(message);
     auto& packer = state().waiting[static_cast<std::size_t>(lane)];
     auto bytes_before = packer.bytes();
-    if (!packer.add(whole.shard, message, whole.composed)) {
+    if (!packer.add(whole.shard, message, whole.composed, bytes_max)) {
       send_collected(lane);
       bytes_before = packer.bytes();
-      if (!packer.add(whole.shard, message, whole.composed)) {
-        end("a message of kind " + std::to_string(kind_of(message)) + " is larger than a frame");
-        return;
-      }
+      if (!packer.add(whole.shard, message, whole.composed, bytes_max))
+        return false;
     }
     options_.metrics->messages_out[kind_of(message)].add();
     options_.metrics->message_bytes_out[kind_of(message)].add(packer.bytes() - bytes_before);
@@ -146,6 +144,7 @@ private:
       send_collected(lane);
     else if (!std::exchange(state().flushing, true))
       self_->send(self_, flush_frames{});
+    return true;
   }
 
   void send_collected(link_lane lane) const {

@@ -33,7 +33,7 @@ void write_all(msgpack_writer& out, const std::vector<T>& values) {
 }
 
 /// Of values whose number somebody else tells.
-constexpr std::size_t reserved_max = 64;
+constexpr std::size_t reserved_max = 96;
 
 template <class T, class Read>
 std::vector<T> read_all(msgpack_reader& in, Read read) {

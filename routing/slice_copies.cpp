@@ -157,6 +157,7 @@ std::uint64_t slice::tell_some(std::uint64_t cursor, std::size_t budget, time_po
 
 std::uint64_t slice::tell_piece(std::uint64_t cursor, std::size_t hosts, time_point now,
                                 std::vector<told_host>& into) const {
+  into.reserve(hosts + hosts / 2); // A step of the walk may have more than it was asked for.
   while (cursor != tell_end && into.size() < hosts)
     cursor = tell_some(cursor, hosts, now, into);
   return cursor;
