@@ -121,7 +121,7 @@ net::task<attempt_result> attempt::connect_http2(unsigned sent) {
   pool.add(pool_key(), link_, net::lost_after(of_.rules_->settings.endpoint_keep_alive_probe_interval));
   up_ = link_->open();
   up_->stall_limit(of_.rules_->settings.write_timeout);
-  // After this request; also when it was verified by rules that hold no more.
+  // With this request; also when it was verified by rules that hold no more.
   if (of_.rules_->settings.disable_keep_alives || of_.rules_ != here_.rules)
     link_->shut_down();
   co_return dialled;

@@ -44,7 +44,8 @@ public:
   /// Moves bytes until the connection is over; then it is closed, and all streams have ended.
   task<void> run(patience limits);
 
-  /// Says goodbye: streams that are open go on, then the connection ends.
+  /// Takes no further streams: those that are open go on, then the connection ends. A client is told at once, a
+  /// backend when its last stream has ended.
   void shut_down();
   /// Ends everything at once.
   void abort(error_code reason) noexcept { carrier_->abort(reason); }

@@ -224,16 +224,19 @@ void http2_session::shutdown() {
   if (is_server()) {
     nghttp2_submit_shutdown_notice(library());
     nghttp2_submit_ping(library(), NGHTTP2_FLAG_NONE, drain_ping.data());
-  } else {
-    nghttp2_submit_goaway(library(), NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+  } else if (is_idle()) {
+    say_last_goodbye();
   }
 }
 
 void http2_session::stop_accepting() {
   if (is_server() && shutting_down_ && !failed_)
-    nghttp2_submit_goaway(library(), NGHTTP2_FLAG_NONE,
-                          nghttp2_session_get_last_proc_stream_id(library()), NGHTTP2_NO_ERROR,
-                          nullptr, 0);
+    say_last_goodbye();
+}
+
+void http2_session::say_last_goodbye() {
+  nghttp2_submit_goaway(library(), NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(library()),
+                        NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
 // -- Streams.
@@ -269,10 +272,12 @@ void http2_session::free_stream(http2_stream& stream) {
   stream.clear();
   spare_streams.give_back(std::move(streams_[slot]));
   free_.push_back(slot);
-  if (--in_use_ == 0) {
-    trim(*work_);
-    spare_workspaces.give_back(std::move(work_));
-  }
+  if (--in_use_ > 0)
+    return;
+  trim(*work_);
+  spare_workspaces.give_back(std::move(work_));
+  if (shutting_down_ && !is_server())
+    say_last_goodbye();
 }
 
 http2_stream* http2_session::find(std::int32_t wire_id) const {

@@ -109,7 +109,9 @@ public:
   /// The connection is gone: all streams end with `code`.
   void abandon(http2_code code);
   /// Says goodbye: what is under way goes on. Servers still accept what the client sent before it
-  /// knew: until it answers a ping, which is a round trip (RFC 9113, section 6.8).
+  /// knew: until it answers a ping, which is a round trip (RFC 9113, section 6.8). Clients say it
+  /// when no stream is open any more: a goodbye overtakes requests that are not sent yet, and some
+  /// servers, node's and Go's among them, refuse what comes behind one. Open no stream afterwards.
   void shutdown();
   /// After `shutdown`: accepts nothing more, whether the client has answered or not.
   void stop_accepting();
@@ -200,6 +202,7 @@ private:
   }
   void wake() const noexcept;
   void submit_settings();
+  void say_last_goodbye();
   http2_stream& at(http2_stream_id id) const { return *streams_[id]; }
   http2_stream& take_stream();
   void free_stream(http2_stream& stream);

@@ -24,13 +24,13 @@ void PrintTo(const grpc_way& w, std::ostream* out) {
   *out << w.name;
 }
 
-class Grpc : public SharedStage<Grpc>, public testing::WithParamInterface<grpc_way> {
-public:
-  static nlohmann::json configuration() { return apps_front(); }
-
+template <class Derived>
+class GrpcCalls : public SharedStage<Derived>, public testing::WithParamInterface<grpc_way> {
 protected:
+  using SharedStage<Derived>::here;
+
   void SetUp() override {
-    SharedStage::SetUp();
+    SharedStage<Derived>::SetUp();
     host = apps_name("grpc-" + std::to_string(there.port()));
     here().map(host, there.port(),
                GetParam().backend_tls ? apps_registration(there.port(), "http2")
@@ -55,11 +55,15 @@ protected:
   std::string host;
 };
 
-INSTANTIATE_TEST_SUITE_P(Over, Grpc,
-                         testing::Values(grpc_way{"TlsToTls", true, true},
-                                         grpc_way{"TlsToPlain", true, false},
-                                         grpc_way{"PlainToPlain", false, false}),
-                         [](const auto& each) { return each.param.name; });
+const auto grpc_ways = testing::Values(grpc_way{"TlsToTls", true, true}, grpc_way{"TlsToPlain", true, false},
+                                       grpc_way{"PlainToPlain", false, false});
+
+class Grpc : public GrpcCalls<Grpc> {
+public:
+  static nlohmann::json configuration() { return apps_front(); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Over, Grpc, grpc_ways, [](const auto& each) { return each.param.name; });
 
 TEST_P(Grpc, UnaryCallsAreAnswered) {
   const auto facts = run("unary");
@@ -125,6 +129,44 @@ TEST_P(Grpc, IsUnavailableWhenTheRouteIsEmpty) {
   here().unmap(name, gone.port());
   EXPECT_EQ(run_for(name, "call")["code"], "UNAVAILABLE");
   EXPECT_THAT(here().under_test.wait_for_access(name + " - ["), HasSubstr(" 503 "));
+}
+
+// -- Each call on a connection of its own to the backend, as by default.
+
+class GrpcByDefault : public GrpcCalls<GrpcByDefault> {
+public:
+  static nlohmann::json configuration() { return apps_front({{"disable_keep_alives", true}}); }
+};
+
+INSTANTIATE_TEST_SUITE_P(Over, GrpcByDefault, grpc_ways, [](const auto& each) { return each.param.name; });
+
+TEST_P(GrpcByDefault, UnaryCallsAreAnswered) {
+  const auto facts = run("unary");
+  ASSERT_EQ(facts["facts"].size(), 4u);
+  for (const auto& each : facts["facts"]) {
+    EXPECT_EQ(each["same"], true);
+    expect_ok(each["status"]);
+  }
+  EXPECT_EQ(facts["at_once"], 100);
+}
+
+TEST_P(GrpcByDefault, BothSidesMayStream) {
+  const auto upwards = run("client_streaming");
+  EXPECT_EQ(upwards["same"], true);
+  expect_ok(upwards["status"]);
+  const auto downwards = run("server_streaming");
+  EXPECT_EQ(downwards["good"], 200);
+  expect_ok(downwards["status"]);
+  const auto in_turn = run("talk");
+  EXPECT_EQ(in_turn["good"], 100);
+  expect_ok(in_turn["status"]);
+}
+
+TEST_P(GrpcByDefault, TheBackendIsToldOfCancelledCallsAndOthersGoOn) {
+  const auto facts = run("cancel");
+  EXPECT_EQ(facts["cancelled"]["code"], "CANCELLED");
+  EXPECT_EQ(facts["goes_on"], "still here");
+  EXPECT_NO_THROW(there.wait_for("cancelled", "talk"));
 }
 
 } // namespace
