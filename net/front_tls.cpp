@@ -176,11 +176,19 @@ int choose_protocol(SSL* session, const unsigned char** out, unsigned char* out_
 /// What no other check of ours ends with.
 constexpr int refused_by_rule = X509_V_ERR_CERT_REJECTED;
 
+/// A client may stand under the CA of a rule in another chain than the one that was found first.
+bool keeps_rules(X509_STORE_CTX* verification, const subject_rules& rules) {
+  if (rules.empty())
+    return true;
+  const auto all = certificates_of_all_chains(verification);
+  return all && rules.allow(all.get());
+}
+
 int verify_client(X509_STORE_CTX* verification, void* argument) {
   const auto& state = *static_cast<const front_state*>(argument);
   if (X509_verify_cert(verification) != 1)
     return 0;
-  if (state.rules.allow(X509_STORE_CTX_get0_chain(verification)))
+  if (keeps_rules(verification, state.rules))
     return 1;
   X509_STORE_CTX_set_error(verification, refused_by_rule);
   return 0;

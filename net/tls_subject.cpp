@@ -63,17 +63,17 @@ bool is_subject_of_any(const certificate_subject& subject, const certificate_lis
                      [&](const auto& ca) { return sorted_subject_of(ca.get()) == subject; });
 }
 
-/// What a chain says to rules.
-struct chain_subjects {
+/// What a client's certificates say to rules.
+struct subjects_of_chains {
   std::vector<certificate_subject> cas;
-  std::optional<certificate_subject> client; ///< None if all are CAs: then no rule can be kept.
+  std::optional<certificate_subject> client; ///< None if it is a CA: then no rule can be kept.
 
-  explicit chain_subjects(const STACK_OF(X509) * chain) {
-    for (int i = 0; i < sk_X509_num(chain); ++i) {
-      auto* certificate = sk_X509_value(chain, i);
+  explicit subjects_of_chains(const STACK_OF(X509) * certificates) {
+    for (int i = 0; i < sk_X509_num(certificates); ++i) {
+      auto* certificate = sk_X509_value(certificates, i);
       if (is_ca(certificate))
         cas.push_back(sorted_subject_of(certificate));
-      else if (!client)
+      else if (i == 0)
         client = sorted_subject_of(certificate);
     }
   }
@@ -115,10 +115,10 @@ subject_rules::subject_rules(std::vector<config::certificate_rule> rules,
   }
 }
 
-bool subject_rules::allow(const STACK_OF(X509) * chain) const {
+bool subject_rules::allow(const STACK_OF(X509) * certificates) const {
   if (rules_.empty())
     return true;
-  const chain_subjects subjects{chain};
+  const subjects_of_chains subjects{certificates};
   return std::all_of(rules_.begin(), rules_.end(),
                      [&](const auto& rule) { return subjects.keep(rule); });
 }

@@ -22,10 +22,11 @@ public:
   subject_rules(std::vector<config::certificate_rule> rules, const certificate_list& cas);
   subject_rules() = default;
 
-  /// Whether every rule whose issuer is a CA of `chain` is kept: then the first certificate that is
-  /// no CA must have one of the rule's subjects. Two subjects are equal if all fields are, whatever
+  /// Whether every rule whose issuer is a CA among `certificates` is kept: the first of them, the
+  /// client's own, must then be no CA, and have one of the rule's subjects. The others stand above it, in whatever
+  /// order and in however many chains. Two subjects are equal if all fields are, whatever
   /// the order of attributes; a field that a rule leaves empty must be missing.
-  bool allow(const STACK_OF(X509) * chain) const;
+  bool allow(const STACK_OF(X509) * certificates) const;
 
   bool empty() const noexcept { return rules_.empty(); }
 

@@ -29,12 +29,14 @@ protected:
     return s;
   }
 
-  /// "mtls", "plain" (served without being known) or "refused".
-  std::string outcome(const config::settings& s, const minted* client,
-                      int version = TLS1_2_VERSION) const {
+  /// "mtls", "plain" (served without being known) or "refused". The client sends `above`, too.
+  std::string outcome(const config::settings& s, const minted* client, int version = TLS1_2_VERSION,
+                      std::initializer_list<const minted*> above = {}, const std::string& name = {}) const {
     const auto front = front_tls::for_clients(s, list_of({&system_ca}));
     const auto context = client_context({.min = version, .max = version, .own = client});
-    link l{ask_for(context.get()), front->new_session()};
+    for (const auto* each : above)
+      SSL_CTX_add1_chain_cert(context.get(), each->certificate.get());
+    link l{ask_for(context.get(), name), front->new_session()};
     if (!l.connect())
       return refused_by_subject_rule(l.server()) ? "invalid-subject" : "refused";
     EXPECT_EQ(peer_certificate_der(l.server()),
@@ -180,6 +182,41 @@ TEST_F(FrontTlsClients, MustHaveASubjectThatTheRuleOfTheirCaAllows) {
   EXPECT_EQ(outcome(s, &known), "mtls");
 }
 
+TEST_F(FrontTlsClients, KeepTheRulesOfEveryCaAboveThemInWhateverChain) {
+  const auto middle = mint({.common_name = "middle", .ca = true, .issuer = &ca});
+  const auto leaf = mint({.common_name = "leaf", .issuer = &middle});
+  const auto allowed = mint({.common_name = "allowed-only", .issuer = &middle});
+  auto s = settings(client_cert_validation::require);
+  s.only_trust_client_ca_certs = true;
+  s.client_ca_certs = ca.pem() + middle.pem();
+  s.enable_verify_client_certificate_metadata = true;
+  s.verify_client_certificate_metadata = {rule(named("client-ca"), {named("allowed-only")})};
+  for (const bool in_domain : {false, true}) {
+    s.domains.clear();
+    if (in_domain)
+      s.domains = {{.name = "app.test", .ca_certs = ca.pem() + middle.pem()}};
+    for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      EXPECT_EQ(outcome(s, &leaf, version, {&middle}, "app.test"), "invalid-subject");
+      EXPECT_EQ(outcome(s, &leaf, version, {}, "app.test"), "invalid-subject") << "whatever it sends";
+      EXPECT_EQ(outcome(s, &leaf, version, {&middle, &ca}, "app.test"), "invalid-subject");
+      EXPECT_EQ(outcome(s, &allowed, version, {&middle}, "app.test"), "mtls");
+    }
+  }
+}
+
+TEST_F(FrontTlsClients, NeedNotKeepTheRuleOfACaWhoseNamesakeIsAboveThem) {
+  const auto namesake = mint_ca("client-ca");
+  const auto middle = mint({.common_name = "middle", .ca = true, .issuer = &namesake, .key_ids = false});
+  const auto leaf = mint({.common_name = "leaf", .issuer = &middle, .key_ids = false});
+  auto s = settings(client_cert_validation::require);
+  s.client_ca_certs = ca.pem() + middle.pem();
+  s.enable_verify_client_certificate_metadata = true;
+  s.verify_client_certificate_metadata = {rule(named("client-ca"), {})};
+  EXPECT_EQ(outcome(s, &leaf, TLS1_3_VERSION, {&middle, &namesake}), "mtls") << "nobody trusts that one";
+  s.client_ca_certs += namesake.pem();
+  EXPECT_EQ(outcome(s, &leaf, TLS1_3_VERSION, {&middle}), "invalid-subject");
+}
+
 TEST_F(FrontTlsClients, CannotHaveRulesForACaThatIsNotTheirs) {
   auto s = settings(client_cert_validation::request);
   s.enable_verify_client_certificate_metadata = true;
@@ -259,6 +296,15 @@ TEST(SubjectRules, AreNotKeptByAChainOfCasAlone) {
   const auto root = mint_ca("root");
   const subject_rules rules{{rule(named("root"), {named("root")})}, list_of({&root})};
   EXPECT_FALSE(rules.allow(chain_of({&root}).get()));
+}
+
+TEST(SubjectRules, AreNotKeptForACaByACertificateAboveIt) {
+  const auto root = mint_ca("root");
+  const auto client = mint({.common_name = "client", .ca = true, .issuer = &root});
+  const auto no_ca = mint({.common_name = "good"});
+  const subject_rules rules{{rule(named("root"), {named("good")})}, list_of({&root})};
+  EXPECT_FALSE(rules.allow(chain_of({&client, &no_ca, &root}).get()));
+  EXPECT_TRUE(rules.allow(chain_of({&no_ca, &client, &root}).get()));
 }
 
 TEST(SubjectRules, MeanByAnIssuerACaOnly) {

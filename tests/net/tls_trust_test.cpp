@@ -1,4 +1,4 @@
-// How chains are built, above all while two CAs have the same name.
+// How chains are built, and which there are, above all while two CAs have the same name.
 #include "net/tls_trust.hpp"
 
 #include "net/system_certificates.hpp"
@@ -8,12 +8,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <openssl/err.h>
+#include <openssl/objects.h>
 
 namespace shunt::net {
 namespace {
@@ -126,6 +130,118 @@ TEST(TlsTrust, GivesUpOnAPeerThatSendsMoreThanAHundredNamesakes) {
   };
   EXPECT_EQ(verified_behind(50), X509_V_OK);
   EXPECT_NE(verified_behind(150), X509_V_OK);
+}
+
+// -- All chains
+
+/// The names in all chains, the client's own first and the others sorted; none if there was too much to look at.
+std::vector<std::string> names_in_all_chains(const minted& leaf, const certificate_list& trusted,
+                                             const certificate_list& sent = {}) {
+  const auto store = make_trust_store({&trusted});
+  certificate_stack_ptr untrusted{sk_X509_new_null()};
+  for (const auto& certificate : sent)
+    sk_X509_push(untrusted.get(), X509_dup(certificate.get()));
+  const context_ptr verification{X509_STORE_CTX_new()};
+  X509_STORE_CTX_init(verification.get(), store.get(), leaf.certificate.get(), untrusted.get());
+  EXPECT_EQ(X509_verify_cert(verification.get()), 1);
+  ERR_clear_error();
+  const auto all = certificates_of_all_chains(verification.get());
+  std::vector<std::string> names;
+  for (int i = 0; all && i < sk_X509_num(all.get()); ++i) {
+    char name[64] = {};
+    X509_NAME_get_text_by_NID(X509_get_subject_name(sk_X509_value(all.get(), i)), NID_commonName, name, sizeof name);
+    names.emplace_back(name);
+  }
+  if (!names.empty())
+    std::sort(names.begin() + 1, names.end());
+  EXPECT_EQ(ERR_peek_error(), 0u);
+  return names;
+}
+
+using names = std::vector<std::string>;
+
+/// The same name and key, with another's signature.
+minted cross_signed(const minted& ca, const minted& issuer) {
+  minted other{certificate_ptr{X509_dup(ca.certificate.get())}, nullptr};
+  X509_set_issuer_name(other.certificate.get(), X509_get_subject_name(issuer.certificate.get()));
+  X509_sign(other.certificate.get(), issuer.key.get(), EVP_sha256());
+  return other;
+}
+
+TEST(AllChains, GoOnAboveATrustedCa) {
+  const auto root = mint_ca("root");
+  const auto upper = mint({.common_name = "upper", .ca = true, .issuer = &root});
+  const auto lower = mint({.common_name = "lower", .ca = true, .issuer = &upper});
+  const auto leaf = mint({.common_name = "leaf", .issuer = &lower});
+  const names whole{"leaf", "lower", "root", "upper"};
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root, &lower}), list_of({&lower, &upper})), whole);
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root, &upper, &lower})), whole) << "whatever is sent";
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root}), list_of({&upper, &lower})), whole);
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root, &lower}), list_of({&lower})), (names{"leaf", "lower"}));
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&leaf, &root}), list_of({&upper, &lower})), whole);
+}
+
+TEST(AllChains, HoldNothingFromWhichNoTrustedCaIsReached) {
+  const auto root = mint_ca("root"), stranger = mint_ca("stranger");
+  const auto middle = mint({.common_name = "middle", .ca = true, .issuer = &root, .key_ids = false});
+  const auto detour = cross_signed(middle, stranger);
+  const auto leaf = mint({.common_name = "leaf", .issuer = &middle, .key_ids = false});
+  const auto sent = list_of({&middle, &detour, &stranger});
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root}), sent), (names{"leaf", "middle", "root"}));
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root, &stranger}), sent),
+            (names{"leaf", "middle", "middle", "root", "stranger"}));
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&middle}), sent), (names{"leaf", "middle"}));
+}
+
+TEST(AllChains, TellNamesakesByTheirKeys) {
+  for (const bool ids : {true, false}) {
+    const auto one = mint_ca("one"), two = mint_ca("two");
+    const auto of_one = mint({.common_name = "ca", .ca = true, .issuer = &one, .key_ids = ids});
+    const auto of_two = mint({.common_name = "ca", .ca = true, .issuer = &two, .key_ids = ids});
+    const auto leaf = mint({.common_name = "leaf", .issuer = &of_two, .key_ids = ids});
+    EXPECT_EQ(names_in_all_chains(leaf, list_of({&one, &two, &of_one, &of_two})), (names{"leaf", "ca", "two"}));
+    EXPECT_EQ(names_in_all_chains(leaf, list_of({&one, &two}), list_of({&of_one, &of_two})),
+              (names{"leaf", "ca", "two"}));
+  }
+}
+
+TEST(AllChains, HoldOnlyCasThatMayIssueCertificatesOfClientsNow) {
+  const auto root = mint_ca("root"), other = mint_ca("other");
+  const auto middle = mint({.common_name = "middle", .ca = true, .issuer = &root, .key_ids = false});
+  auto over = cross_signed(middle, other);
+  X509_gmtime_adj(X509_getm_notAfter(over.certificate.get()), -60);
+  X509_sign(over.certificate.get(), other.key.get(), EVP_sha256());
+  const auto for_servers =
+    mint({.common_name = "for-servers", .ca = true, .issuer = &other, .key_ids = false, .usage = "serverAuth"});
+  const auto detour = cross_signed(middle, for_servers);
+  const auto leaf = mint({.common_name = "leaf", .issuer = &middle, .key_ids = false});
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root, &other}), list_of({&middle, &over, &detour, &for_servers})),
+            (names{"leaf", "middle", "root"}));
+}
+
+TEST(AllChains, EndWhereCasIssueEachOther) {
+  const auto root = mint_ca("root");
+  const auto one = mint({.common_name = "one", .ca = true, .issuer = &root, .key_ids = false});
+  const auto two = mint({.common_name = "two", .ca = true, .issuer = &one, .key_ids = false});
+  const auto round = cross_signed(one, two);
+  const auto leaf = mint({.common_name = "leaf", .issuer = &two, .key_ids = false});
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root}), list_of({&two, &one, &round})),
+            (names{"leaf", "one", "one", "root", "two"}));
+}
+
+TEST(AllChains, AreNotKnownOfAPeerThatSendsMoreThanAHundredNamesakes) {
+  const auto root = mint_ca("root");
+  const recipe middle{.common_name = "middle", .ca = true, .issuer = &root, .key_ids = false};
+  const auto signer = mint(middle);
+  const auto leaf = mint({.common_name = "leaf", .issuer = &signer, .key_ids = false});
+  certificate_list sent;
+  sent.push_back(copy_of(signer));
+  for (int i = 0; i < 50; ++i)
+    sent.push_back(copy_of(mint(middle)));
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root}), sent), (names{"leaf", "middle", "root"}));
+  for (int i = 0; i < 100; ++i)
+    sent.push_back(copy_of(mint(middle)));
+  EXPECT_EQ(names_in_all_chains(leaf, list_of({&root}), sent), names{});
 }
 
 // -- Reading

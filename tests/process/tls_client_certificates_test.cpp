@@ -148,6 +148,36 @@ TEST(TlsClientCertificates, MustFollowTheRulesAboutSubjects) {
   EXPECT_THAT(line.at("data").at("remote_address").get<std::string>(), HasSubstr("127.0.0.1:"));
 }
 
+TEST(TlsClientCertificates, MustFollowTheRulesOfACaThatStandsAboveATrustedOne) {
+  const auto root = tls_kit::mint_ca("root-a");
+  const auto middle = tls_kit::mint({.common_name = "inter-i", .ca = true, .issuer = &root});
+  const nlohmann::json rules{{{"issuer_in_chain", {{"common_name", "root-a"}}},
+                              {"valid_cert_subjects", {{{"common_name", "allowed-only"}}}}}};
+  stage here{settings("require", {{"client_ca_certs", root.pem() + middle.pem()},
+                                  {"enable_verify_client_certificate_metadata", true},
+                                  {"verify_client_certificate_metadata", rules}})};
+  const backend there;
+  const auto host = here.mapped(there);
+  const temporary_directory files;
+  write_file(files.path_of("above.pem"), middle.pem());
+  const auto said_to = [&](const std::string& name, const std::string& version) {
+    const auto own = tls_kit::mint({.common_name = name, .issuer = &middle});
+    write_file(files.path_of("own.pem"), own.pem());
+    write_file(files.path_of("own.key"), own.key_pem());
+    return run_tool({"openssl", "s_client", version, "-ign_eof", "-connect",
+                     "127.0.0.1:" + std::to_string(here.under_test.tls_port()), "-cert", files.path_of("own.pem"),
+                     "-key", files.path_of("own.key"), "-cert_chain", files.path_of("above.pem")},
+                    get_request(host, "/", "Connection: close\r\n"))
+      .output;
+  };
+  for (const std::string version : {"-tls1_2", "-tls1_3"}) {
+    EXPECT_THAT(said_to("allowed-only", version), HasSubstr("HTTP/1.1 200"));
+    EXPECT_THAT(said_to("leaf", version), testing::Not(HasSubstr("HTTP/1.1")));
+  }
+  EXPECT_EQ(there.request_count(), 2u);
+  here.under_test.wait_for_log("invalid-subject");
+}
+
 // -- X-Forwarded-Client-Cert.
 
 std::string base64(const std::string& bytes) {
