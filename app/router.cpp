@@ -20,6 +20,7 @@
 #include "app/reports.hpp"
 #include "app/route_listing.hpp"
 #include "app/start_facts.hpp"
+#include "app/start_watch.hpp"
 #include "app/status_server.hpp"
 #include "cluster/beacon.hpp"
 #include "cluster/change_confirmer.hpp"
@@ -230,6 +231,7 @@ int run_router(const config::settings& settings, const std::string& file,
   if (settings.disable_http && !settings.enable_ssl)
     throw std::runtime_error{"disable_http: true leaves no listener; set enable_ssl, too"};
   log.info({}, "starting", {});
+  start_watch watch{log}; // Servers that do not answer are waited for.
   const auto facts = read_start_facts(settings);
   if (!settings.zone.empty())
     log.debug({}, "local-az-set", {{"AvailabilityZone", settings.zone}});
@@ -286,6 +288,7 @@ int run_router(const config::settings& settings, const std::string& file,
     system, access_queue, {.sinks = net::open_access_sinks(settings, trouble, loggregator)});
   context.access_log = access_queue.get();
   context.loggregator = loggregator.get();
+  watch.end(); // No other machine is waited for any more. Signals that come now are read when the router serves.
 
   auto parts = std::make_shared<router_parts>();
   parts->context = &context;

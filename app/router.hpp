@@ -12,7 +12,8 @@
 namespace shunt::app {
 
 /// Runs a router until a signal ends it: USR1 drains, TERM and INT stop, HUP reopens the access log
-/// and reads `file` again, if it is not empty. These signals must be blocked already. Returns the
+/// and reads `file` again, if it is not empty. Before anything has begun to serve, the first three end the process
+/// themselves, with code 0. These signals must be blocked already. Returns the
 /// exit code. Throws when it cannot start.
 int run_router(const config::settings& settings, const std::string& file, net::component_log& log);
 
