@@ -1,6 +1,5 @@
 #include "app/followers.hpp"
 
-#include "app/log_options.hpp"
 #include "app/registry_bridge.hpp"
 #include "net/log_sink.hpp"
 
@@ -47,12 +46,6 @@ settings_follower follow_by_cluster(cluster_node_actor cluster) {
 settings_follower follow_by_status(status_server& status) {
   return [&status](const start_facts& next) {
     return [&status, next] { status.follow(next); };
-  };
-}
-
-settings_follower follow_by_log(net::component_log& log) {
-  return [&log](const start_facts& next) {
-    return [&log, options = log_options_of(next.rules->settings)] { log.configure(options); };
   };
 }
 

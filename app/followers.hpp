@@ -18,7 +18,6 @@ settings_follower follow_by_actors(supervisor_actor supervisor);
 settings_follower follow_by_cluster(cluster_node_actor cluster);
 /// What is passed by reference outlives the followers.
 settings_follower follow_by_status(status_server& status);
-settings_follower follow_by_log(net::component_log& log);
 /// `start`: what the router says of itself, of which the id stays.
 settings_follower follow_by_nats(net::nats_bus& bus, net::router_start start);
 settings_follower follow_by_routing_api(net::routing_api_client& api);

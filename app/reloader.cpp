@@ -1,5 +1,6 @@
 #include "app/reloader.hpp"
 
+#include "app/log_options.hpp"
 #include "config/load.hpp"
 #include "config/reload.hpp"
 
@@ -14,6 +15,10 @@ std::string joined(const std::vector<std::string_view>& names) {
   for (const auto name : names)
     text.append(text.empty() ? "" : ", ").append(name);
   return text;
+}
+
+bool differs(const config::change_list& changed) {
+  return !changed.at_once.empty() || !changed.at_next_start.empty();
 }
 
 } // namespace
@@ -35,18 +40,22 @@ void reloader::take_over() {
   const auto waiting = config::changes(started_, loaded.settings).at_next_start;
   auto next = config::usable_now(started_, std::move(loaded.settings));
   const auto facts = read_start_facts(next);
+  const auto changed = config::changes(current_, next);
   std::vector<std::function<void()>> steps;
-  for (const auto& follow : followers_)
-    steps.push_back(follow(facts));
+  // Else clients would lose their sessions for nothing, and backends their connections.
+  if (differs(changed) || facts.files != files_)
+    for (const auto& follow : followers_)
+      steps.push_back(follow(facts));
   for (const auto& warning : loaded.warnings)
     log_.warn({}, "config-warning", {{"warning", warning}});
+  log_.configure(log_options_of(next)); // Always: what was told to `/log-level` holds until now.
   for (const auto& step : steps)
     step();
-  const auto changed = config::changes(current_, next).at_once;
   current_ = std::move(next);
+  files_ = facts.files;
   if (!waiting.empty())
     log_.warn({}, "configuration-needs-restart", {{"keys", joined(waiting)}});
-  log_.info({}, "configuration-reloaded", {{"changed", joined(changed)}});
+  log_.info({}, "configuration-reloaded", {{"changed", joined(changed.at_once)}});
 }
 
 } // namespace shunt::app

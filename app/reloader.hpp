@@ -1,6 +1,7 @@
 // Reads the configuration file again while the router runs. Everything is checked before anything
 // changes: a bad file is refused with its errors, and the old one goes on. Each part of the router follows in two
-// steps, so that one that cannot keeps all others from doing so.
+// steps, so that one that cannot keeps all others from doing so. While everything is as it was only
+// the log does.
 #pragma once
 
 #include "app/start_facts.hpp"
@@ -20,10 +21,11 @@ using settings_follower = std::function<std::function<void()>(const start_facts&
 
 class reloader {
 public:
-  /// `log` outlives it. An empty `file` is never read.
-  reloader(const config::settings& started, std::string file, std::vector<settings_follower> followers,
-           net::component_log& log)
-    : started_{started}, current_{started}, file_{std::move(file)}, followers_{std::move(followers)}, log_{log} {}
+  /// `facts`: of `started`. `log` outlives it. An empty `file` is never read.
+  reloader(const config::settings& started, const start_facts& facts, std::string file,
+           std::vector<settings_follower> followers, net::component_log& log)
+    : started_{started}, current_{started}, files_{facts.files}, file_{std::move(file)},
+      followers_{std::move(followers)}, log_{log} {}
 
   /// Logs what came of it: `configuration-reloaded` or `configuration-refused`. One thread at a time,
   /// which waits for the disk.
@@ -33,7 +35,8 @@ private:
   void take_over();
 
   const config::settings started_; ///< What needs a restart to change is still as in here.
-  config::settings current_;       ///< What the router goes by.
+  config::settings current_;       ///< What the router goes by,
+  file_digest files_;              ///< and of what stood in the files that it names.
   std::string file_;
   std::vector<settings_follower> followers_;
   net::component_log& log_;

@@ -447,7 +447,7 @@ int run_router(const config::settings& settings, const std::string& file,
   int code = 0;
   {
     std::vector<settings_follower> followers{
-      follow_by_log(log), follow_by_nats(bus, start), follow_by_actors(supervisor), follow_by_status(status),
+      follow_by_nats(bus, start), follow_by_actors(supervisor), follow_by_status(status),
       follow_by_loggregator(tells_loggregator)};
     if (api)
       followers.push_back(follow_by_routing_api(*api));
@@ -455,7 +455,7 @@ int run_router(const config::settings& settings, const std::string& file,
       followers.push_back(follow_by_cluster(parts->cluster));
     // Last, because it tries by opening: a file that another part refuses should leave none behind.
     followers.push_back(follow_by_access_log(settings, access_queue, access_writer, trouble, loggregator));
-    reloader reloading{settings, file, std::move(followers), log};
+    reloader reloading{settings, facts, file, std::move(followers), log};
     const signal_thread signals{supervisor, [&] {
                                   caf::anon_send(access_writer, reopen_access_log{});
                                   reloading.reload();

@@ -4,14 +4,62 @@
 #include "net/front_tls.hpp"
 #include "net/system_certificates.hpp"
 
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <openssl/x509.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 #include <thread>
+#include <tuple>
 
 namespace shunt::app {
 
 namespace {
+
+// -- What files say
+
+static_assert(std::tuple_size_v<file_digest> == SHA256_DIGEST_LENGTH);
+
+constexpr std::size_t file_bytes_max = 16u << 20; ///< Far more than anybody takes from one.
+
+file_digest digest_of(std::string_view text) {
+  file_digest made;
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), made.data());
+  return made;
+}
+
+void append(std::string& to, const file_digest& one) {
+  to.append(one.begin(), one.end());
+}
+
+/// Empty if it cannot be read, which whoever needs it complains of.
+std::string beginning_of(const std::string& path) {
+  std::ifstream file{path, std::ios::binary};
+  std::string text(file_bytes_max, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return text;
+}
+
+file_digest digest_files(const config::settings& s, const net::certificate_list& system_cas) {
+  std::string all;
+  for (const auto* path : {&s.html_error_template_file, &s.prometheus.cert_path, &s.prometheus.key_path,
+                           &s.prometheus.ca_path, &s.oauth.ca_certs})
+    append(all, digest_of(path->empty() ? std::string{} : beginning_of(*path)));
+  for (const auto& ca : system_cas) {
+    file_digest one{};
+    X509_digest(ca.get(), EVP_sha256(), one.data(), nullptr);
+    append(all, one);
+  }
+  return digest_of(all);
+}
+
+// -- What is made of them
 
 /// Null without a secret.
 std::shared_ptr<const route_service_rules>
@@ -43,10 +91,11 @@ void check_store(const std::string& path) {
 
 start_facts read_start_facts(const config::settings& settings) {
   start_facts read;
+  const auto system_cas = net::read_system_certificates();
+  read.files = digest_files(settings, system_cas); // First: of a file that changes now, the next reload takes notice.
   const auto rules = std::make_shared<policy>(settings);
   read.rules = rules;
   check_store(settings.store.path);
-  const auto system_cas = net::read_system_certificates();
   if (settings.enable_ssl)
     rules->front_tls = net::front_tls::for_clients(
       settings, system_cas, settings.loop_count(std::thread::hardware_concurrency()));

@@ -5,11 +5,16 @@
 #include "actors/policy.hpp"
 #include "cluster/peer_tls.hpp"
 
+#include <array>
 #include <memory>
 
 namespace shunt::app {
 
+/// Equal ones are of the same contents. Tells nothing of keys.
+using file_digest = std::array<unsigned char, 32>;
+
 struct start_facts {
+  file_digest files{}; ///< Of all that was read beside the settings: what they name, and the machine's certificates.
   std::shared_ptr<const policy> rules;
   std::shared_ptr<const net::front_tls> status_tls;  ///< Null: the status ports are without TLS.
   std::shared_ptr<const net::front_tls> metrics_tls; ///< Null: so is the port of the metrics.

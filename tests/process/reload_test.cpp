@@ -1,7 +1,9 @@
 // SIGHUP: the file is read again. What begins afterwards follows it, what began before goes on.
+#include "tests/process/harness/environment.hpp"
 #include "tests/process/harness/gate.hpp"
 #include "tests/process/harness/open_connections.hpp"
 #include "tests/process/harness/tls_backend.hpp"
+#include "tests/process/harness/tool.hpp"
 #include "tests/process/reload_fixture.hpp"
 
 #include <gmock/gmock.h>
@@ -220,6 +222,74 @@ TEST_F(Reload, OfTheSameFileChangesNothing) {
   start(tls_front({&certificate("old")}));
   EXPECT_EQ(reread("configuration-reloaded").at("changed"), "");
   EXPECT_EQ(shown_certificate(), "old");
+}
+
+TEST_F(Reload, OfTheSameFileLeavesClientsTheirSessionsAndBackendsTheirConnections) {
+  start(tls_front({&certificate("old")}));
+  const auto host = here().mapped(there);
+  const temporary_directory files;
+  const auto asked = [&](const std::string& version, const std::string& option) {
+    const auto said = run_tool({"openssl", "s_client", version, "-ign_eof", "-connect",
+                                "127.0.0.1:" + std::to_string(under_test().tls_port()), option, files.path_of(version)},
+                               get_request(host, "/", "Connection: close\r\n"));
+    EXPECT_THAT(said.output, HasSubstr("HTTP/1.1 200"));
+    return said.output;
+  };
+  const std::vector<std::string> versions{"-tls1_2", "-tls1_3"};
+  for (const auto& version : versions) {
+    EXPECT_THAT(asked(version, "-sess_out"), HasSubstr("New, TLSv1"));
+    EXPECT_THAT(asked(version, "-sess_in"), HasSubstr("Reused, TLSv1"));
+  }
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(reread("configuration-reloaded").at("changed"), "");
+    for (const auto& version : versions)
+      EXPECT_THAT(asked(version, "-sess_in"), HasSubstr("Reused, TLSv1")) << "after " << i + 1;
+  }
+  EXPECT_EQ(there.connection_count(), 1u);
+
+  reload(tls_front({&certificate("new")}));
+  EXPECT_TRUE(eventually([&] { return shown_certificate() == "new"; }));
+  for (const auto& version : versions)
+    EXPECT_THAT(asked(version, "-sess_in"), HasSubstr("New, TLSv1"));
+}
+
+TEST_F(Reload, TakesCasOfTheMachineThatChangedWhileTheFileDidNot) {
+  const auto old_ca = tls_kit::mint_ca("old-ca"), new_ca = tls_kit::mint_ca("new-ca");
+  const auto own = tls_kit::mint({.common_name = "client", .issuer = &new_ca});
+  const temporary_directory files;
+  write_file(files.path_of("system.pem"), old_ca.pem());
+  const environment_variable where{"SSL_CERT_FILE", files.path_of("system.pem")};
+  start(tls_front({&certificate("old")}, {{"client_cert_validation", "require"},
+                                          {"client_ca_certs", old_ca.pem()},
+                                          {"only_trust_client_ca_certs", false}}));
+  const auto host = here().mapped(there);
+  const auto answers = [&] {
+    try {
+      return tls_client{under_test().tls_port(), {.own = &own}} -> send(get_request(host)).response().status == 200;
+    } catch (const std::exception&) {
+      return false;
+    }
+  };
+  EXPECT_FALSE(answers());
+  write_file(files.path_of("system.pem"), new_ca.pem());
+  EXPECT_EQ(reread("configuration-reloaded").at("changed"), "");
+  EXPECT_TRUE(eventually(answers));
+  write_file(files.path_of("system.pem"), old_ca.pem());
+  reread("configuration-reloaded");
+  EXPECT_TRUE(eventually([&] { return !answers(); }));
+}
+
+TEST_F(Reload, TakesAnErrorPageThatChangedWhileTheFileDidNot) {
+  const temporary_directory files;
+  write_file(files.path_of("page"), "before");
+  start({{"html_error_template_file", files.path_of("page")}});
+  EXPECT_EQ(here().get("unknown.test").body, "before");
+  write_file(files.path_of("page"), "after");
+  EXPECT_EQ(reread("configuration-reloaded").at("changed"), "");
+  EXPECT_TRUE(eventually([&] { return here().get("unknown.test").body == "after"; }));
+  write_file(files.path_of("page"), "{{nonsense");
+  EXPECT_THAT(reread("configuration-refused").at("error").get<std::string>(), HasSubstr("html_error_template_file"));
+  EXPECT_EQ(here().get("unknown.test").body, "after");
 }
 
 TEST_F(Reload, ManyTimesUnderTrafficLosesNoRequest) {

@@ -94,6 +94,13 @@ TEST_F(DebugPort, ChangesTheLogLevel) {
   EXPECT_EQ(set_level("debug", "PUT", "/debug/pprof/").status, 404);
 }
 
+TEST_F(DebugPort, ChangesTheLogLevelUntilTheFileIsReadAgainEvenIfThatIsTheSame) {
+  under.under_test.wait_for_log("debugserver-started");
+  EXPECT_EQ(set_level("error").status, 200);
+  under.under_test.process().signal(SIGHUP);
+  EXPECT_EQ(under.under_test.wait_for_log("configuration-reloaded")["data"]["changed"], "");
+}
+
 /// It takes nobody's password to connect and be silent.
 TEST_F(Status, WhoeverAsksIsAnsweredHoweverManySayNothing) {
   auto& under_test = here().under_test;
