@@ -140,7 +140,7 @@ struct host_digests {
 };
 /// Answered by `slice_told`: hosts that differ; those the asker has come along, unasked.
 struct slice_pull {
-  std::vector<std::uint64_t> hosts{}; ///< `host_hash`.
+  std::vector<std::uint64_t> hosts{}; ///< `host_hash`; what goes beyond `shard_replica::pulled_together` is not told.
 };
 /// To be merged.
 struct slice_told {

@@ -3,13 +3,13 @@
 #include "routing/shard_replica.hpp"
 
 #include <algorithm>
+#include <span>
 
 namespace shunt::routing {
 
 namespace {
 
 constexpr std::size_t compared_together = 16'384; ///< Hosts, about, in one message; the other buckets have their turn later.
-constexpr std::size_t pulled_together = 256;  ///< Hosts of one repair; the rest has its turn a round later.
 constexpr std::size_t asked_together = 2'000; ///< Endpoints whose ages are asked for,
 constexpr std::size_t asked_bytes_max = 512 * 1024; ///< and of what names them: a message may be twice as long.
 constexpr int differing_rounds_max = 3;       ///< Then this copy is in doubt.
@@ -234,6 +234,17 @@ void shard_replica::compare(peer_id from, const host_digests& m, time_point now)
   send(from, slice_told{slice_.tell_hosts(wanted.hosts, now), false});
   pulling_.push_back({from});
   send(from, std::move(wanted));
+}
+
+/// Of no more than anybody asks for who keeps to the rules: a few bytes could name the whole table, and what is told
+/// together is made together, whatever the pace.
+void shard_replica::tell_pulled(peer_id to, const slice_pull& m, time_point now) {
+  if (!holds_) {
+    send(to, slice_told{});
+    return;
+  }
+  const std::span named{m.hosts};
+  send(to, slice_told{slice_.tell_hosts(named.first(std::min(named.size(), pulled_together)), now), true});
 }
 
 void shard_replica::take(const slice_told& m, peer_id from, time_point now) {

@@ -261,12 +261,7 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
       [&](const slice_digest& m) { take(m, from, now); },
       [&](const bucket_digests& m) { compare(from, m); },
       [&](const host_digests& m) { compare(from, m, now); },
-      [&](const slice_pull& m) {
-        if (holds_)
-          send(from, slice_told{slice_.tell_hosts(m.hosts, now), true});
-        else
-          send(from, slice_told{});
-      },
+      [&](const slice_pull& m) { tell_pulled(from, m, now); },
       [&](const slice_told& m) { take(m, from, now); },
       [&](const transfer_pull& m) {
         transfer_piece piece{.cursor = m.cursor, .next = slice::tell_end};

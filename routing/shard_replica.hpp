@@ -52,6 +52,8 @@ struct replica_counters {
 
 class shard_replica {
 public:
+  static constexpr std::size_t pulled_together = 256; ///< Hosts of one repair; the rest has its turn a round later.
+
   shard_replica(table_rules rules, replica_rules how, time_point now);
   shard_replica(const shard_replica&) = delete;
   shard_replica& operator=(const shard_replica&) = delete;
@@ -275,6 +277,7 @@ private:
   void judge(told_digest& told, peer_id from, time_point now);
   void compare(peer_id from, const bucket_digests& m);
   void compare(peer_id from, const host_digests& m, time_point now);
+  void tell_pulled(peer_id to, const slice_pull& m, time_point now);
   void take(const slice_told& m, peer_id from, time_point now);
   void ask_ages(std::vector<endpoint_key> of, time_point now);
   void tell_ages(peer_id to, const ages_asked& m, time_point now);

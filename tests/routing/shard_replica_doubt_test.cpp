@@ -165,6 +165,26 @@ TEST_F(Replicas, CompareHostsInMessagesOfBoundedSize) {
   EXPECT_EQ(told.size(), hosts); // All had their turn.
 }
 
+TEST_F(Replicas, TellOneWhoPullsNoMoreTogetherThanAnyRepairAsksFor) {
+  make(1);
+  constexpr std::size_t more = shard_replica::pulled_together + 50;
+  slice_pull all;
+  for (std::size_t n = 0; n < more; ++n) {
+    const auto host = "h" + std::to_string(n) + ".com";
+    put(0, host, 1);
+    all.hosts.push_back(host_hash(host));
+  }
+  const auto told_for = [&](const slice_pull& asked) {
+    at(0).receive(2, asked, now);
+    const auto said = at(0).take_outgoing();
+    const auto* told = said.size() == 1 ? std::get_if<slice_told>(&said[0].what) : nullptr;
+    return told != nullptr && told->last ? told->hosts.size() : 0;
+  };
+  EXPECT_EQ(told_for(all), shard_replica::pulled_together);
+  all.hosts.resize(shard_replica::pulled_together);
+  EXPECT_EQ(told_for(all), shard_replica::pulled_together);
+}
+
 // -- Nobody hears NATS, and a node starts anew.
 
 TEST_F(Replicas, AskEachOtherHolderInTurnWhileNobodyIsInSync) {
