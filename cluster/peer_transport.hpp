@@ -33,8 +33,9 @@ struct transport_options {
   std::chrono::nanoseconds silence_limit = std::chrono::seconds{5};
   /// That wait to be sent, for each of the two connections of a link.
   std::size_t queue_bytes_max = 32 * 1024 * 1024;
-  /// That were handed over and not let go of, for each link: then nothing is read for a while.
-  std::size_t unconsumed_bytes_max = 8 * 1024 * 1024;
+  /// That were handed over and not let go of, for each of the two connections: then nothing is read from that one for a
+  /// while. So slices that wait to be merged hold up no heartbeat.
+  std::size_t unconsumed_bytes_max = 4 * 1024 * 1024;
   std::size_t strangers_max = 64; ///< Connections that have not said yet who they are.
   std::uint32_t version_lowest = frame_version_lowest;
   std::uint32_t version_highest = frame_version;
@@ -60,7 +61,7 @@ private:
 
   const std::uint64_t number_;
   std::atomic<std::size_t> queued_[2] = {0, 0};
-  std::atomic<std::size_t> unconsumed_{0};
+  std::atomic<std::size_t> unconsumed_[2] = {0, 0};
   std::atomic<bool> overflown_{false};
 };
 using link_ptr = std::shared_ptr<link_handle>;

@@ -104,7 +104,7 @@ net::task<void> transport_core::read_frames(link_owner from, link_lane lane) {
   using std::chrono::nanoseconds;
   const auto wire = from->wires[static_cast<std::size_t>(lane)];
   const auto silence = lane == link_lane::main ? options_.silence_limit : nanoseconds{0};
-  auto& unconsumed = from->handle->unconsumed_;
+  auto& unconsumed = from->handle->unconsumed_[static_cast<std::size_t>(lane)];
   while (!from->closed) {
     wire->receive_within(silence);
     auto frame = co_await next_frame(wire, frame_bytes_max);

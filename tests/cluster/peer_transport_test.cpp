@@ -268,6 +268,23 @@ TEST(PeerTransport, ReadsNoFasterThanWhatArrivedIsLetGoOf) {
   }));
 }
 
+TEST(PeerTransport, ReadsHeartbeatsWhileSlicesAreNotLetGoOf) {
+  transport_options slow;
+  slow.unconsumed_bytes_max = 1024 * 1024;
+  end a{"a"}, b{"b", slow};
+  b.known->hold = true;
+  a.transport->dial(b.address());
+  ASSERT_TRUE(a.links() && b.links());
+  for (int i = 0; i < 40; ++i)
+    ASSERT_TRUE(a.transport->send(a.link(), send_queue::slices, frame_of(std::string(512 * 1024, 'x'))));
+  const auto slices = [&] { return b.record()->with([](auto& r) { return r.slices.size(); }); };
+  ASSERT_TRUE(eventually([&] { return slices() >= slow.unconsumed_bytes_max; }));
+  ASSERT_TRUE(a.transport->send(a.link(), send_queue::heartbeats, frame_of("beat")));
+  ASSERT_TRUE(a.transport->send(a.link(), send_queue::changes, frame_of("change")));
+  EXPECT_TRUE(eventually([&] { return b.record()->with([](auto& r) { return r.main == "beatchange"; }); }));
+  EXPECT_LE(slices(), 2 * slow.unconsumed_bytes_max);
+}
+
 // -- TLS.
 
 struct authority {
