@@ -54,6 +54,11 @@ bool foreign_lists::show(routing::peer_id from, const routing::transfer_piece& t
   });
   if (at == open_.end())
     return false;
+  if (!told.held) { // An empty list would pass for all that there is.
+    at->answer.deliver(caf::make_error(caf::sec::request_receiver_down));
+    open_.erase(at);
+    return true;
+  }
   routing::slice shown{rules};
   at->parts.insert(at->parts.end(), told.hosts.begin(), told.hosts.end());
   for (const auto& host : at->parts)

@@ -275,11 +275,13 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, transfer_pull& m) {
 }
 
 void write_fields(msgpack_writer& out, const transfer_piece& m) {
-  out.array(4);
+  out.array(m.held ? 4 : 5);
   out.put(m.cursor);
   out.put(m.next);
   out.put(m.in_sync);
   write_hosts(out, m.hosts);
+  if (!m.held)
+    out.put(m.held);
 }
 void read_fields(msgpack_reader& in, msgpack_record& fields, transfer_piece& m) {
   if (fields.next())
@@ -290,6 +292,8 @@ void read_fields(msgpack_reader& in, msgpack_record& fields, transfer_piece& m) 
     m.in_sync = in.boolean();
   if (fields.next())
     m.hosts = read_hosts(in);
+  if (fields.next())
+    m.held = in.boolean();
 }
 
 void write_fields(msgpack_writer& out, const ages_asked& m) {

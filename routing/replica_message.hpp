@@ -158,6 +158,8 @@ struct transfer_piece {
   std::uint64_t next = 0;   ///< To ask with next; the same as `slice::walk_end` at the end.
   bool in_sync = false;     ///< Of the holder that tells, at this moment.
   std::vector<told_host> hosts{};
+  /// By whoever tells. Otherwise there is nothing to go by: it says so by `lease_end`, too, but that may come later.
+  bool held = true;
 };
 
 // -- Ageing. Nobody prunes what another holder hears.

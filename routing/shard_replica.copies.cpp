@@ -93,7 +93,7 @@ void shard_replica::take(const transfer_piece& m, peer_id from, time_point now) 
     return;
   merge(m.hosts, from, now);
   counters_.transferred_hosts += m.hosts.size();
-  pull_->from_in_sync = pull_->from_in_sync && m.in_sync;
+  pull_->from_in_sync = pull_->from_in_sync && m.in_sync && m.held;
   pull_->cursor = m.next;
   if (m.next != slice::tell_end) {
     pull_->asked = now;

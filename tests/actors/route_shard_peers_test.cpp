@@ -91,5 +91,23 @@ TEST_F(RouteShardAmongPeers, TakesWhatWaitedAsOfWhenItWasSaid) {
   EXPECT_LT(ages.at("fresh.example"), 2s);
 }
 
+/// It says that it lends nothing any more on another connection, which may come later.
+TEST_F(RouteShardAmongPeers, ListsNothingOfAPeerThatHoldsNoCopyAnyMore) {
+  routing::shard_view view{.held = false};
+  view.others.push_back({.peer = peer, .in_sync = true});
+  tell(shard, shard_view_changed{view});
+  ASSERT_EQ(count<routing::lease_start>(), 1u);
+  const auto listed = [this](const routing::transfer_piece& answer) {
+    auto request = self->request(shard, caf::infinite, list_routes{});
+    run();
+    say(answer);
+    bool is_list = false;
+    request.receive([&](const route_list&) { is_list = true; }, [](const caf::error&) {});
+    return is_list;
+  };
+  EXPECT_FALSE(listed({.next = routing::slice::tell_end, .held = false}));
+  EXPECT_TRUE(listed({.next = routing::slice::tell_end})) << "what it holds is empty";
+}
+
 } // namespace
 } // namespace shunt

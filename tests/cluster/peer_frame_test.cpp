@@ -252,6 +252,9 @@ TEST(PeerFrame, GivesMissingFieldsTheirDefaults) {
   const auto frame = decoded<messages_frame>(packed({5, {{3, 12, json::array()}}}));
   ASSERT_THAT(frame.messages, SizeIs(1));
   EXPECT_TRUE(std::get<routing::slice_told>(frame.messages[0].what).last);
+  const auto piece = decoded<messages_frame>(packed({5, {{3, 14, {1, 2, true, json::array()}}}}));
+  ASSERT_THAT(piece.messages, SizeIs(1));
+  EXPECT_TRUE(std::get<routing::transfer_piece>(piece.messages[0].what).held);
 }
 
 TEST(PeerFrame, CountsMessagesOfAKindThatItDoesNotKnow) {

@@ -192,7 +192,7 @@ public:
       case 11: return slice_pull{many(some_number)};
       case 12: return slice_told{told_hosts(), coin()};
       case 13: return transfer_pull{number()};
-      case 14: return transfer_piece{number(), number(), coin(), told_hosts()};
+      case 14: return transfer_piece{number(), number(), coin(), told_hosts(), coin()};
       case 15: return ages_asked{number(), keys(), many([this] { return coin(); })};
       case 16:
         return ages_told{number(), many([this] { return coin() ? ages_told::never : age(); })};
@@ -281,7 +281,8 @@ struct same_message {
   }
   bool operator()(const routing::transfer_piece& m) const {
     const auto& o = of<routing::transfer_piece>();
-    return m.cursor == o.cursor && m.next == o.next && m.in_sync == o.in_sync && same(m.hosts, o.hosts);
+    return m.cursor == o.cursor && m.next == o.next && m.in_sync == o.in_sync && same(m.hosts, o.hosts)
+           && m.held == o.held;
   }
   bool operator()(const routing::ages_asked& m) const {
     const auto& o = of<routing::ages_asked>();

@@ -395,5 +395,26 @@ TEST_F(Replicas, GiveUpLeasesThatNoLoopWants) {
   EXPECT_EQ(messages, before);
 }
 
+TEST_F(Replicas, TakeNoAnswerOfOneThatHoldsNothingForAllThatThereIs) {
+  make(1, 1);
+  put(0, "a.com", 1);
+  advance(interval + 1s);
+  at(1).receive(1, transfer_pull{0}, now);
+  std::optional<transfer_piece> answer;
+  for (const auto& each : at(1).take_outgoing())
+    if (const auto* piece = std::get_if<transfer_piece>(&each.what))
+      answer = *piece;
+  ASSERT_TRUE(answer);
+  EXPECT_FALSE(answer->held);
+  add(true);
+  at(2).see(view_of(2), now);
+  (void)at(2).take_outgoing(); // Its source ceased to hold it before it read that.
+  at(2).receive(1, *answer, now);
+  EXPECT_FALSE(at(2).has_caught_up());
+  advance(3s);
+  EXPECT_TRUE(at(2).in_sync());
+  EXPECT_EQ(pool(2, "a.com"), "1");
+}
+
 } // namespace
 } // namespace shunt::routing
