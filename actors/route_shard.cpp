@@ -60,6 +60,7 @@ void shard_behaviour::follow(const policy& rules) {
   options_.prune_interval = next.prune_interval;
   options_.suspend_pruning_without_nats = next.suspend_pruning_without_nats;
   options_.register_interval = next.register_interval;
+  options_.return_interval = next.return_interval;
   options_.tombstone_life = next.tombstone_life;
   state().replica->set_rules(options_.rules, replica_rules());
   state().holds->set_limits(next.hold, next.conns_per_endpoint);

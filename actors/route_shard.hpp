@@ -23,6 +23,8 @@ struct route_shard_options {
   std::chrono::nanoseconds prune_interval{0}; ///< 0 = never.
   bool suspend_pruning_without_nats = false;
   std::chrono::nanoseconds register_interval{0}; ///< In which everybody registers again.
+  /// Of a cluster, likewise, after NATS was away from a copy that had heard all before.
+  std::chrono::nanoseconds return_interval = std::chrono::nanoseconds::max();
   routing::hold_limits hold;
   std::size_t conns_per_endpoint = 0; ///< `backends.max_conns`.
   std::shared_ptr<routing::hold_room> room = std::make_shared<routing::hold_room>(); ///< The node's.

@@ -174,6 +174,7 @@ routing::replica_rules shard_behaviour::replica_rules() const {
   return {.clustered = options_.cluster != nullptr,
           .in_sync = options_.in_sync,
           .register_interval = options_.register_interval,
+          .return_interval = options_.return_interval,
           .suspend_pruning_without_nats = options_.suspend_pruning_without_nats,
           .history = {.tombstone_life = options_.tombstone_life}};
 }

@@ -1,4 +1,5 @@
-// What the NATS bus needs to know, in its own terms. The defaults are gorouter's.
+// What the NATS bus needs to know, in its own terms. The defaults are gorouter's, but for how soon a server that was away
+// is found again: until then, and for as long as it takes to hear everybody after it, nothing is denied.
 #pragma once
 
 #include <chrono>
@@ -38,9 +39,9 @@ struct nats_options {
   std::chrono::milliseconds write_timeout{1000};   ///< Without a byte taken; then it is gone.
   int connect_rounds = 3;                          ///< Through all servers, at first.
   std::chrono::milliseconds connect_pause{100};    ///< Between those rounds.
-  std::chrono::milliseconds reconnect_wait{2000};
+  std::chrono::milliseconds reconnect_wait{500}; ///< After all servers were tried; and at most so much more:
   std::chrono::milliseconds reconnect_jitter{100};
-  std::chrono::milliseconds reconnect_jitter_tls{1000};
+  std::chrono::milliseconds reconnect_jitter_tls{300};
   int reconnect_buffer_bytes = 8 * 1024 * 1024; ///< Published while disconnected.
   int pending_messages_max = 131'072;
   int pending_bytes_max = 134'217'728;

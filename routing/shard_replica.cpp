@@ -42,6 +42,7 @@ shard_replica::shard_replica(table_rules rules, replica_rules how, time_point no
 void shard_replica::set_rules(table_rules rules, const replica_rules& how) {
   slice_.set_rules(std::move(rules));
   how_.register_interval = how.register_interval;
+  how_.return_interval = how.return_interval;
   how_.suspend_pruning_without_nats = how.suspend_pruning_without_nats;
   how_.history = how.history;
   if (auto* history = slice_.history())
@@ -72,6 +73,7 @@ const shard_view::holder* shard_replica::holder_in_sync() const {
 
 void shard_replica::nats(bool connected, bool dropped, time_point now) {
   const bool heard_all = hears_nats();
+  misses_outage_alone_ = !dropped && (misses_outage_alone_ || (certain_ && was_certain_));
   nats_drops_ = dropped;
   if (!dropped) {
     if (connected && !heard_all)
@@ -80,7 +82,7 @@ void shard_replica::nats(bool connected, bool dropped, time_point now) {
   }
   if (!nats_connected_)
     refresh_before_pruning_ = true;
-  doubt(now);
+  begin_doubt(now);
   if (heard_all && !hears_nats())
     nats_until_ = now;
   else if (!heard_all && hears_nats())
@@ -93,6 +95,11 @@ void shard_replica::routing_api(bool followed, time_point now) {
 }
 
 void shard_replica::doubt(time_point now) {
+  misses_outage_alone_ = false;
+  begin_doubt(now);
+}
+
+void shard_replica::begin_doubt(time_point now) {
   certain_ = false;
   ++doubts_;
   proven_from_ = now + how_.digest_interval / 2; // What was said before this copy heard all, peers have read by then.
@@ -108,15 +115,20 @@ void shard_replica::note_absence(time_point since, time_point now) {
     slice_.doubt_all();
 }
 
-/// Nobody is heard for certain while NATS is away or loses messages, or the Routing API is away.
+/// Nobody is heard for certain while NATS is away or loses messages, or the Routing API is away. Who begins has to hear
+/// everybody. Who had heard everybody, and pruned nothing since, lacks only what changed while NATS was away: that is
+/// said when those who said it are back themselves, or when they are asked, as they are for every connection.
 void shard_replica::be_certain_in_time(time_point now) {
   certain_at_.reset();
-  if (hears_all())
-    certain_at_ = now + how_.register_interval;
+  if (!hears_all())
+    return;
+  const bool returns = how_.clustered && misses_outage_alone_;
+  certain_at_ = now + (returns ? std::min(how_.return_interval, how_.register_interval) : how_.register_interval);
 }
 
 void shard_replica::be_certain(time_point now) {
   certain_ = was_certain_ = true;
+  misses_outage_alone_ = false;
   certain_at_.reset();
   restored_.clear(); // Nobody could be asked, or somebody told all: what is here stays.
   if (upstream_) {
@@ -316,7 +328,7 @@ void shard_replica::tick(time_point now) {
   wish_in_time(now);
   if (is_certain_at(now)) {
     certain_at_.reset();
-    if (holder_in_sync() == nullptr || transferred_)
+    if (holder_in_sync() == nullptr || transferred_ || misses_outage_alone_) // All else it had before.
       be_certain(now);
     else
       be_certain_in_time(now);

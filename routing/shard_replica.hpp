@@ -35,6 +35,9 @@ struct replica_rules {
   bool clustered = false; ///< If not, nothing of peers, digests and tombstones runs.
   bool in_sync = true;    ///< At the start.
   nanoseconds register_interval{0}; ///< In which everybody registers again, once asked.
+  /// Of a cluster: in which is heard what changed while NATS was away, by a copy that had heard all before. No longer
+  /// than `register_interval` counts.
+  nanoseconds return_interval = nanoseconds::max();
   /// Of a node that is alone; in a cluster nothing is ever pruned without NATS.
   bool suspend_pruning_without_nats = false;
   history_rules history{};
@@ -217,6 +220,7 @@ private:
   bool knows_all() const;
   bool hears_nats() const { return nats_connected_ && !nats_drops_; }
   bool hears_all() const { return hears_nats() && api_followed_; }
+  void begin_doubt(time_point now);
   void be_certain(time_point now);
   void be_certain_in_time(time_point now);
   void wish_in_time(time_point now);
@@ -295,6 +299,7 @@ private:
   // In sync or not.
   bool certain_ = true; ///< As a holder.
   bool was_certain_ = false;
+  bool misses_outage_alone_ = false; ///< It was certain, and nothing but that NATS was away has made it doubt since.
   bool sync_told_ = true;
   bool granted_otherwise_ = false; ///< A grant has said something else meanwhile, of being in sync.
   std::uint64_t doubts_ = 0;

@@ -278,6 +278,7 @@ TEST(RouteShardOptions, FollowTheSettings) {
   EXPECT_TRUE(options.in_sync);
   EXPECT_EQ(options.prune_interval, 7s);
   EXPECT_EQ(options.register_interval, 3s);
+  EXPECT_EQ(options.return_interval, 2s);
   EXPECT_TRUE(options.suspend_pruning_without_nats);
   EXPECT_EQ(options.rules.stale_threshold, 70s);
   EXPECT_EQ(options.rules.sharding, routing::segment_mode::shared_and_segments);

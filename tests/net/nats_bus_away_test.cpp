@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <optional>
 
 namespace shunt::net {
@@ -121,6 +122,12 @@ TEST_F(NatsBusWithoutServer, RefusesOptionsThatCannotWork) {
   options.hosts.clear();
   nats_bus refused{std::move(options), handler, *logged.log};
   EXPECT_THROW(refused.connect(), nats_error);
+}
+
+/// A copy that was in sync before is so again two seconds after that.
+TEST(NatsOptions, SeekAServerThatIsAwaySoOftenThatAClusterIsInSyncWithinThreeSeconds) {
+  const nats_options usual;
+  EXPECT_LE(usual.reconnect_wait + std::max(usual.reconnect_jitter, usual.reconnect_jitter_tls) + 2s, 3s);
 }
 
 } // namespace

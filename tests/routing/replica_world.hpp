@@ -34,7 +34,7 @@ protected:
     see_all();
   }
   void add(bool holds, table_rules rules = {}) {
-    replica_rules how{.clustered = true, .in_sync = false, .register_interval = interval};
+    replica_rules how{.clustered = true, .in_sync = false, .register_interval = interval, .return_interval = returned_after};
     nodes.push_back({std::make_unique<shard_replica>(std::move(rules), how, now), holds});
   }
   shard_replica& at(std::size_t i) { return *nodes[i].replica; }
@@ -146,6 +146,7 @@ protected:
   std::uint64_t digest(std::size_t i) { return at(i).table().history()->digest(); }
 
   time_point now = start;
+  nanoseconds returned_after = interval; ///< `replica_rules::return_interval` of those that are added.
   std::vector<node> nodes;
   std::set<std::pair<std::size_t, std::size_t>> cut;
   bool keep_their_places = false; ///< Holders that are away.

@@ -2,6 +2,7 @@
 #include "tests/routing/replica_world.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <string>
 #include <variant>
@@ -211,6 +212,71 @@ TEST_F(Replicas, WaitForNoneWhoFellSilent) {
   run();
   EXPECT_EQ(answered.erase({0, "a.com"}), 1u);
   EXPECT_EQ(pool(0, "a.com"), "7");
+}
+
+TEST_F(Replicas, AreSureAgainSoonAfterNatsWasAwayFromAllOfThem) {
+  returned_after = 2s;
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  const auto tell_all = [this](bool connected) {
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      at(i).nats(connected, false, now);
+  };
+  for (const auto away : {1s, 30s}) {
+    ASSERT_TRUE(at(0).in_sync() && at(1).in_sync());
+    tell_all(false);
+    advance(away);
+    tell_all(true);
+    advance(500ms);
+    tell_all(false); // Again, before they were sure.
+    tell_all(true);
+    advance(returned_after - 250ms);
+    EXPECT_FALSE(at(0).in_sync() || at(1).in_sync());
+    advance(250ms);
+    EXPECT_TRUE(at(0).in_sync() && at(1).in_sync());
+  }
+}
+
+TEST_F(Replicas, HearEverybodyFirstWhoeverWasNeverSure) {
+  returned_after = 2s;
+  make(2);
+  for (const bool connected : {false, true})
+    for (std::size_t i = 0; i < nodes.size(); ++i)
+      at(i).nats(connected, false, now);
+  advance(interval - 250ms);
+  EXPECT_FALSE(at(0).in_sync() || at(1).in_sync());
+  advance(250ms);
+  EXPECT_TRUE(at(0).in_sync() && at(1).in_sync());
+}
+
+TEST_F(Replicas, HearEverybodyAgainIfMoreThanNatsWasAmiss) {
+  returned_after = 2s;
+  const auto lose_nats = [this] { at(0).nats(false, false, now); };
+  const auto find_nats = [this] { at(0).nats(true, false, now); };
+  const std::vector<std::pair<const char*, std::function<void()>>> troubles{
+    {"messages were dropped", [&] { at(0).nats(true, true, now), find_nats(); }},
+    {"and before it was away", [&] { at(0).nats(true, true, now), lose_nats(), find_nats(); }},
+    {"everybody is asked anew", [&] { lose_nats(), find_nats(), at(0).doubt(now); }},
+    {"the Routing API was away as well",
+     [&] { lose_nats(), at(0).routing_api(false, now), find_nats(), at(0).routing_api(true, now); }},
+    {"the process stood still", [&] {
+       lose_nats();
+       now += 10s;
+       at(0).tick(now);
+       find_nats();
+     }}};
+  for (const auto& [what, happens] : troubles) {
+    nodes.clear();
+    make(1);
+    advance(interval + 1s);
+    ASSERT_TRUE(at(0).in_sync());
+    happens();
+    advance(interval - 250ms);
+    EXPECT_FALSE(at(0).in_sync()) << what;
+    advance(250ms);
+    EXPECT_TRUE(at(0).in_sync()) << what;
+  }
 }
 
 TEST_F(Replicas, HaveCaughtUpWithOneInSyncThoughTheyBeganWithoutNats) {

@@ -10,6 +10,7 @@ using namespace routing;
 namespace {
 
 constexpr auto register_every = 4s;
+constexpr std::size_t answered_in_ms = 1'500; ///< Whoever is asked to register.
 constexpr auto silence_noticed = 6s; ///< Half the stale threshold.
 constexpr auto recovered_in = 5s;
 constexpr std::size_t first_port = 1000;
@@ -24,6 +25,17 @@ void world::emit(std::size_t r) {
     publish(r, false);
   if (!routes_[r].by_api) // The others are listed.
     time_.in(register_every, [this, r] { emit(r); });
+}
+
+/// As `router.start` does: each answers, at its own time.
+void world::ask_apps() {
+  for (std::size_t r = 0; r < routes_.size(); ++r)
+    if (!routes_[r].by_api && !std::exchange(routes_[r].is_asked, true))
+      time_.in(std::chrono::milliseconds{r * 379 % answered_in_ms}, [this, r] {
+        routes_[r].is_asked = false;
+        if (routes_[r].registered)
+          publish(r, false);
+      });
 }
 
 /// Everything about it may change but where it is.
@@ -155,6 +167,8 @@ void world::tell_of_nats(std::size_t i, bool hears) {
   n.members->set_hears_nats(hears);
   for (auto& r : n.replicas)
     r->nats(hears, false, local(i));
+  if (hears)
+    ask_apps();
   settle(i);
 }
 

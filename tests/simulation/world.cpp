@@ -94,7 +94,7 @@ void world::start(std::size_t i) {
   if (!routes_.empty())
     for (std::size_t s = 0; s < history_.shards; ++s) {
       table_rules table{.stale_threshold = has_unlike_thresholds() && i % 2 == 0 ? 24s : 12s};
-      replica_rules how{.clustered = true, .in_sync = false, .register_interval = 5s};
+      replica_rules how{.clustered = true, .in_sync = false, .register_interval = 5s, .return_interval = 2s};
       n.replicas.push_back(std::make_unique<shard_replica>(table, how, local(i)));
       if (!n.has_nats)
         n.replicas.back()->nats(false, false, local(i));

@@ -149,6 +149,7 @@ private:
     nanoseconds published{-1h}; ///< Its latest registration.
     bool by_word = false; ///< Unregistered by a message.
     bool by_api = false;  ///< Told by the Routing API, and not over NATS.
+    bool is_asked = false; ///< To register, and has not answered yet.
     bool has_tls = false; ///< It does not go by age where it was heard.
     std::size_t lives = 1; ///< How often it was created there.
   };
@@ -187,6 +188,7 @@ private:
   void publish_by_api(std::size_t route, bool unregister);
   void hear(std::size_t i, std::size_t route, const routing::endpoint_ptr& what, bool unregister);
   void emit(std::size_t route);
+  void ask_apps();
   void update_nats(std::size_t i);
   void silence_nats(std::size_t i, nanoseconds unnoticed);
   void tell_of_nats(std::size_t i, bool hears);
