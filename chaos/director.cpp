@@ -1,5 +1,7 @@
 #include "chaos/director.hpp"
 
+#include "chaos/served.hpp"
+
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
@@ -95,6 +97,7 @@ void director::perform(const step& todo) {
     case action::await_placement:
     case action::await_order:
     case action::await_snapshots: hold_up(todo); break;
+    case action::ask_all: ask_all(todo); break;
     default: perform_on(choose(todo), todo);
   }
 }
@@ -233,6 +236,33 @@ void director::hold_up(const step& todo) {
       return false;
     return true;
   };
+}
+
+/// Whoever is about to be in order is asked, too. What is in doubt may be asked for again; what is denied is lost.
+void director::ask_all(const step& todo) {
+  is_over_ = [this, todo, begin = clients_.now(), next = nanoseconds{0}]() mutable {
+    const auto now = clients_.now();
+    const bool is_late = now - begin > todo.within;
+    if (now < next || (expects_somebody() && !is_late))
+      return false;
+    next = now + 500ms;
+    const auto answers = world_.ask(in_order(), todo.routes);
+    const auto wrong = expects_somebody() ? "somebody is not ready" : unserved(answers);
+    if (wrong.empty() && !is_late)
+      notes.note(-1, "every node serves all of " + std::to_string(todo.routes.size()) + " routes");
+    else if (is_late || denies(answers))
+      notes.fail(-1, "not all was served within " + seconds_text(todo.within) + ": "
+                       + (wrong.empty() ? "it was later" : wrong));
+    else
+      return false;
+    return true;
+  };
+}
+
+bool director::expects_somebody() const {
+  return std::any_of(nodes_.begin(), nodes_.end(), [](const watched& each) {
+    return each.start_when_down || each.now == state::starting || each.now == state::going_on;
+  });
 }
 
 void director::start(int node) {

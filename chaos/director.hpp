@@ -42,6 +42,8 @@ private:
   void ask_for_change(const step& todo);
   void heed_answer();
   void hold_up(const step& todo);
+  void ask_all(const step& todo);
+  bool expects_somebody() const;
   std::vector<int> in_order() const;
   void start(int node);
   void drain(int node);

@@ -46,6 +46,7 @@ enum class action {
   await_placement,    ///< Each shard has all its holders among the nodes that are in order.
   await_order,        ///< Besides, these hear NATS and say 404 to what nobody mapped.
   await_snapshots,    ///< Each node in order has written its snapshot since this began.
+  ask_all,            ///< Each node in order, when none is about to be, answers 2xx for each of `routes`.
 };
 
 /// Whether a change of routes is sent as a request, which is answered when all nodes route by it.
@@ -61,7 +62,7 @@ struct step {
   std::optional<int>
     node; ///< Absent where the file says `any`: the seed picks one that is in order.
   int instance = -1;
-  std::vector<int> routes; ///< For map and unmap.
+  std::vector<int> routes; ///< For map, unmap and ask_all.
   std::chrono::milliseconds by{0};
   confirmation_wish confirm = confirmation_wish::none; ///< Once confirmed, nothing has to settle.
   bool drained = false; ///< Nor may a request be under way on what was unmapped.

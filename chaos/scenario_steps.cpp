@@ -34,6 +34,7 @@ constexpr std::array actions = {
   std::pair{action::await_placement, "await_placement"},
   std::pair{action::await_order, "await_order"},
   std::pair{action::await_snapshots, "await_snapshots"},
+  std::pair{action::ask_all, "ask_all"},
 };
 
 action action_of(const std::string& text) {
@@ -59,7 +60,8 @@ subject subject_of(action what) {
     case action::await_confirmation:
     case action::await_placement:
     case action::await_order:
-    case action::await_snapshots: return subject::wait;
+    case action::await_snapshots:
+    case action::ask_all: return subject::wait;
     default: return subject::node;
   }
 }
@@ -84,7 +86,7 @@ void check_step(const step& read, bool node_given, const scenario& whole) {
   if ((read.instance >= 0) != (about == subject::routes || about == subject::instance))
     throw scenario_error{name
                          + (read.instance < 0 ? ": needs an instance" : ": concerns no instance")};
-  if (read.routes.empty() == (about == subject::routes))
+  if (read.routes.empty() == (about == subject::routes || read.what == action::ask_all))
     throw scenario_error{name + (read.routes.empty() ? ": needs routes" : ": concerns no routes")};
   if (node_given != (about == subject::node))
     throw scenario_error{name + (node_given ? ": concerns no node" : ": needs a node")};

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <stdexcept>
 
 namespace shunt::chaos {
@@ -38,6 +39,24 @@ int status_at(std::uint16_t port, int route) {
   } catch (const std::exception&) {
     return 0;
   }
+}
+
+/// Up to the first one without an answer.
+std::map<int, int> statuses_at(std::uint16_t port, const std::vector<int>& routes) {
+  std::map<int, int> statuses;
+  std::optional<test::client> asker;
+  for (const int route : routes) {
+    try {
+      if (!asker)
+        asker.emplace(port);
+      statuses[route] = status_of(*asker, route);
+    } catch (const std::exception&) {
+      statuses[route] = 0;
+    }
+    if (statuses[route] == 0)
+      break;
+  }
+  return statuses;
 }
 
 } // namespace
@@ -258,6 +277,13 @@ std::string world::without_snapshot(const std::vector<int>& nodes, std::filesyst
       return "router-" + std::to_string(number) + " has written no snapshot";
   }
   return {};
+}
+
+answers_by_node world::ask(const std::vector<int>& nodes, const std::vector<int>& routes) {
+  answers_by_node all;
+  for (const int number : nodes)
+    all[number] = statuses_at(at(number).port(), routes);
+  return all;
 }
 
 std::string world::out_of_order(const std::vector<int>& nodes) {

@@ -6,6 +6,7 @@
 #include "chaos/node.hpp"
 #include "chaos/relay.hpp"
 #include "chaos/scenario.hpp"
+#include "chaos/served.hpp"
 #include "tests/process/harness/backend.hpp"
 #include "tests/process/harness/nats_server.hpp"
 
@@ -41,6 +42,8 @@ public:
   std::string out_of_place(const std::vector<int>& nodes, bool all_hear_nats = false);
   /// The same; besides, they hear NATS and say 404 to what nobody mapped.
   std::string out_of_order(const std::vector<int>& nodes);
+  /// What these answer to a request for each of the routes. One that does not answer is asked for no more.
+  answers_by_node ask(const std::vector<int>& nodes, const std::vector<int>& routes);
   /// Which of these has written no snapshot since then. Empty: none.
   std::string without_snapshot(const std::vector<int>& nodes, std::filesystem::file_time_type since) const;
 

@@ -158,6 +158,27 @@ TEST(Scenario, RefusesWaitsThatCannotEnd) {
   EXPECT_TRUE(refused("{at: 1s, do: silence_emitter, instance: 0}"));
 }
 
+TEST(Scenario, ReadsWhatEveryNodeIsAskedFor) {
+  const auto read = parse_scenario("s", good + R"(
+routes: 3
+steps:
+  - {at: 1s, do: ask_all, routes: all, within: 2s}
+  - {at: 2s, do: ask_all, routes: [1, 3], within: 4s}
+)");
+  EXPECT_EQ(read.steps[0].what, action::ask_all);
+  EXPECT_EQ(read.steps[0].routes, (std::vector{0, 1, 2}));
+  EXPECT_EQ(read.steps[1].routes, (std::vector{1, 3}));
+  EXPECT_EQ(read.steps[1].within, 4s);
+  const auto refused = [](const std::string& one) {
+    return !refusal_of(good + "steps: [{" + one + "}]").empty();
+  };
+  EXPECT_TRUE(refused("at: 1s, do: ask_all, within: 2s")) << "for what?";
+  EXPECT_TRUE(refused("at: 1s, do: ask_all, routes: all")) << "until when?";
+  EXPECT_TRUE(refused("at: 1s, do: ask_all, routes: all, within: 2s, node: 0"));
+  EXPECT_TRUE(refused("at: 1s, do: ask_all, routes: all, within: 2s, instance: 0"));
+  EXPECT_TRUE(refused("at: 1s, do: await_order, routes: all, within: 2s"));
+}
+
 TEST(Scenario, RefusesLoadsThatMakeNoSense) {
   EXPECT_NE(refusal_of(good + "asked_routes: 31").find("asked_routes"), std::string::npos);
   EXPECT_NE(refusal_of("proves: x\nseconds: 1\nchurn: 5").find("churn: needs spare_routes"),
