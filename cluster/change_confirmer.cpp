@@ -155,9 +155,8 @@ private:
     change.again = true;
     change.round.begin_again();
     ask(change, this_node);
-    for (const auto& peer : state().peers)
-      if (peer.alive)
-        ask(change, peer.id);
+    for (const auto& peer : state().peers) // Who is suspect now is asked as soon as it is alive again.
+      expect(change, peer);
   }
 
   void end(changes::iterator at) const {

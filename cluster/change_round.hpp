@@ -17,7 +17,8 @@ public:
   /// `questions`: how many endpoints each node is asked about.
   explicit change_round(std::size_t questions) : questions_{questions} {}
 
-  /// A node whose word is needed. `reachable`: it is asked; otherwise it may be there, and cannot be.
+  /// A node whose word is needed. `reachable`: it is asked; otherwise it may be there, and cannot be. Said anew in each
+  /// round.
   void expect(routing::peer_id who, std::string name, bool reachable);
   /// Whether it sees the same nodes as the asker. If not, there may be one that nobody asked.
   void sees_alike(routing::peer_id who, bool alike);
@@ -29,7 +30,7 @@ public:
   }
   /// Dead, or gone on purpose: it routes nothing.
   void expect_no_more(routing::peer_id who) { nodes_.erase(who); }
-  /// Everybody is asked once more.
+  /// Everybody is asked once more, and what was heard counts no longer.
   void begin_again();
   void hear(routing::peer_id who, const routing::change_told& told);
 

@@ -50,5 +50,65 @@ TEST_F(ChangeConfirmer, AnswersWhoeverWaitedElsewhereWithinTheSameTime) {
   EXPECT_EQ(counters.pending, 3u);
 }
 
+/// And hears whom of its peers it asks.
+class ChangeConfirmerAmongPeers : public ChangeConfirmer {
+protected:
+  ChangeConfirmerAmongPeers() {
+    const auto outlet = own(system.spawn([this]() -> shard_outlet_actor::behavior_type {
+      return {
+        [this](const to_peer& m) { asked.push_back(m.to); },
+        [](const shard_sync&) {},
+        [](registrations_wished) {},
+      };
+    }));
+    tell(confirmer, confirmer_contacts{{own(test::spawn_recording_shard(system, shard))}, outlet});
+    see_b(true);
+  }
+  void see_b(bool alive) { tell(confirmer, peers_changed{{{.id = b, .name = "b", .alive = alive}}}); }
+  void drained_at(routing::peer_id node) {
+    tell(confirmer, change_answered{node, 0, {.change = 1, .applied = true, .drained = true}});
+  }
+
+  static constexpr routing::peer_id b = 1;
+  std::vector<routing::peer_id> asked;
+};
+
+TEST_F(ChangeConfirmerAmongPeers, AsksEverybodyTwice) {
+  wish("in.1", 0s);
+  EXPECT_THAT(asked, ElementsAre(b));
+  drained_at(b);
+  drained_at(routing::this_node);
+  EXPECT_THAT(asked, ElementsAre(b, b));
+  EXPECT_THAT(answered, IsEmpty());
+  drained_at(routing::this_node);
+  drained_at(b);
+  EXPECT_EQ(counters.confirmed, 1u);
+}
+
+TEST_F(ChangeConfirmerAmongPeers, AsksWhoIsSuspectAsTheSecondRoundBeginsWhenItIsAliveAgain) {
+  wish("in.1", 0s);
+  drained_at(b);
+  see_b(false);
+  drained_at(routing::this_node);
+  EXPECT_THAT(asked, ElementsAre(b)) << "nobody knows whether it is there";
+  drained_at(routing::this_node);
+  EXPECT_THAT(answered, IsEmpty());
+  see_b(true);
+  EXPECT_THAT(asked, ElementsAre(b, b));
+  drained_at(b);
+  EXPECT_THAT(answered, ElementsAre("in.1"));
+  EXPECT_EQ(counters.confirmed, 1u);
+}
+
+TEST_F(ChangeConfirmerAmongPeers, AsksNobodyTwiceInARoundWhoWasSuspectInTheMiddleOfIt) {
+  wish("in.1", 0s);
+  see_b(false);
+  see_b(true);
+  EXPECT_THAT(asked, ElementsAre(b));
+  drained_at(routing::this_node);
+  drained_at(b);
+  EXPECT_THAT(asked, ElementsAre(b, b));
+}
+
 } // namespace
 } // namespace shunt

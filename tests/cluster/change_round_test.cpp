@@ -59,6 +59,23 @@ TEST(ChangeRound, ExpectsNothingOfTheDead) {
   EXPECT_TRUE(round.is_drained());
 }
 
+TEST(ChangeRound, SaysAnewInASecondRoundWhoCanBeAsked) {
+  change_round round{1};
+  round.expect(0, "a", true);
+  round.expect(1, "b", true);
+  round.hear(0, drained);
+  round.hear(1, drained);
+  round.begin_again();
+  round.expect(0, "a", true);
+  round.expect(1, "b", false);
+  EXPECT_TRUE(round.reaches(0));
+  EXPECT_FALSE(round.reaches(1));
+  round.hear(0, drained);
+  EXPECT_FALSE(round.is_over());
+  EXPECT_EQ(round.answer("1"), R"({"change":"1","confirmed":false,"drained":false,"nodes":2,"pending":[)"
+                               R"({"node":"b","reason":"unreachable"}]})");
+}
+
 TEST(ChangeRound, HearsNobodyItDidNotAsk) {
   change_round round{1};
   round.expect(0, "a", true);
