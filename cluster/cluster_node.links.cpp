@@ -64,7 +64,7 @@ void cluster_node_behaviour::link(const greeting& g) const {
 // -- Events.
 
 void cluster_node_behaviour::happen(const dial_failure& failure) const {
-  if (failure.refused == refusal_code::itself) {
+  if (failure.refused == refusal_code::itself && failure.node == self_hello().node) {
     state().book->is_itself(failure.address);
     return;
   }

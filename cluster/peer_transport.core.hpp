@@ -115,7 +115,7 @@ private:
   net::task<std::string> connect_main(link_owner to, host_and_port target);
   net::task<std::string> connect_slices(link_owner to);
   net::task<wire_result<welcome_frame>> ask(link_owner to, net::wire_ptr wire, link_lane lane);
-  std::string objection(net::wire& wire, const routing::node_hello& node) const;
+  std::string objection(net::wire& wire, const std::string& node) const;
   void watch_first(const link_owner& waiting);
   void look_at_first(link& waiting);
   link_owner expected(const hello_frame& hello) const;

@@ -29,10 +29,10 @@ refusal_frame transport_core::refusal(refusal_code code, std::string reason) con
 }
 
 /// What speaks against whoever says that it is `node`; empty: nothing.
-std::string transport_core::objection(net::wire& wire, const routing::node_hello& node) const {
-  if (wire.tls() == nullptr || is_named(wire.tls()->session(), node.node))
+std::string transport_core::objection(net::wire& wire, const std::string& node) const {
+  if (wire.tls() == nullptr || is_named(wire.tls()->session(), node))
     return {};
-  return "the certificate does not name the node " + node.node;
+  return "the certificate does not name the node " + node;
 }
 
 void transport_core::tell_of(const link_owner& greeted) {
@@ -72,7 +72,7 @@ net::task<void> transport_core::greet(net::wire_ptr wire, std::string address) {
   if (error.empty() && hello == nullptr)
     error = "it did not begin with a hello";
   if (error.empty())
-    error = objection(*wire, hello->node);
+    error = objection(*wire, hello->node.node);
   here.known();
   if (!error.empty()) {
     metrics_.strangers.add();
@@ -218,9 +218,12 @@ net::task<wire_result<welcome_frame>> transport_core::ask(link_owner to, net::wi
   if (!heard.value)
     co_return result;
   if (auto* welcome = std::get_if<welcome_frame>(&*heard.value)) {
-    result.error = objection(*wire, welcome->node);
+    result.error = objection(*wire, welcome->node.node);
     result.value = std::move(*welcome);
   } else if (auto* refused = std::get_if<refusal_frame>(&*heard.value)) {
+    result.error = objection(*wire, refused->node);
+    if (!result.error.empty())
+      co_return result; // A stranger's word: it says nothing of that node, nor of this one.
     result.error = refused->node + " refused: " + refused->reason;
     to->refusal = std::move(*refused);
   } else {

@@ -292,6 +292,14 @@ TEST_F(ClusterNode, PassesOverItsOwnAddress) {
   EXPECT_TRUE(a->log.lines("peer-refused-this-node").empty());
 }
 
+TEST_F(ClusterNode, BelievesNobodyElseThatAnAddressIsItsOwn) {
+  cluster::ends::end other{"other"};
+  other.known->refusal = "this is the node itself";
+  other.known->code = cluster::refusal_code::itself;
+  auto a = make("a", {other.address()});
+  EXPECT_TRUE(eventually([&] { return other.known->with([](auto& k) { return k.greetings.size(); }) >= 2; }));
+}
+
 TEST_F(ClusterNode, LinksEachPairOfNodesOnce) {
   auto a = make("a");
   auto b = make("b", {a->address});

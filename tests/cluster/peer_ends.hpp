@@ -77,7 +77,7 @@ struct judge final : transport_listener {
     const std::lock_guard lock{mutex};
     greetings.push_back(heard);
     if (!refusal.empty()) {
-      transport->refuse(heard.link, refusal_code::unfit, refusal);
+      transport->refuse(heard.link, code, refusal);
       return;
     }
     auto& record = records.emplace_back(std::make_shared<link_record>());
@@ -102,6 +102,7 @@ struct judge final : transport_listener {
   std::mutex mutex;
   peer_transport* transport = nullptr;
   std::string refusal;
+  refusal_code code = refusal_code::unfit; ///< Of that refusal.
   bool hold = false;
   std::vector<greeting> greetings;
   std::vector<std::shared_ptr<link_record>> records;

@@ -326,6 +326,32 @@ TEST(PeerTransport, RefusesANodeWhoseCertificateHasAnotherName) {
   EXPECT_THAT(b.failure().reason, HasSubstr("does not name the node a"));
 }
 
+TEST(PeerTransport, BelievesNoRefusalInTheNameOfANodeThatTheCertificateDoesNotHave) {
+  const authority by;
+  end a{"a", with(by.tls_for("a"))}, b{"b", with(by.tls_for("impostor"))};
+  b.known->refusal = "the two nodes are linked already";
+  for (const auto code : {refusal_code::duplicate, refusal_code::itself, refusal_code::busy}) {
+    b.known->with([&](auto& k) { k.code = code; });
+    a.transport->dial(b.address());
+    const auto failure = a.failure();
+    EXPECT_EQ(failure.refused, std::nullopt);
+    EXPECT_EQ(failure.node, "");
+    EXPECT_THAT(failure.reason, HasSubstr("does not name the node b"));
+    a.known->with([](auto& k) { k.failures.clear(); });
+  }
+}
+
+TEST(PeerTransport, BelievesARefusalOfTheNodeThatTheCertificateNames) {
+  const authority by;
+  end a{"a", with(by.tls_for("a"))}, b{"b", with(by.tls_for("b"))};
+  b.known->refusal = "the two nodes are linked already";
+  b.known->code = refusal_code::duplicate;
+  a.transport->dial(b.address());
+  const auto failure = a.failure();
+  EXPECT_EQ(failure.refused, refusal_code::duplicate);
+  EXPECT_EQ(failure.node, "b");
+}
+
 TEST(PeerTransport, RefusesACertificateOfAnotherCa) {
   const authority by;
   const auto own = mint({.common_name = "a", .issuer = &by.other_ca});
