@@ -33,8 +33,9 @@ public:
     wait,      ///< It takes the place of another, when that one has ended.
     duplicate, ///< The other stays.
   };
-  /// Of two links between the same two nodes, the one that the node with the smaller name opened stays; of two
-  /// that the same node opened, the first, as long as it works. Both sides decide alike.
+  /// Of two links between the same two nodes, one that is open stays as long as it works, and whoever is connected to
+  /// says so. Of two that both began, the one that the node with the smaller name opens stays; of two that the same
+  /// node opened, the first. Both sides decide alike.
   verdict judge(const greeting& met, routing::time_point now) const;
 
   void add(routing::peer_id peer, linked_peer link) { links_.insert_or_assign(peer, std::move(link)); }
