@@ -39,6 +39,7 @@ void cluster_node_behaviour::start(const start_cluster& m) const {
   how.silence_limit = options_->rules.remove_after;
   how.queue_bytes_max = options_->queue_bytes_max;
   how.version_highest = options_->frame_version;
+  how.name_servers = options_->name_servers;
   s.transport =
     std::make_shared<peer_transport>(how, transport_listener_for(handle()), metrics_);
   for (std::size_t shard = 0; shard < s.shards.size(); ++shard)
@@ -144,8 +145,8 @@ void cluster_node_behaviour::tend() const {
   s.members->tick(now());
   note_leases();
   tell_counts();
-  for (auto& address : s.book->due(now(), [&](const std::string& name) { return s.links->find(name) != nullptr; }))
-    s.transport->dial(std::move(address));
+  for (auto& each : s.book->due(now(), [&](const std::string& name) { return s.links->find(name) != nullptr; }))
+    s.transport->dial(std::move(each.address), each.turn);
   if (options_->beacon && !s.leaving && now() >= s.next_beacon) {
     s.next_beacon = now() + options_->beacon_interval;
     options_->beacon(self_hello().address);

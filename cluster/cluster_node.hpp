@@ -25,7 +25,8 @@ struct cluster_node_options {
   routing::node_hello hello;
   std::string listen_address = "127.0.0.1"; ///< An IP literal.
   std::uint16_t listen_port = 0;            ///< 0: any.
-  std::vector<std::string> peers; ///< "host:port"; this node may be among them.
+  std::vector<std::string> peers; ///< "host:port"; this node may be among them, and a name may stand for several.
+  std::string name_servers;       ///< That know them, "ip:port", comma between; empty: the system's.
   std::shared_ptr<const cluster::peer_tls> tls; ///< Null: loopback only.
   routing::nanoseconds heartbeat_interval{0}; ///< 0: four in each `suspect_after`.
   cluster::dial_delays delays;

@@ -26,7 +26,7 @@ void cluster_node_behaviour::happen(const greeting& g) const {
   if (g.node.node == self_hello().node && g.node.incarnation == self_hello().incarnation) {
     state().transport->refuse(g.link, refusal_code::itself, "this is the node itself");
     if (g.dialled)
-      state().book->is_itself(g.address);
+      state().book->is_itself(g.address, now());
     return;
   }
   switch (state().links->judge(g, now())) {
@@ -65,12 +65,14 @@ void cluster_node_behaviour::link(const greeting& g) const {
 
 void cluster_node_behaviour::happen(const dial_failure& failure) const {
   if (failure.refused == refusal_code::itself && failure.node == self_hello().node) {
-    state().book->is_itself(failure.address);
+    state().book->is_itself(failure.address, now());
     return;
   }
   state().book->failed(failure.address, failure.node, now());
   if (failure.refused == refusal_code::duplicate || failure.refused == refusal_code::busy)
     return;
+  if (!failure.refused && state().links->find(state().book->node_at(failure.address)))
+    return; // It was only looked whether there are others by that name.
   const bool by_a_node = failure.refused.has_value();
   if (const auto suppressed = state().lines.admit())
     log_->write(by_a_node ? net::log_level::error : net::log_level::warn, cluster_log_source,

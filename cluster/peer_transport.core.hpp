@@ -33,7 +33,7 @@ public:
 
   // -- Any thread.
 
-  std::uint64_t dial(std::string address);
+  std::uint64_t dial(std::string address, std::size_t turn);
   void accept(const link_ptr& link, std::shared_ptr<link_listener> listener);
   void refuse(const link_ptr& link, refusal_code code, std::string reason);
   bool send(const link_ptr& link, send_queue queue, std::string frame);
@@ -57,6 +57,7 @@ private:
     transport_core& owner;
     net::deadline limit; ///< Of the handshake.
     bool dialled = false;
+    std::size_t turn = 0;  ///< Which address of a name is tried first.
     bool greeted = false;  ///< The listener was asked.
     bool accepted = false; ///< And said yes.
     bool open = false;

@@ -1,5 +1,7 @@
 #include "cluster/peer_transport.core.hpp"
 
+#include "net/name_resolver.hpp"
+
 #include <charconv>
 #include <limits>
 
@@ -22,8 +24,8 @@ peer_transport::~peer_transport() = default;
 void peer_transport::stop() {
   core_->stop();
 }
-std::uint64_t peer_transport::dial(std::string address) {
-  return core_->dial(std::move(address));
+std::uint64_t peer_transport::dial(std::string address, std::size_t turn) {
+  return core_->dial(std::move(address), turn);
 }
 void peer_transport::accept(const link_ptr& link, std::shared_ptr<link_listener> listener) {
   core_->accept(link, std::move(listener));
@@ -68,6 +70,8 @@ transport_core::transport_core(transport_options options, std::shared_ptr<transp
     acceptor_ = std::make_unique<net::listener>(
       loop_, options_.listening_socket, [this](int descriptor) { take(descriptor); },
       [](net::error_code) {}); // Out of descriptors: it tries again by itself.
+  if (!options_.name_servers.empty())
+    loop_.names().ask(options_.name_servers);
   loop_.start();
   if (acceptor_)
     loop_.post([this] { acceptor_->open(); });
@@ -103,13 +107,14 @@ void transport_core::close_all() {
 
 // -- From any thread.
 
-std::uint64_t transport_core::dial(std::string address) {
+std::uint64_t transport_core::dial(std::string address, std::size_t turn) {
   const auto number = ++numbers_;
-  loop_.post([this, number, address = std::move(address)]() mutable {
+  loop_.post([this, number, turn, address = std::move(address)]() mutable {
     if (stopping_)
       return;
     const auto made = make_link(number, std::move(address));
     made->dialled = true;
+    made->turn = turn;
     run(connect(made), [this, number] { close_link(number, "out of memory"); });
   });
   return number;

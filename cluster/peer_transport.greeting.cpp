@@ -21,7 +21,7 @@ constexpr auto unanswered = "the connection ended before it was answered";
 } // namespace
 
 wire_options transport_core::options_of_wire() const {
-  return {options_.tls, options_.greeting_limit, options_.silence_limit};
+  return {options_.tls, options_.greeting_limit, options_.silence_limit, 0};
 }
 
 refusal_frame transport_core::refusal(refusal_code code, std::string reason) const {
@@ -233,7 +233,9 @@ net::task<wire_result<welcome_frame>> transport_core::ask(link_owner to, net::wi
 }
 
 net::task<std::string> transport_core::connect_main(link_owner to, host_and_port target) {
-  auto connected = co_await connect_wire(loop_, target.host, target.port, options_of_wire());
+  auto options = options_of_wire();
+  options.turn = to->turn;
+  auto connected = co_await connect_wire(loop_, target.host, target.port, std::move(options));
   if (!connected.value)
     co_return connected.error;
   const auto wire = *connected.value;

@@ -39,6 +39,7 @@ struct transport_options {
   std::size_t strangers_max = 64; ///< Connections that have not said yet who they are.
   std::uint32_t version_lowest = frame_version_lowest;
   std::uint32_t version_highest = frame_version;
+  std::string name_servers; ///< "ip:port", comma between; empty: the system's.
 };
 
 /// Which frames go first. Heartbeats and changes share a connection.
@@ -129,8 +130,9 @@ public:
 
   // -- Any thread.
 
-  /// Connects to `address` ("host:port", IPv6 in brackets). Comes to `on_greeting` or `on_dial_failed`.
-  std::uint64_t dial(std::string address);
+  /// Connects to `address` ("host:port", IPv6 in brackets). Comes to `on_greeting` or `on_dial_failed`. `turn`: which
+  /// address of a name is tried first (net/dial.hpp).
+  std::uint64_t dial(std::string address, std::size_t turn = 0);
   /// The link goes on, and `listener` hears of it.
   void accept(const link_ptr& link, std::shared_ptr<link_listener> listener);
   void refuse(const link_ptr& link, refusal_code code, std::string reason);

@@ -72,7 +72,7 @@ net::task<wire_result<net::wire_ptr>> connect_wire(net::event_loop& loop, std::s
     result.error = not_without_tls;
     co_return result;
   }
-  const net::dial_options dial{options.limit, keep_alive_interval};
+  const net::dial_options dial{options.limit, keep_alive_interval, nullptr, options.turn};
   auto dialled = co_await net::dial(loop, host, port, dial);
   if (!dialled.connection) {
     result.error = net::describe(dialled, host, host + ":" + std::to_string(port));

@@ -27,6 +27,7 @@ struct wire_options {
   std::shared_ptr<const peer_tls> tls; ///< Null: loopback only.
   std::chrono::nanoseconds limit{0};   ///< For connecting, and again for the handshake.
   std::chrono::nanoseconds stall_limit{0};
+  std::size_t turn = 0; ///< Which address of a name is tried first (net/dial.hpp).
 };
 
 /// Connects, with TLS if there is any.

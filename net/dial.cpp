@@ -80,6 +80,10 @@ task<dial_result> dial(event_loop& loop, std::string host, std::uint16_t port,
                      }) > 0 && peers.empty();
   if (result.refused)
     result.code = asio::error::access_denied;
+  if (options.turn > 0 && peers.size() > 1) {
+    std::sort(peers.begin(), peers.end()); // Name servers turn them about themselves.
+    std::rotate(peers.begin(), peers.begin() + static_cast<std::ptrdiff_t>(options.turn % peers.size()), peers.end());
+  }
   for (std::size_t i = 0; i < peers.size(); ++i) {
     const auto began = clock::now();
     auto share = options;

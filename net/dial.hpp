@@ -7,6 +7,7 @@
 #include "net/wire.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -16,6 +17,8 @@ struct dial_options {
   std::chrono::nanoseconds timeout;              ///< For all of it; 0 = none.
   std::chrono::nanoseconds keep_alive_interval;  ///< Between TCP keep-alive probes; 0 = no probes.
   const address_prefixes* refused = nullptr; ///< Not connected to, whatever name led there; null = none.
+  /// Of several addresses of a name another is tried first in each turn, so that in time each is; 0 = the best one.
+  std::size_t turn = 0;
 };
 
 struct dial_result {

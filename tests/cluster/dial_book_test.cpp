@@ -12,7 +12,12 @@ using testing::IsEmpty;
 
 struct DialBook : testing::Test {
   std::vector<std::string> due() {
-    return book.due(now, [this](const std::string& node) { return node == linked; });
+    std::vector<std::string> addresses;
+    for (auto& each : book.due(now, [this](const std::string& node) { return node == linked; })) {
+      addresses.push_back(each.address);
+      turn = each.turn;
+    }
+    return addresses;
   }
   /// Until it is due again.
   std::chrono::milliseconds waits() {
@@ -24,7 +29,8 @@ struct DialBook : testing::Test {
 
   routing::time_point now{1h};
   std::string linked;
-  dial_book book{{100ms, 1s}, 7};
+  std::size_t turn = 0; ///< Of the last that was due.
+  dial_book book{{100ms, 1s, 20s}, 7};
 };
 
 TEST_F(DialBook, NamesEachAddressOnceUntilItsAttemptIsOver) {
@@ -48,9 +54,9 @@ TEST_F(DialBook, WaitsLongerAfterEachFailureAndNeverQuiteAsLong) {
 }
 
 TEST_F(DialBook, LeavesThoseAloneThatAreLinked) {
-  book.add("a:1", true);
+  book.add("10.0.0.1:1", true);
   due();
-  book.linked("a:1", "node-a");
+  book.linked("10.0.0.1:1", "node-a");
   linked = "node-a";
   EXPECT_THAT(due(), IsEmpty());
   linked.clear();
@@ -60,21 +66,80 @@ TEST_F(DialBook, LeavesThoseAloneThatAreLinked) {
 }
 
 TEST_F(DialBook, LeavesANodeAloneThatSaidThatItIsLinked) {
-  book.add("a:1", true);
+  book.add("10.0.0.1:1", true);
   due();
   linked = "node-a";
-  book.failed("a:1", "node-a", now);
+  book.failed("10.0.0.1:1", "node-a", now);
   now += 1h;
   EXPECT_THAT(due(), IsEmpty());
 }
 
 TEST_F(DialBook, NeverConnectsToItselfAgain) {
-  book.add("me:1", true);
+  for (const auto* me : {"10.0.0.1:1", "[fd00::1]:1"}) {
+    book.add(me, true);
+    EXPECT_THAT(due(), ElementsAre(me));
+    book.is_itself(me, now);
+    now += 1h;
+    EXPECT_THAT(due(), IsEmpty());
+  }
+  book.add("found:1", false); // Whoever says that it is there means itself.
   due();
-  book.is_itself("me:1");
-  book.failed("me:1", "", now);
+  book.is_itself("found:1", now);
   now += 1h;
   EXPECT_THAT(due(), IsEmpty());
+}
+
+TEST_F(DialBook, ConnectsToTheNextAddressOfANameThatIsItsOwn) {
+  book.add("all:1", true);
+  due();
+  EXPECT_EQ(turn, 0u);
+  auto longest = 0ms;
+  for (std::size_t i = 1; i <= 20; ++i) {
+    book.is_itself("all:1", now);
+    longest = waits();
+    EXPECT_LE(longest, std::min(100ms * (1 << std::min<std::size_t>(i - 1, 8)), 20'000ms) * 5 / 4 + 1ms);
+    EXPECT_EQ(turn, i);
+  }
+  EXPECT_GE(longest, 15s) << "perhaps it is its name alone";
+}
+
+TEST_F(DialBook, LooksNowAndThenWhetherANameStandsForOthersToo) {
+  linked = "node-a";
+  book.add("all:1", true);
+  book.add("10.0.0.1:1", true);
+  ASSERT_THAT(due(), ElementsAre("all:1", "10.0.0.1:1"));
+  book.linked("all:1", "node-a");
+  book.leads_to("10.0.0.1:1", "node-a");
+  book.failed("10.0.0.1:1", "node-a", now);
+  for (std::size_t i = 1; i <= 5; ++i) {
+    const auto waited = waits();
+    EXPECT_GE(waited, 15s);
+    EXPECT_LE(waited, 25s + 1ms);
+    EXPECT_EQ(turn, i) << "each time another address";
+    book.failed("all:1", i % 2 == 0 ? "node-a" : "", now);
+    EXPECT_EQ(book.node_at("all:1"), "node-a");
+  }
+  book.lost("node-a", now);
+  linked.clear();
+  now += 1s;
+  EXPECT_THAT(due(), ElementsAre("all:1", "10.0.0.1:1")) << "and at once when its node is gone";
+}
+
+TEST_F(DialBook, LooksAtManyNamesNoMoreThanFiveTimesASecond) {
+  constexpr std::size_t names = 1000;
+  linked = "node-a";
+  for (std::size_t i = 0; i < names; ++i)
+    book.add("name-" + std::to_string(i) + ":1", true);
+  for (const auto& each : due())
+    book.linked(each, "node-a");
+  std::size_t looks = 0;
+  for (const auto end = now + 1000s; now < end; now += 1s)
+    for (const auto& each : due()) {
+      ++looks;
+      book.failed(each, "node-a", now);
+    }
+  EXPECT_LE(looks, 5500u);
+  EXPECT_GE(looks, 4000u);
 }
 
 TEST_F(DialBook, ForgetsWhatWasOnlyFoundAndNeverAnswers) {
@@ -89,17 +154,17 @@ TEST_F(DialBook, ForgetsWhatWasOnlyFoundAndNeverAnswers) {
 }
 
 TEST_F(DialBook, DoesNotDialWhoseOwnConnectionIsThere) {
-  book.add("a:1", true);
-  ASSERT_THAT(due(), ElementsAre("a:1"));
-  book.failed("a:1", "", now); // Nobody listened yet,
+  book.add("10.0.0.1:1", true);
+  ASSERT_THAT(due(), ElementsAre("10.0.0.1:1"));
+  book.failed("10.0.0.1:1", "", now); // Nobody listened yet,
   now += 10s;
   linked = "node-a"; // then it connected itself.
-  book.leads_to("a:1", "node-a");
+  book.leads_to("10.0.0.1:1", "node-a");
   EXPECT_THAT(due(), IsEmpty());
   linked.clear();
   book.lost("node-a", now);
   now += 10s;
-  EXPECT_THAT(due(), ElementsAre("a:1"));
+  EXPECT_THAT(due(), ElementsAre("10.0.0.1:1"));
 }
 
 TEST_F(DialBook, KeepsOnlySoManyAddresses) {

@@ -1,6 +1,8 @@
 // Dialling backends: literals and names, refusals and deadlines, and the words for each.
 #include "net/dial.hpp"
 
+#include "net/name_resolver.hpp"
+#include "tests/net/dns_zone.hpp"
 #include "tests/net/loop_fixture.hpp"
 
 #include <vector>
@@ -59,6 +61,24 @@ TEST_F(Dial, ConnectsToAName) {
   ASSERT_NE(dialled.connection, nullptr) << dialled.code.message();
   EXPECT_GE(dialled.resolve_time, 0ns);
   EXPECT_GT(dialled.connect_time, 0ns);
+}
+
+TEST_F(Dial, TriesAnotherAddressOfANameFirstInEachTurn) {
+  dns_zone names{loop};
+  names.hosts = {{"all.test", {"127.0.0.4", "127.0.0.2", "127.0.0.3"}}};
+  loop.names().ask(names.address());
+  auto second = listen(asio::ip::make_address("127.0.0.2"));
+  const auto port = second.local_endpoint().port();
+  acceptor third{loop.get_executor(), tcp::endpoint{asio::ip::make_address("127.0.0.3"), port}};
+  const auto reached_in = [&](std::size_t turn) {
+    const auto dialled = to("all.test", port, {10s, 0s, nullptr, turn});
+    return dialled.connection ? dialled.connection->socket().remote_endpoint().address().to_string() : "";
+  };
+  for (std::size_t turn = 1; turn < 10; ++turn) {
+    std::rotate(names.hosts["all.test"].begin(), names.hosts["all.test"].begin() + 1, names.hosts["all.test"].end());
+    EXPECT_EQ(reached_in(turn), turn % 3 == 1 ? "127.0.0.3" : "127.0.0.2") << "where nobody listens at 127.0.0.4";
+  }
+  EXPECT_NE(reached_in(0), "");
 }
 
 TEST_F(Dial, IsRefusedWhereNobodyListens) {

@@ -1,74 +1,20 @@
 // Asking name servers: what they say, that one which is silent stops nobody else, and that nothing waits for it.
 #include "net/name_resolver.hpp"
 
+#include "tests/net/dns_zone.hpp"
 #include "tests/net/loop_fixture.hpp"
 
-#include <boost/asio/ip/udp.hpp>
-
-#include <map>
 #include <vector>
 
 namespace shunt::net {
 namespace {
 
-using asio::ip::udp;
 using answer = name_resolver::answer;
-
-/// A DNS server for one zone (RFC 1035): names with an address, and silence for all whose name begins with `slow`.
-class zone {
-public:
-  explicit zone(event_loop& loop) : socket_{loop.context(), udp::endpoint{asio::ip::address_v4::loopback(), 0}} {
-    receive();
-  }
-  std::string address() const { return "127.0.0.1:" + std::to_string(socket_.local_endpoint().port()); }
-
-  bool silent = true;
-  std::map<std::string, std::array<char, 4>> hosts;
-  std::map<std::string, int> asked; ///< For IPv4 addresses.
-
-private:
-  void receive() {
-    socket_.async_receive_from(asio::buffer(bytes_), from_, [this](error_code failed, std::size_t count) {
-      if (failed)
-        return;
-      reply({bytes_.data(), count});
-      receive();
-    });
-  }
-  void reply(std::string_view query) {
-    std::string name;
-    std::size_t at = 12; // Behind the header: one question.
-    while (query[at] != 0) {
-      name += (name.empty() ? "" : ".") + std::string{query.substr(at + 1, static_cast<unsigned char>(query[at]))};
-      at += 1 + static_cast<unsigned char>(query[at]);
-    }
-    const auto question_end = at + 5;
-    const bool for_ipv4 = query[at + 2] == 1;
-    asked[name] += for_ipv4;
-    if (silent && name.starts_with("slow"))
-      return;
-    const auto host = hosts.find(name);
-    const bool found = host != hosts.end();
-    const bool told = found && for_ipv4;
-    std::string out{query.substr(0, 2)};
-    out += {'\x81', found ? '\x80' : '\x83', 0, 1, 0, static_cast<char>(told), 0, 0, 0, 0};
-    out += query.substr(12, question_end - 12);
-    if (told) {
-      out += {'\xc0', 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4};
-      out.append(host->second.data(), 4);
-    }
-    socket_.send_to(asio::buffer(out), from_);
-  }
-
-  udp::socket socket_;
-  udp::endpoint from_;
-  std::array<char, 512> bytes_;
-};
 
 class NameResolver : public loop_fixture {
 protected:
   NameResolver() {
-    there.hosts = {{"one.test", {127, 0, 0, 1}}, {"two.test", {127, 0, 0, 2}}};
+    there.hosts = {{"one.test", {"127.0.0.1"}}, {"two.test", {"127.0.0.2"}}};
     loop.names().ask(there.address());
   }
   static task<answer> find(event_loop& loop, std::string host, std::chrono::nanoseconds timeout) {
@@ -91,7 +37,7 @@ protected:
     return all;
   }
 
-  zone there{loop};
+  dns_zone there{loop};
 };
 
 TEST_F(NameResolver, FindsAddresses) {
@@ -145,9 +91,9 @@ TEST_F(NameResolver, AsksOnceForAllWhoWait) {
 TEST_F(NameResolver, AsksNewServersAtOnceWhileTheOldOnesAreSilent) {
   const auto waiting = look_for("slow.test");
   EXPECT_TRUE(drive_until([&] { return there.asked["slow.test"] == 1; }));
-  zone other{loop};
+  dns_zone other{loop};
   other.silent = false;
-  other.hosts = {{"slow.test", {127, 0, 0, 3}}};
+  other.hosts = {{"slow.test", {"127.0.0.3"}}};
   loop.names().ask(other.address());
   EXPECT_EQ(finished(look_for("slow.test")).addresses.at(0).to_string(), "127.0.0.3");
   EXPECT_FALSE(waiting.done());
@@ -159,7 +105,7 @@ TEST_F(NameResolver, AsksAnewForWhoComesLaterThanTheSilence) {
   const auto waiting = look_for("slow.test");
   const auto began = std::chrono::steady_clock::now(); // Not before the resolver's own clock says so.
   EXPECT_TRUE(drive_until([&] { return there.asked["slow.test"] == 1; }));
-  there.hosts["slow.test"] = {127, 0, 0, 4};
+  there.hosts["slow.test"] = {"127.0.0.4"};
   there.silent = false;
   EXPECT_TRUE(drive_until([&] { return std::chrono::steady_clock::now() - began > 1s; }));
   EXPECT_EQ(finished(look_for("slow.test")).addresses.size(), 1u);
