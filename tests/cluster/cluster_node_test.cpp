@@ -174,6 +174,19 @@ TEST_F(ClusterNode, RefusesANodeOfAnotherCluster) {
   EXPECT_THAT(b->log.lines("peer-refused-this-node")[0].dump(), HasSubstr("cluster.name"));
 }
 
+TEST_F(ClusterNode, LinksToANodeWithOtherThresholdsAndSaysSo) {
+  auto a = make("a");
+  cluster_node_options other;
+  other.rules.rebalance_after = 90s;
+  auto b = make("b", {a->address}, other);
+  ASSERT_TRUE(a->sees("b") && b->sees("a"));
+  ASSERT_TRUE(a->log.await("peer-differs") && b->log.await("peer-differs"));
+  const auto warning = "cluster.rebalance_after is 90000ms there and 60000ms here: set the same on all nodes";
+  EXPECT_THAT(a->log.lines("peer-differs")[0].dump(), HasSubstr(warning));
+  EXPECT_EQ(a->status().nodes.at(0).warning, warning);
+  EXPECT_THAT(b->status().nodes.at(0).warning, HasSubstr("60000ms there and 90000ms here"));
+}
+
 TEST_F(ClusterNode, PassesOverItsOwnAddress) {
   auto a = make("a");
   caf::anon_send(a->actor, peers_found{{a->address}});

@@ -110,15 +110,15 @@ struct judge final : transport_listener {
   std::vector<std::string> strangers;
 };
 
-/// One end of links.
+/// One end of links. `host`: where it listens.
 struct end {
-  explicit end(const std::string& name, transport_options options = {}) {
+  explicit end(const std::string& name, transport_options options = {}, const std::string& host = "127.0.0.1") {
     options.self = node_called(name);
     if (options.silence_limit == transport_options{}.silence_limit) // These ends say nothing by themselves.
       options.silence_limit = test::slowed(60s);
     if (options.greeting_limit == transport_options{}.greeting_limit)
       options.greeting_limit = test::slowed(20s);
-    options.listening_socket = net::open_listening_socket("127.0.0.1", 0);
+    options.listening_socket = net::open_listening_socket(host, 0);
     port = net::port_of(options.listening_socket);
     const std::lock_guard lock{known->mutex}; // Until it knows the transport.
     transport = std::make_unique<peer_transport>(options, known, counted);
@@ -161,11 +161,11 @@ inline std::string frame_of(std::string payload) {
 /// A socket without manners.
 class stranger {
 public:
-  explicit stranger(std::uint16_t port) : fd_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+  explicit stranger(std::uint16_t port, std::uint32_t host = INADDR_LOOPBACK) : fd_{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
     sockaddr_in where{};
     where.sin_family = AF_INET;
     where.sin_port = htons(port);
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    where.sin_addr.s_addr = htonl(host);
     if (::connect(fd_, reinterpret_cast<const sockaddr*>(&where), sizeof where) != 0)
       throw std::runtime_error{"cannot connect"};
     const timeval patience{10 * test::slowness(), 0};

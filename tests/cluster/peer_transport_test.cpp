@@ -404,6 +404,32 @@ TEST(PeerTransport, ConnectsToNobodyFarAwayWithoutTls) {
   EXPECT_THAT(a.failure().reason, HasSubstr("loopback only"));
 }
 
+/// Of this machine, where it is not loopback; 0: it has none.
+std::uint32_t far_address() {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_port = htons(9);
+  where.sin_addr.s_addr = htonl(0xc6336401); // RFC 5737: nobody. Nothing is sent there.
+  socklen_t size = sizeof where;
+  const bool found = ::connect(fd, reinterpret_cast<const sockaddr*>(&where), size) == 0
+                     && ::getsockname(fd, reinterpret_cast<sockaddr*>(&where), &size) == 0;
+  ::close(fd);
+  return found ? ntohl(where.sin_addr.s_addr) : 0;
+}
+
+TEST(PeerTransport, LetsNobodyInFromFarAwayWithoutTls) {
+  const auto host = far_address();
+  if (host == 0)
+    GTEST_SKIP() << "only loopback here";
+  end a{"a", {}, "0.0.0.0"};
+  stranger far{a.port, host};
+  EXPECT_TRUE(far.ended());
+  EXPECT_THAT(a.stranger(), HasSubstr("loopback only"));
+  EXPECT_EQ(a.metrics.strangers.value(), 1);
+  EXPECT_TRUE(a.known->with([](auto& k) { return k.greetings.empty(); }));
+}
+
 TEST(PeerTransport, SaysWhichTlsFileIsAtFault) {
   const authority by;
   const auto own = mint({.common_name = "a", .issuer = &by.ca});
