@@ -247,6 +247,7 @@ struct tell_slice {
 struct slice_piece {
   std::shared_ptr<const std::vector<routing::told_host>> hosts; ///< Never null.
   std::uint64_t next = routing::slice::tell_end;
+  bool in_demand = false; ///< Another node is taking it over, and waits.
 };
 
 /// INTERNAL. Something of the replica's is due: see `shard_replica::due`.

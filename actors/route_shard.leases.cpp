@@ -70,7 +70,7 @@ slice_piece shard_behaviour::tell(const tell_slice& from) const {
   auto next = routing::slice::tell_end;
   if (state().replica->holds() && options_.cluster)
     next = table().tell_piece(from.cursor, told_together, now(), *hosts);
-  return {std::move(hosts), next};
+  return {std::move(hosts), next, state().replica->is_being_taken(now())};
 }
 
 void shard_behaviour::drop(const drop_lease& dropped) const {

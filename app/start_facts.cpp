@@ -40,9 +40,12 @@ void append(std::string& to, const file_digest& one) {
 /// Empty if it cannot be read, which whoever needs it complains of.
 std::string beginning_of(const std::string& path) {
   std::ifstream file{path, std::ios::binary};
-  std::string text(file_bytes_max, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(file.gcount()));
+  std::string text;
+  std::array<char, 16 * 1024> some;
+  do {
+    file.read(some.data(), some.size());
+    text.append(some.data(), static_cast<std::size_t>(file.gcount()));
+  } while (file && text.size() < file_bytes_max);
   return text;
 }
 

@@ -16,6 +16,7 @@ namespace shunt {
 namespace {
 
 constexpr auto piece_within = std::chrono::seconds{10};
+constexpr int put_off_max = 6; ///< Times, then it is written whoever waits.
 
 std::int64_t unix_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -131,6 +132,7 @@ struct keeper_state {
   std::uint64_t attempt = 0; ///< The number of that one.
   std::int64_t began_unix_ms = 0;
   std::size_t shard = 0;     ///< That is being written.
+  int put_off = 0;           ///< So often, since the last one.
   std::vector<caf::typed_response_promise<snapshot_written>> awaiting;
 };
 using keeper_self = snapshot_keeper_actor::stateful_pointer<keeper_state>;
@@ -199,6 +201,12 @@ private:
   /// While it is written the next one is told.
   void take(const slice_piece& piece) const {
     auto& s = self_->state;
+    if (piece.in_demand && s.awaiting.empty() && s.put_off < put_off_max) {
+      ++s.put_off;
+      s.writing.reset();
+      self_->delayed_send(self_, options_.put_off_for, write_snapshot{});
+      return;
+    }
     try {
       const bool is_last = piece.next == routing::slice::tell_end;
       if (!is_last)
@@ -234,6 +242,7 @@ private:
   void end(snapshot_written how) const {
     auto& s = self_->state;
     s.writing.reset();
+    s.put_off = 0;
     for (auto& each : std::exchange(s.awaiting, {}))
       each.deliver(how);
     self_->delayed_send(self_, options_.every, write_snapshot{});

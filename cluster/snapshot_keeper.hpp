@@ -26,6 +26,8 @@ struct snapshot_options {
   std::string path;
   std::string cluster;
   std::chrono::nanoseconds every = std::chrono::seconds{30};
+  /// While other nodes take slices over, which wait for what writing a file costs; a few times.
+  std::chrono::nanoseconds put_off_for = std::chrono::seconds{5};
   /// An older file is of no use: what was unregistered meanwhile is not remembered any more.
   std::chrono::nanoseconds age_max = std::chrono::minutes{10};
 };

@@ -277,8 +277,10 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
       [&](const slice_told& m) { take(m, from, now); },
       [&](const transfer_pull& m) {
         transfer_piece piece{.cursor = m.cursor, .next = slice::tell_end, .held = holds_};
-        if (holds_)
+        if (holds_) {
           piece.next = slice_.tell_piece(m.cursor, transferred_together, now, piece.hosts);
+          given_at_ = now;
+        }
         piece.in_sync = holds_in_sync() && !behind_; // Or whoever takes it would deny what waits to be read here.
         send(from, std::move(piece));
       },

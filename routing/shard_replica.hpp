@@ -123,6 +123,8 @@ public:
   bool is_as(const change_asked& asked) const;
   /// Whether this node is to answer who asks for a confirmation.
   bool answers() const { return holds_ && view_.first; }
+  /// Another node took a piece of it a moment ago, and will want the next one.
+  bool is_being_taken(time_point now) const { return given_at_ && now - *given_at_ < std::chrono::seconds{1}; }
   bool has_changes() const {
     return slice_.has_changes() || in_sync() != sync_told_ || has_news_for_borrowers();
   }
@@ -347,6 +349,7 @@ private:
   std::optional<pull> pull_;
   std::optional<pull> left_off_; ///< A transfer that ended in the middle, with its source.
   bool transferred_ = true; ///< What others had when this node came to hold the shard is here.
+  std::optional<time_point> given_at_; ///< A piece of it, the last time.
   time_point digests_due_{};
   std::map<peer_id, told_digest> digests_;
   std::deque<std::pair<time_point, std::uint64_t>> own_digests_; ///< Of the last seconds.

@@ -4,6 +4,7 @@
 #include "cluster/snapshot_file.hpp"
 #include "tests/cluster/shard_ear.hpp"
 #include "tests/net/log_capture.hpp"
+#include "tests/process/harness/patience.hpp"
 #include "tests/process/harness/temporary_directory.hpp"
 
 #include <caf/all.hpp>
@@ -83,6 +84,37 @@ TEST_F(SnapshotKeeper, LeavesNothingOutThatIsKnownWhenItIsToldToWrite) {
   auto section = file->section_of(0);
   EXPECT_TRUE(section.find("a.example"));
   EXPECT_TRUE(section.find("b.example"));
+}
+
+TEST_F(SnapshotKeeper, LetsNodesGoFirstThatTakeSlicesOverButNotForEver) {
+  std::atomic<int> asked{0};
+  ear->tell = [&](const tell_slice&) {
+    ++asked;
+    auto piece = piece_of({"a.example"});
+    piece.in_demand = true;
+    return piece;
+  };
+  shard = spawn_ear(system, ear);
+  const auto path = files.path_of("routes");
+  keeper = spawn_snapshot_keeper(system, {shard}, {.path = path, .cluster = "test", .put_off_for = 1ms}, *log.log, counted);
+  caf::anon_send(keeper, write_snapshot{});
+  ASSERT_TRUE(test::eventually([&] { return counted.written == 1u; }));
+  EXPECT_EQ(asked, 7);
+}
+
+TEST_F(SnapshotKeeper, WritesAtOnceWhenItIsToldToWhoeverTakesSlicesOver) {
+  ear->tell = [](const tell_slice&) {
+    auto piece = piece_of({"a.example"});
+    piece.in_demand = true;
+    return piece;
+  };
+  shard = spawn_ear(system, ear);
+  keeper = spawn_snapshot_keeper(system, {shard}, {.path = files.path_of("routes"), .cluster = "test", .put_off_for = 1h},
+                                 *log.log, counted);
+  caf::scoped_actor self{system};
+  self->request(keeper, 10s, await_snapshot{})
+    .receive([](snapshot_written end) { EXPECT_TRUE(end.whole); },
+             [](const caf::error& failed) { FAIL() << to_string(failed); });
 }
 
 TEST_F(SnapshotKeeper, SetsAsideWhatItCannotUse) {

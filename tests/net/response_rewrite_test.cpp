@@ -20,11 +20,11 @@ response_rewrite rules(const added& adds, const std::vector<std::string>& remove
   return response_rewrite{settings};
 }
 
-const std::string head = "HTTP/1.1 200 OK\r\n"
-                         "Server: app\r\n"
-                         "X-Vcap-Request-Id: 1\r\n"
-                         "server: again\r\n"
-                         "Content-Length: 0\r\n";
+const std::string whole_head = "HTTP/1.1 200 OK\r\n"
+                               "Server: app\r\n"
+                               "X-Vcap-Request-Id: 1\r\n"
+                               "server: again\r\n"
+                               "Content-Length: 0\r\n";
 
 /// `before` stands for what the buffer holds in front of the head.
 std::string rewritten(const response_rewrite& rewrite, const std::string& to,
@@ -41,7 +41,7 @@ TEST(ResponseRewrite, ChangesNothingWithoutRules) {
   EXPECT_FALSE(rules({{"A", "1"}}, {}).empty());
   EXPECT_FALSE(rules({}, {"A"}).empty());
   EXPECT_FALSE(none.removes("Server"));
-  EXPECT_EQ(rewritten(none, head), head);
+  EXPECT_EQ(rewritten(none, whole_head), whole_head);
 }
 
 TEST(ResponseRewrite, RemovesFieldsByNameWhateverTheirCaseAndNumber) {
@@ -50,12 +50,12 @@ TEST(ResponseRewrite, RemovesFieldsByNameWhateverTheirCaseAndNumber) {
   EXPECT_TRUE(rewrite.removes("Server"));
   EXPECT_FALSE(rewrite.removes("Server2"));
   EXPECT_FALSE(rewrite.removes(""));
-  EXPECT_EQ(rewritten(rewrite, head),
+  EXPECT_EQ(rewritten(rewrite, whole_head),
             "HTTP/1.1 200 OK\r\nX-Vcap-Request-Id: 1\r\nContent-Length: 0\r\n");
 }
 
 TEST(ResponseRewrite, RemovesWhatTheRouterSetsToo) {
-  EXPECT_EQ(rewritten(rules({}, {"X-Vcap-Request-Id", "server"}), head),
+  EXPECT_EQ(rewritten(rules({}, {"X-Vcap-Request-Id", "server"}), whole_head),
             "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n");
 }
 
@@ -73,14 +73,14 @@ TEST(ResponseRewrite, NeverTakesTheStartLineForAField) {
 
 TEST(ResponseRewrite, TouchesNothingBeforeTheHead) {
   const std::string before = "HTTP/1.1 100 Continue\r\nServer: first\r\nX-New: 1\r\n\r\n";
-  EXPECT_EQ(rewritten(rules({{"X-New", "2"}}, {"Server"}), head, before),
+  EXPECT_EQ(rewritten(rules({{"X-New", "2"}}, {"Server"}), whole_head, before),
             before
               + "HTTP/1.1 200 OK\r\nX-Vcap-Request-Id: 1\r\nContent-Length: 0\r\nX-New: 2\r\n");
 }
 
 TEST(ResponseRewrite, AddsOnlyWhatIsMissing) {
-  EXPECT_EQ(rewritten(rules({{"x-vcap-REQUEST-id", "2"}, {"X-Frame-Options", "DENY"}}, {}), head),
-            head + "X-Frame-Options: DENY\r\n");
+  EXPECT_EQ(rewritten(rules({{"x-vcap-REQUEST-id", "2"}, {"X-Frame-Options", "DENY"}}, {}), whole_head),
+            whole_head + "X-Frame-Options: DENY\r\n");
 }
 
 TEST(ResponseRewrite, AddsEveryEntryOfAMissingName) {
@@ -92,7 +92,7 @@ TEST(ResponseRewrite, AddsEveryEntryOfAMissingName) {
 }
 
 TEST(ResponseRewrite, AddsWhatItHasRemoved) {
-  EXPECT_EQ(rewritten(rules({{"Server", "shunt"}}, {"Server"}), head),
+  EXPECT_EQ(rewritten(rules({{"Server", "shunt"}}, {"Server"}), whole_head),
             "HTTP/1.1 200 OK\r\nX-Vcap-Request-Id: 1\r\nContent-Length: 0\r\nServer: shunt\r\n");
 }
 

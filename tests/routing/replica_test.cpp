@@ -21,7 +21,7 @@ namespace {
 
 using namespace testing;
 
-const std::vector<std::string> known_hosts{"a.com",   "b.a.com",   "c.b.a.com",
+const std::vector<std::string> sample_hosts{"a.com",   "b.a.com",   "c.b.a.com",
                                      "*.a.com", "*.b.a.com", "*.com"};
 const std::vector<std::string> paths{"", "x", "x/y", "x/y/z", "q", "x.y"};
 
@@ -132,14 +132,14 @@ shown_host show(const leased_host* h) {
 class world {
 public:
   explicit world(std::uint64_t seed) : random_{seed} {
-    for (const auto& host : known_hosts)
+    for (const auto& host : sample_hosts)
       table_.watch(host);
-    for (const auto& host : known_hosts)
+    for (const auto& host : sample_hosts)
       replica_.grant(table_.grant(host), now_);
   }
 
   void step() {
-    const auto uri = join(any(known_hosts), any(paths));
+    const auto uri = join(any(sample_hosts), any(paths));
     // Mostly few addresses, so that they meet; sometimes many, so that pools grow an index.
     const auto port = static_cast<std::uint16_t>(1 + random_.below(random_.below(4) == 0 ? 60 : 6));
     switch (random_.below(14)) {
@@ -165,7 +165,7 @@ public:
   }
   void check() {
     follow();
-    for (const auto& host : known_hosts)
+    for (const auto& host : sample_hosts)
       ASSERT_EQ(show(replica_.find(host)), show(table_.grant(host))) << host;
     ASSERT_EQ(table_.route_count(), model_.routes.size());
     for (const auto& host : {"a.com", "b.a.com", "c.b.a.com", "z.b.a.com", "x.com", "com"})

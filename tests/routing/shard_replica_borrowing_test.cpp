@@ -395,6 +395,15 @@ TEST_F(Replicas, GiveUpLeasesThatNoLoopWants) {
   EXPECT_EQ(messages, before);
 }
 
+TEST_F(Replicas, KnowThatASliceIsBeingTaken) {
+  make(1, 0);
+  put(0, "a.com", 1);
+  EXPECT_FALSE(at(0).is_being_taken(now));
+  at(0).receive(1, transfer_pull{0}, now);
+  EXPECT_TRUE(at(0).is_being_taken(now + 900ms)) << "it may want the next piece";
+  EXPECT_FALSE(at(0).is_being_taken(now + 1s));
+}
+
 TEST_F(Replicas, TakeNoAnswerOfOneThatHoldsNothingForAllThatThereIs) {
   make(1, 1);
   put(0, "a.com", 1);
