@@ -105,8 +105,8 @@ private:
   /// The trusted ones first, so that one that was sent as well is known as trusted.
   bool add_issuers_of(std::size_t below) {
     const auto* name = X509_get_issuer_name(nodes_[below].certificate.get());
-    const certificate_stack_ptr trusted{X509_STORE_CTX_get1_certs(verification_, name)};
-    return trusted && add_issuers_among(trusted.get(), below, true)
+    const certificate_stack_ptr trusted{X509_STORE_CTX_get1_certs(verification_, name)}; // Null: there is none.
+    return add_issuers_among(trusted.get(), below, true)
            && add_issuers_among(X509_STORE_CTX_get0_untrusted(verification_), below, false);
   }
 
