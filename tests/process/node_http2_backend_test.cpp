@@ -73,7 +73,8 @@ TEST_P(NodeHttp2BackendsByDefault, AnswerManyAtOnce) {
 }
 
 TEST_P(NodeHttp2BackendsByDefault, CarryLargeBodiesBothWays) {
-  const auto facts = run("large", {{"bytes", 4 << 20}});
+  // Three together stay below what node's client keeps at most; it refuses answers that come while it has more to send.
+  const auto facts = run("large", {{"bytes", 2 << 20}});
   EXPECT_EQ(facts["same"], (nlohmann::json{true, true, true}));
   EXPECT_EQ(facts["codes"], (nlohmann::json{0, 0, 0}));
 }
