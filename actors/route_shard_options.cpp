@@ -24,7 +24,7 @@ route_shard_options route_shard_options_of(const config::settings& settings, std
     std::max<std::chrono::nanoseconds>(options.tombstone_life, 2 * settings.droplet_stale_threshold);
   options.confirm_timeout = settings.cluster.confirm_timeout;
   options.in_sync = !settings.cluster.enabled();
-  options.return_interval = heard_least;
+  options.return_interval = std::max<std::chrono::nanoseconds>(heard_least, 2 * settings.start_response_delay_interval / 5);
   if (settings.cluster.enabled()) // In sync without having heard anybody, it would have others forget.
     options.register_interval = std::max<std::chrono::nanoseconds>(options.register_interval, heard_least);
   auto& rules = options.rules;

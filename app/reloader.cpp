@@ -17,6 +17,9 @@ std::string joined(const std::vector<std::string_view>& names) {
   return text;
 }
 
+/// The keys of session tickets are made with the rest; whoever gets one later reads what was sealed with it.
+constexpr auto secrets_last = std::chrono::hours{24};
+
 bool differs(const config::change_list& changed) {
   return !changed.at_once.empty() || !changed.at_next_start.empty();
 }
@@ -42,8 +45,10 @@ void reloader::take_over() {
   const auto facts = read_start_facts(next);
   const auto changed = config::changes(current_, next);
   std::vector<std::function<void()>> steps;
+  const auto now = std::chrono::steady_clock::now();
   // Else clients would lose their sessions for nothing, and backends their connections.
-  if (differs(changed) || facts.files != files_)
+  const bool is_due = differs(changed) || facts.files != files_ || now - followed_ >= secrets_last;
+  if (is_due)
     for (const auto& follow : followers_)
       steps.push_back(follow(facts));
   for (const auto& warning : loaded.warnings)
@@ -53,6 +58,8 @@ void reloader::take_over() {
     step();
   current_ = std::move(next);
   files_ = facts.files;
+  if (is_due)
+    followed_ = now;
   if (!waiting.empty())
     log_.warn({}, "configuration-needs-restart", {{"keys", joined(waiting)}});
   log_.info({}, "configuration-reloaded", {{"changed", joined(changed.at_once)}});

@@ -8,6 +8,7 @@
 #include "config/settings.hpp"
 #include "net/component_log.hpp"
 
+#include <chrono>
 #include <functional>
 #include <string>
 #include <vector>
@@ -37,6 +38,7 @@ private:
   const config::settings started_; ///< What needs a restart to change is still as in here.
   config::settings current_;       ///< What the router goes by,
   file_digest files_;              ///< and of what stood in the files that it names.
+  std::chrono::steady_clock::time_point followed_ = std::chrono::steady_clock::now(); ///< By all parts, the last time.
   std::string file_;
   std::vector<settings_follower> followers_;
   net::component_log& log_;

@@ -71,8 +71,6 @@ void cluster_node_behaviour::happen(const dial_failure& failure) const {
   state().book->failed(failure.address, failure.node, now());
   if (failure.refused == refusal_code::duplicate || failure.refused == refusal_code::busy)
     return;
-  if (!failure.refused && state().links->find(state().book->node_at(failure.address)))
-    return; // It was only looked whether there are others by that name.
   const bool by_a_node = failure.refused.has_value();
   if (const auto suppressed = state().lines.admit())
     log_->write(by_a_node ? net::log_level::error : net::log_level::warn, cluster_log_source,

@@ -125,9 +125,4 @@ void dial_book::lost(std::string_view node, routing::time_point now) {
     }
 }
 
-std::string dial_book::node_at(std::string_view address) const {
-  const auto* const it = find(address);
-  return it == nullptr ? std::string{} : it->node;
-}
-
 } // namespace shunt::cluster

@@ -55,8 +55,6 @@ public:
   void leads_to(std::string_view address, std::string_view node);
   /// The link to that node ended.
   void lost(std::string_view node, routing::time_point now);
-  /// Who answered at that address last; empty: nobody did.
-  std::string node_at(std::string_view address) const;
 
 private:
   struct target {

@@ -8,14 +8,14 @@ link_table::verdict link_table::judge(const greeting& met, routing::time_point n
   const auto* before = find(met.node.node);
   if (before == nullptr)
     return verdict::link;
-  const bool works = before->open && now - before->heard < silence_;
+  const bool silent = before->open && now - before->heard >= silence_;
   bool better = false;
   if (before->ending || met.node.incarnation != before->met.node.incarnation)
     better = before->ending || met.node.incarnation > before->met.node.incarnation;
   else if (dialler_of(met) == dialler_of(before->met))
-    better = !works;
+    better = silent || !before->open;
   else // Whoever welcomed this node has decided already.
-    better = dialler_of(met) < dialler_of(before->met) && (met.dialled || !works);
+    better = silent || (dialler_of(met) < dialler_of(before->met) && (met.dialled || !before->open));
   return better ? verdict::wait : verdict::duplicate;
 }
 

@@ -33,9 +33,9 @@ public:
     wait,      ///< It takes the place of another, when that one has ended.
     duplicate, ///< The other stays.
   };
-  /// Of two links between the same two nodes, one that is open stays as long as it works, and whoever is connected to
-  /// says so. Of two that both began, the one that the node with the smaller name opens stays; of two that the same
-  /// node opened, the first. Both sides decide alike.
+  /// Of two links between the same two nodes, one that is open stays as long as its peer is heard, and whoever is
+  /// connected to says so. Of two that both began, the one that the node with the smaller name opens stays; of two that
+  /// the same node opened, the first.
   verdict judge(const greeting& met, routing::time_point now) const;
 
   void add(routing::peer_id peer, linked_peer link) { links_.insert_or_assign(peer, std::move(link)); }

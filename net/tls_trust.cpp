@@ -76,14 +76,17 @@ public:
   /// False if not everything could be looked at.
   bool ascend() {
     for (std::size_t i = 0; i < nodes_.size(); ++i) // It grows meanwhile.
-      if (nodes_[i].depth < depth_max && !add_issuers_of(i))
+      if (nodes_[i].depth <= depth_max && !add_issuers_of(i)) // The trusted one does not count.
         return false;
     return true;
   }
 
+  /// None if nothing trusted was reached: then something was not looked at.
   certificate_stack_ptr leading_to_trust() const {
     certificate_stack_ptr found{sk_X509_new_null()};
     const auto leads = which_lead_to_trust();
+    if (!leads[0] && sk_X509_num(X509_STORE_CTX_get0_chain(verification_)) > 1)
+      return {};
     for (std::size_t i = 0; i < nodes_.size(); ++i)
       if (i == 0 || leads[i]) {
         auto each = shared(nodes_[i].certificate.get());

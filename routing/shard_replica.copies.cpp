@@ -30,7 +30,7 @@ std::size_t fitting(const std::vector<endpoint_key>& of) {
 
 void shard_replica::seek_transfer(time_point now) {
   const auto* source = holder_in_sync();
-  if (!how_.clustered || !holds_ || transferred_ || pull_ || source == nullptr)
+  if (!how_.clustered || !holds_ || has_all() || pull_ || source == nullptr)
     return;
   if (left_off_) // Whoever fell silent is asked again only if there is nobody else.
     for (const auto& each : view_.others)
@@ -171,7 +171,7 @@ void shard_replica::judge(told_digest& told, peer_id from, time_point now) {
     const bool proves = is_in_sync && hears_all() && told.at >= proven_from_
                         && slice_.history()->digest() == told.sum;
     // Routes without endpoints are not in digests: who has just come to hold takes over all of it first.
-    if (!certain_ && proves && transferred_)
+    if (!certain_ && proves && has_all())
       be_certain(now);
     return;
   }

@@ -116,14 +116,19 @@ void shard_replica::note_absence(time_point since, time_point now) {
 }
 
 /// Nobody is heard for certain while NATS is away or loses messages, or the Routing API is away. Who begins has to hear
-/// everybody. Who had heard everybody, and pruned nothing since, lacks only what changed while NATS was away: that is
-/// said when those who said it are back themselves, or when they are asked, as they are for every connection.
+/// everybody. Who had heard everybody, and pruned nothing since, lacks only what changed while NATS was away.
 void shard_replica::be_certain_in_time(time_point now) {
   certain_at_.reset();
   if (!hears_all())
     return;
-  const bool returns = how_.clustered && misses_outage_alone_;
-  certain_at_ = now + (returns ? std::min(how_.return_interval, how_.register_interval) : how_.register_interval);
+  returning_ = returns();
+  certain_at_ = now + (returning_ ? std::min(how_.return_interval, how_.register_interval) : how_.register_interval);
+}
+
+/// NATS was away from all who hold it: what changed is said when those who say it are back themselves, or when they are
+/// asked, as they are for every connection. Otherwise others know better, who may be away just now.
+bool shard_replica::returns() const {
+  return how_.clustered && misses_outage_alone_ && !view_.incomplete && holder_in_sync() == nullptr;
 }
 
 void shard_replica::be_certain(time_point now) {
@@ -279,7 +284,8 @@ void shard_replica::receive(peer_id from, const replica_message& what, time_poin
         transfer_piece piece{.cursor = m.cursor, .next = slice::tell_end, .held = holds_};
         if (holds_) {
           piece.next = slice_.tell_piece(m.cursor, transferred_together, now, piece.hosts);
-          given_at_ = now;
+          if (const auto* taker = holder(from); taker != nullptr && !taker->in_sync)
+            given_at_ = now; // Others only list it.
         }
         piece.in_sync = holds_in_sync() && !behind_; // Or whoever takes it would deny what waits to be read here.
         send(from, std::move(piece));
@@ -330,7 +336,8 @@ void shard_replica::tick(time_point now) {
   wish_in_time(now);
   if (is_certain_at(now)) {
     certain_at_.reset();
-    if (holder_in_sync() == nullptr || transferred_ || misses_outage_alone_) // All else it had before.
+    const bool returns_no_more = returning_ && !returns();
+    if (!returns_no_more && (holder_in_sync() == nullptr || has_all()))
       be_certain(now);
     else
       be_certain_in_time(now);

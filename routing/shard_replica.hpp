@@ -225,6 +225,9 @@ private:
   void begin_doubt(time_point now);
   void be_certain(time_point now);
   void be_certain_in_time(time_point now);
+  bool returns() const;
+  /// What others had when this copy came to be is here: they told it, or it heard all.
+  bool has_all() const { return transferred_ || misses_outage_alone_; }
   void wish_in_time(time_point now);
   void watch(std::string_view host);
   void unwatch(std::string_view host);
@@ -275,7 +278,7 @@ private:
   void merge(const std::vector<told_host>& hosts, peer_id from, time_point now);
   void confirm_restored(const told_host& told);
   void send_digests();
-  bool may_ask_for_proof() const { return proof_wanted_ && transferred_; }
+  bool may_ask_for_proof() const { return proof_wanted_ && has_all(); }
   void ask_for_proof();
   void note_digest(time_point now);
   bool had(std::uint64_t sum) const;
@@ -301,6 +304,7 @@ private:
   // In sync or not.
   bool certain_ = true; ///< As a holder.
   bool was_certain_ = false;
+  bool returning_ = false; ///< It waits for certainty as one that `returns`.
   bool misses_outage_alone_ = false; ///< It was certain, and nothing but that NATS was away has made it doubt since.
   bool sync_told_ = true;
   bool granted_otherwise_ = false; ///< A grant has said something else meanwhile, of being in sync.

@@ -117,7 +117,6 @@ TEST_F(DialBook, LooksNowAndThenWhetherANameStandsForOthersToo) {
     EXPECT_LE(waited, 25s + 1ms);
     EXPECT_EQ(turn, i) << "each time another address";
     book.failed("all:1", i % 2 == 0 ? "node-a" : "", now);
-    EXPECT_EQ(book.node_at("all:1"), "node-a");
   }
   book.lost("node-a", now);
   linked.clear();

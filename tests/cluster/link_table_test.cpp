@@ -54,6 +54,14 @@ TEST_F(LinkTable, KeepsALinkThatWorksWhoeverOpenedIt) {
   }
 }
 
+TEST_F(LinkTable, GivesUpASilentLinkWhoeverConnectsAnew) {
+  has(met("a", true), true);
+  EXPECT_EQ(table.judge(met("z", false), now), verdict::link) << "another node";
+  has(met("z", true), true);
+  EXPECT_EQ(table.judge(met("z", false), now), verdict::duplicate);
+  EXPECT_EQ(table.judge(met("z", false), now + 1s), verdict::wait);
+}
+
 TEST_F(LinkTable, FollowsWhoeverWelcomedItAndHasDecided) {
   has(met("z", false), true);
   EXPECT_EQ(table.judge(met("z", true), now), verdict::wait);

@@ -396,10 +396,14 @@ TEST_F(Replicas, GiveUpLeasesThatNoLoopWants) {
 }
 
 TEST_F(Replicas, KnowThatASliceIsBeingTaken) {
-  make(1, 0);
+  make(1, 1);
   put(0, "a.com", 1);
-  EXPECT_FALSE(at(0).is_being_taken(now));
-  at(0).receive(1, transfer_pull{0}, now);
+  advance(interval + 1s);
+  at(0).receive(2, transfer_pull{0}, now);
+  EXPECT_FALSE(at(0).is_being_taken(now)) << "a borrower lists it";
+  add(true);
+  see_all();
+  EXPECT_TRUE(at(2).in_sync());
   EXPECT_TRUE(at(0).is_being_taken(now + 900ms)) << "it may want the next piece";
   EXPECT_FALSE(at(0).is_being_taken(now + 1s));
 }

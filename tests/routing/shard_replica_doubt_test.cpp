@@ -238,6 +238,38 @@ TEST_F(Replicas, AreSureAgainSoonAfterNatsWasAwayFromAllOfThem) {
   }
 }
 
+TEST_F(Replicas, AreNotSureSoonWhileOneIsAwayThatMayHaveHeardMore) {
+  returned_after = 2s;
+  keep_their_places = true;
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  ASSERT_TRUE(at(0).in_sync() && at(1).in_sync());
+  at(0).nats(false, false, now);
+  sever(0, 1);
+  put(1, "b.com", 2);
+  at(0).nats(true, false, now);
+  advance(returned_after + 1s);
+  EXPECT_FALSE(at(0).in_sync()) << "it would deny b.com";
+  heal();
+  advance(2s);
+  EXPECT_TRUE(at(0).in_sync());
+  EXPECT_EQ(pool(0, "b.com"), "2");
+}
+
+TEST_F(Replicas, AreSureWhenOneInSyncHasProvenIt) {
+  returned_after = 2s;
+  make(2);
+  put_all("a.com", 1);
+  advance(interval + 1s);
+  at(0).nats(false, false, now);
+  put(1, "b.com", 2);
+  at(0).nats(true, false, now);
+  advance(returned_after - 250ms);
+  EXPECT_TRUE(at(0).in_sync());
+  EXPECT_EQ(pool(0, "b.com"), "2");
+}
+
 TEST_F(Replicas, HearEverybodyFirstWhoeverWasNeverSure) {
   returned_after = 2s;
   make(2);
