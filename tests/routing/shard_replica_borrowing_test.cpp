@@ -403,7 +403,7 @@ TEST_F(Replicas, KnowThatASliceIsBeingTaken) {
   EXPECT_FALSE(at(0).is_being_taken(now)) << "a borrower lists it";
   add(true);
   see_all();
-  EXPECT_TRUE(at(2).in_sync());
+  EXPECT_EQ(pool(2, "a.com"), "1");
   EXPECT_TRUE(at(0).is_being_taken(now + 900ms)) << "it may want the next piece";
   EXPECT_FALSE(at(0).is_being_taken(now + 1s));
 }
