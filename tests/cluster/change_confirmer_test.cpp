@@ -6,6 +6,8 @@
 
 #include <gmock/gmock.h>
 
+#include <functional>
+
 namespace shunt {
 namespace {
 
@@ -54,13 +56,15 @@ TEST_F(ChangeConfirmer, AnswersWhoeverWaitedElsewhereWithinTheSameTime) {
 class ChangeConfirmerAmongPeers : public ChangeConfirmer {
 protected:
   ChangeConfirmerAmongPeers() {
-    const auto outlet = own(system.spawn([this]() -> shard_outlet_actor::behavior_type {
-      return {
-        [this](const to_peer& m) { asked.push_back(m.to); },
-        [](const shard_sync&) {},
-        [](registrations_wished) {},
-      };
-    }));
+    const auto outlet = own(system.spawn(
+      [](std::reference_wrapper<std::vector<routing::peer_id>> to) -> shard_outlet_actor::behavior_type {
+        return {
+          [to](const to_peer& m) { to.get().push_back(m.to); },
+          [](const shard_sync&) {},
+          [](registrations_wished) {},
+        };
+      },
+      std::ref(asked)));
     tell(confirmer, confirmer_contacts{{own(test::spawn_recording_shard(system, shard))}, outlet});
     see_b(true);
   }
