@@ -25,15 +25,27 @@ namespace {
 using namespace tls_kit;
 using context_ptr = std::unique_ptr<X509_STORE_CTX, freed_with<&X509_STORE_CTX_free>>;
 
+/// One check of `leaf`, which is not copied.
+class verification_of {
+public:
+  verification_of(const minted& leaf, const certificate_list& trusted, const certificate_list& sent)
+    : store_{make_trust_store({&trusted})} {
+    for (const auto& certificate : sent)
+      sk_X509_push(untrusted_.get(), X509_dup(certificate.get()));
+    X509_STORE_CTX_init(context_.get(), store_.get(), leaf.certificate.get(), untrusted_.get());
+  }
+  X509_STORE_CTX* get() const { return context_.get(); }
+
+private:
+  trust_store_ptr store_;
+  certificate_stack_ptr untrusted_{sk_X509_new_null()};
+  context_ptr context_{X509_STORE_CTX_new()};
+};
+
 /// X509_V_OK, or why `leaf` is not believed.
 int verified(const minted& leaf, const certificate_list& trusted,
              const certificate_list& sent = {}) {
-  const auto store = make_trust_store({&trusted});
-  certificate_stack_ptr untrusted{sk_X509_new_null()};
-  for (const auto& certificate : sent)
-    sk_X509_push(untrusted.get(), X509_dup(certificate.get()));
-  const context_ptr verification{X509_STORE_CTX_new()};
-  X509_STORE_CTX_init(verification.get(), store.get(), leaf.certificate.get(), untrusted.get());
+  const verification_of verification{leaf, trusted, sent};
   const bool ok = X509_verify_cert(verification.get()) == 1;
   const int reason = X509_STORE_CTX_get_error(verification.get());
   EXPECT_EQ(ok, reason == X509_V_OK);
@@ -137,12 +149,7 @@ TEST(TlsTrust, GivesUpOnAPeerThatSendsMoreThanAHundredNamesakes) {
 /// The names in all chains, the client's own first and the others sorted; none if there was too much to look at.
 std::vector<std::string> names_in_all_chains(const minted& leaf, const certificate_list& trusted,
                                              const certificate_list& sent = {}) {
-  const auto store = make_trust_store({&trusted});
-  certificate_stack_ptr untrusted{sk_X509_new_null()};
-  for (const auto& certificate : sent)
-    sk_X509_push(untrusted.get(), X509_dup(certificate.get()));
-  const context_ptr verification{X509_STORE_CTX_new()};
-  X509_STORE_CTX_init(verification.get(), store.get(), leaf.certificate.get(), untrusted.get());
+  const verification_of verification{leaf, trusted, sent};
   EXPECT_EQ(X509_verify_cert(verification.get()), 1);
   ERR_clear_error();
   const auto all = certificates_of_all_chains(verification.get());
