@@ -248,13 +248,23 @@ TEST(PeerTransport, EndsALinkThatTakesTooLittle) {
   EXPECT_TRUE(eventually([&] { return a.metrics.queued_bytes.value() == 0; }));
 }
 
-TEST(PeerTransport, ReadsNoFasterThanWhatArrivedIsLetGoOf) {
+transport_options with_little_room() {
   transport_options slow;
   slow.unconsumed_bytes_max = 1024 * 1024;
-  end a{"a"}, b{"b", slow};
+  return slow;
+}
+
+/// `b` lets go of nothing that arrives.
+bool link_to_one_that_keeps_all(end& a, end& b) {
   b.known->hold = true;
   a.transport->dial(b.address());
-  ASSERT_TRUE(a.links() && b.links());
+  return a.links() && b.links();
+}
+
+TEST(PeerTransport, ReadsNoFasterThanWhatArrivedIsLetGoOf) {
+  const auto slow = with_little_room();
+  end a{"a"}, b{"b", slow};
+  ASSERT_TRUE(link_to_one_that_keeps_all(a, b));
   constexpr std::size_t pieces = 40, bytes = 512 * 1024;
   for (std::size_t i = 0; i < pieces; ++i)
     ASSERT_TRUE(a.transport->send(a.link(), send_queue::changes, frame_of(std::string(bytes, 'x'))));
@@ -269,12 +279,9 @@ TEST(PeerTransport, ReadsNoFasterThanWhatArrivedIsLetGoOf) {
 }
 
 TEST(PeerTransport, ReadsHeartbeatsWhileSlicesAreNotLetGoOf) {
-  transport_options slow;
-  slow.unconsumed_bytes_max = 1024 * 1024;
+  const auto slow = with_little_room();
   end a{"a"}, b{"b", slow};
-  b.known->hold = true;
-  a.transport->dial(b.address());
-  ASSERT_TRUE(a.links() && b.links());
+  ASSERT_TRUE(link_to_one_that_keeps_all(a, b));
   for (int i = 0; i < 40; ++i)
     ASSERT_TRUE(a.transport->send(a.link(), send_queue::slices, frame_of(std::string(512 * 1024, 'x'))));
   const auto slices = [&] { return b.record()->with([](auto& r) { return r.slices.size(); }); };
